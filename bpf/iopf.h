@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The maps of the IOPF source: what bpf/iopf.bpf.c writes and
+ * daemon/source/iopf.c reads, most of it through mmap.
+ *
+ * A change of anything here that an older daemon would misread (a type, a
+ * size, the meaning of a field, the set of dispatchers) takes a new
+ * IOPF_LAYOUT: it is part of the name of the pinned maps.
+ *
+ * Ownership of a slot. Whoever turns key from 0 into a key by compare-and-swap
+ * fills it in, and then sets first_ns, from which moment on the group is
+ * visible. Whoever turns first_ns into 0 (by exchange or compare-and-swap) owns
+ * the slot again and alone, reads it, and sets key to 0. The daemon only reads;
+ * what it finds expired it hands to iopf_expire. Times are CLOCK_MONOTONIC nanoseconds, never 0.
+ */
+#ifndef PAIMON_BPF_IOPF_H
+#define PAIMON_BPF_IOPF_H
+
+#include <paimon/histogram.h>
+#include <paimon/record.h>
+
+#ifndef __BPF__
+#include <linux/types.h>
+#endif
+
+#define IOPF_LAYOUT 1
+#define IOPF_SLOTS 512	      /* direct slots of a device, by grpid modulo */
+#define IOPF_MAX_SPILLED 4096 /* groups whose slot another group has */
+#define IOPF_SIZE_CELLS 11    /* groups of up to 1, 2, 4 ... 512 requests, and larger */
+
+/*
+ * Why a group has no times. Responses = timed groups + overlap + unseen;
+ * timeouts come on top, and are unseen if they are answered after all.
+ */
+enum iopf_lost {
+	IOPF_LOST_TIMEOUT, /* no response within group_timeout */
+	IOPF_LOST_OVERLAP, /* answered, while an earlier group of the same key was in flight */
+	IOPF_LOST_UNSEEN,  /* answered, and not remembered: older than the attach, or no room */
+	IOPF_NR_LOST,
+};
+
+/* What found no room: updates, not things. */
+enum iopf_dropped {
+	IOPF_DROPPED_DEVICE, /* of a device beyond max_devices, or whose name is not known yet */
+	IOPF_DROPPED_GROUP,  /* requests of a group that neither slot nor hash could take */
+	IOPF_NR_DROPPED,
+};
+
+/* The programs behind the dispatchers, by index in iopf_programs. */
+enum iopf_program {
+	IOPF_REQUEST,
+	IOPF_HANDLE,
+	IOPF_RESPONSE,
+	IOPF_DISCARD,
+	IOPF_NR_PROGRAMS,
+};
+
+/* A group in flight: element device * IOPF_SLOTS + grpid % IOPF_SLOTS of
+ * iopf_slots, or a value of iopf_spilled. */
+struct iopf_slot {
+	__u64 key;	 /* iopf_slot_key(), 0: free */
+	__u64 first_ns;	 /* first request; 0: nobody's but the owner's */
+	__u64 last_ns;	 /* latest request */
+	__u64 handle_ns; /* latest time a worker picked it up, 0: not yet */
+	__u32 nr;	 /* requests */
+	__u32 epoch;	 /* the device's when the group was opened */
+	__u32 closed;	 /* its last request has come */
+	__u32 overlaps;	 /* later groups of the same key that wait for a response too */
+	__u32 untimed;	 /* what is left of an overlap: its times mean nothing */
+	__u32 reserved[3];
+};
+
+/* Bit 63 tells a key from a free slot; a PASID has 20 bits. */
+#define iopf_slot_key(pasid, grpid) \
+	(1ULL << 63 | (__u64)((pasid)&0x7fffffffu) << 32 | (__u32)(grpid))
+
+/* Key of iopf_spilled. */
+struct iopf_group_id {
+	__u64 key;
+	__u32 device; /* index */
+	__u32 zero;
+};
+
+struct iopf_histogram {
+	__u64 sum_ns;
+	__u64 cells[PAIMON_HIST_CELLS];
+};
+
+enum iopf_stage {
+	IOPF_STAGE_QUEUE,   /* last request to handling */
+	IOPF_STAGE_SERVICE, /* handling to response */
+	IOPF_STAGE_TOTAL,   /* first request to response */
+	IOPF_NR_STAGES,
+};
+
+/* One device: an element of iopf_devices. All but name are only added to. */
+struct iopf_device {
+	char name[PAIMON_DEVICE_NAME_LEN]; /* "": not in use */
+	__u64 requests[8];		   /* by perm & (READ | WRITE | EXEC) */
+	__u64 responses[4];		   /* by enum paimon_iopf_code; 3: any other code */
+	__u64 discarded[4];		   /* requests, by enum paimon_iopf_reason; 3: any other */
+	__u64 lost[IOPF_NR_LOST];	   /* groups */
+	__u32 epoch;	    /* open groups of an older epoch were discarded as a whole */
+	__u32 epoch_reason; /* why, the last time */
+	__u64 size_sum;
+	__u64 size_cells[IOPF_SIZE_CELLS];
+	struct iopf_histogram stages[IOPF_NR_STAGES];
+};
+
+/* Value of iopf_index, whose key is the address of a device. */
+struct iopf_known {
+	__u32 device; /* index into iopf_devices */
+	__u32 zero;
+	__u64 seen_ns; /* when a group was last opened */
+};
+
+/* The one element of iopf_state. */
+struct iopf_state {
+	__u64 group_timeout_ns; /* set by the daemon; 0: never */
+	__u32 devices;		/* indices given out; may exceed the size of iopf_devices */
+	__u32 spilled;		/* entries in iopf_spilled */
+	__u64 dropped[IOPF_NR_DROPPED];
+	__u64 undispatched; /* runs of a dispatcher that found no program */
+};
+
+_Static_assert(sizeof(struct iopf_slot) == 64, "layout of iopf_slots");
+_Static_assert(sizeof(struct iopf_group_id) == 16, "layout of iopf_spilled");
+_Static_assert(sizeof(struct iopf_histogram) == 8 + 8 * PAIMON_HIST_CELLS,
+	       "layout of iopf_devices");
+_Static_assert(sizeof(struct iopf_device) == 320 + 3 * sizeof(struct iopf_histogram),
+	       "layout of iopf_devices");
+_Static_assert(sizeof(struct iopf_known) == 16, "layout of iopf_index");
+_Static_assert(sizeof(struct iopf_state) == 40, "layout of iopf_state");
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The few kernel types and numbers that the BPF programs use, written by hand
+ * instead of a generated vmlinux.h: no header of the build machine's
+ * architecture is needed, so one source makes objects for both byte orders.
+ *
+ * A kernel structure goes here with only the fields that are read, and with
+ * preserve_access_index, so that libbpf finds them in the running kernel.
+ */
+#ifndef PAIMON_BPF_KERNEL_H
+#define PAIMON_BPF_KERNEL_H
+
+typedef unsigned char __u8;
+typedef signed short __s16;
+typedef unsigned short __u16;
+typedef signed int __s32;
+typedef unsigned int __u32;
+typedef signed long long __s64;
+typedef unsigned long long __u64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __s64 s64;
+typedef __u64 u64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_F_MMAPABLE = 1 << 10,
+};
+
+/* The context of a raw_tp program: the tracepoint's arguments, one a word. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+#define atomic_add(ptr, n) ((void)__sync_fetch_and_add(ptr, n))
+#define atomic_inc(ptr) atomic_add(ptr, 1)
+#define atomic_xchg(ptr, v) __sync_lock_test_and_set(ptr, v)
+#define atomic_cmpxchg(ptr, old, new) __sync_val_compare_and_swap(ptr, old, new)
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/ beside it,
+ * in INI syntax; paimond.conf(5) lists the keys. Read as a whole into a new
+ * struct config; the one in force is only replaced by one without an error.
+ */
+#ifndef PAIMON_CONFIG_H
+#define PAIMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_PATH "/etc/paimon/paimond.conf"
+
+enum source_wanted {
+	SOURCE_AUTO, /* where the machine has it */
+	SOURCE_YES,
+	SOURCE_NO,
+};
+
+struct config {
+	/* [paimond] */
+	char *state_dir; /* a folder in bpffs */
+	char *socket;	 /* path of the unix socket; not used under socket activation */
+	char *listen; /* ADDRESS:PORT, [ADDRESS]:PORT or NULL; not used under socket activation */
+	char **allowed_hosts; /* Host headers that TCP answers beside addresses, localhost and
+			       * the machine's name; NULL-terminated, or NULL */
+	/* [iopf] */
+	enum source_wanted iopf;
+	uint32_t iopf_max_devices;	/* 1 to 1024; takes a restart with cleared state */
+	uint64_t iopf_group_timeout_ns; /* 0: never */
+};
+
+/*
+ * Reads path and the files in path's .d folder by rising name. A missing path
+ * is the defaults, unless required. On failure returns a negative errno and
+ * *ret_error (to be freed by the caller) has one line, file:line: what.
+ */
+int config_load(const char *path, bool required, struct config **ret_config, char **ret_error);
+struct config *config_free(struct config *config);
+
+#endif

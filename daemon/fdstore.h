@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * systemd's descriptor store: descriptors that outlive the process, across a
+ * crash and `systemctl restart`, and end with `systemctl stop`. Names are
+ * unique, of [a-z0-9-]. Only there under a unit with FileDescriptorStoreMax;
+ * elsewhere fdstore_available() is false and the sources pin what must live.
+ */
+#ifndef PAIMON_FDSTORE_H
+#define PAIMON_FDSTORE_H
+
+#include <stdbool.h>
+
+/* Collects what systemd passed (LISTEN_FDS); call once, before anything else
+ * reads the environment. Sockets are kept apart for fdstore_sockets(). */
+int fdstore_init(void);
+
+bool fdstore_available(void);
+
+/* The descriptor of that name, left over from an earlier daemon, or -ENOENT.
+ * It stays in systemd's store; the caller owns its own copy of it. */
+int fdstore_take(const char *name);
+
+/* Puts a copy of fd into the store. 0 or a negative errno. */
+int fdstore_put(const char *name, int fd);
+
+/* Removes a name from the store; no error where there is none. */
+void fdstore_remove(const char *name);
+
+/* Listening sockets of socket activation: *ret_unix and *ret_tcp are -1 where
+ * there is none. Returns 0 or a negative errno. The caller owns them. */
+int fdstore_sockets(int *ret_unix, int *ret_tcp);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A snapshot: everything that is served, at one moment.
+ *
+ * Sources add points, encoders walk the families; neither knows the other. A
+ * family is the set of points of one metric, in the order in which its first
+ * point was added. A snapshot owns copies of all label values and histogram
+ * cells; struct metric and struct histogram_scheme are static and outlive it.
+ * One thread, no locks.
+ */
+#ifndef PAIMON_SNAPSHOT_H
+#define PAIMON_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum metric_type {
+	METRIC_GAUGE,
+	METRIC_COUNTER,
+	METRIC_HISTOGRAM,
+};
+
+enum metric_scope {
+	SCOPE_PUBLIC, /* may be scraped */
+	SCOPE_LOCAL,  /* only in /v1/snapshot: names processes, or is of use to top alone */
+};
+
+/* What a metric is: static, one for each name. */
+struct metric {
+	const char *name; /* as exposed in text 0.0.4; a counter ends in _total */
+	const char *help; /* one sentence without a newline */
+	enum metric_type type;
+	enum metric_scope scope;
+	/* METRIC_HISTOGRAM only */
+	const struct histogram_scheme *scheme;
+};
+
+/* One classic bucket: the cells 0 to cell make it up. */
+struct histogram_bucket {
+	uint32_t cell;
+	const char *le; /* as printed, without +Inf */
+};
+
+/*
+ * The cells of a histogram. Cell i counts values in (bounds[i - 1], bounds[i]],
+ * cell nr_bounds the values above. Bounds and sum are integers in units of
+ * unit (1e-9 for nanoseconds served as seconds, 1 for counts).
+ */
+struct histogram_scheme {
+	const unsigned long long *bounds;
+	uint32_t nr_bounds;
+	double unit;
+	const struct histogram_bucket *buckets; /* by rising cell */
+	uint32_t nr_buckets;
+};
+
+struct label {
+	const char *name;
+	const char *value;
+};
+
+struct point {
+	const struct label *labels;
+	size_t nr_labels;
+	bool is_integer; /* else real */
+	union {
+		uint64_t integer;
+		double real;
+	};
+	/* METRIC_HISTOGRAM: nr_bounds + 1 cells; the count is their sum */
+	const uint64_t *cells;
+	uint64_t sum;
+};
+
+struct family {
+	const struct metric *metric;
+	struct point *points;
+	size_t nr_points;
+	size_t allocated;
+};
+
+struct snapshot {
+	const char *input; /* "replay" or NULL: a label input= on every series */
+	uint64_t realtime_ns;
+	uint64_t monotonic_ns;
+	struct family *families;
+	size_t nr_families;
+	size_t allocated;
+	struct arena *arena;
+};
+
+/* Returns a new snapshot with the time of now, or NULL. */
+struct snapshot *snapshot_new(const char *input);
+struct snapshot *snapshot_free(struct snapshot *snapshot);
+
+/*
+ * Adds a point. labels are copied. Return 0 or -ENOMEM. The same metric with
+ * the same labels twice is a bug of the source.
+ */
+int snapshot_add_integer(struct snapshot *snapshot, const struct metric *metric,
+			 const struct label *labels, size_t nr_labels, uint64_t value);
+int snapshot_add_real(struct snapshot *snapshot, const struct metric *metric,
+		      const struct label *labels, size_t nr_labels, double value);
+/* cells: metric->scheme->nr_bounds + 1 of them, copied. */
+int snapshot_add_histogram(struct snapshot *snapshot, const struct metric *metric,
+			   const struct label *labels, size_t nr_labels, const uint64_t *cells,
+			   uint64_t sum);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A source: what turns kernel state into points of a snapshot.
+ *
+ * The daemon owns a struct source for each and calls, from its one thread:
+ * probe, then attach, then read for each snapshot, then detach. A source that
+ * fails writes why into reason (what failed, why, the next step) and the
+ * others go on. New sources go into the table in daemon.c.
+ */
+#ifndef PAIMON_SOURCE_H
+#define PAIMON_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../config.h"
+#include "../model/snapshot.h"
+
+struct source;
+
+struct source_ops {
+	const char *name; /* as in the configuration and in label source= */
+
+	/* Is there anything to attach to? 0, -ENODEV (not on this machine: no
+	 * failure where the source is `auto`), or another error. */
+	int (*probe)(struct source *source);
+
+	/* Starts or adopts the counting. 0 or a negative errno. */
+	int (*attach)(struct source *source);
+
+	/* Adds the source's points. 0 or a negative errno. */
+	int (*read)(struct source *source, struct snapshot *snapshot);
+
+	/* Takes up a changed configuration (source->config points to it
+	 * already) without a restart, as far as possible. */
+	int (*reload)(struct source *source);
+
+	/* Ends the daemon's part. keep: what counts in the kernel goes on for the
+	 * next daemon (descriptor store); else all of it ends. */
+	void (*detach)(struct source *source, bool keep);
+};
+
+enum source_state {
+	SOURCE_OFF, /* `no`, or `auto` and not on this machine */
+	SOURCE_UP,
+	SOURCE_FAILED, /* should run and does not: reason says why */
+};
+
+struct source {
+	const struct source_ops *ops;
+	const struct config *config;
+	bool replay; /* fed by replay.c: neither pins nor adopts nor attaches */
+	enum source_state state;
+	const char *backend;  /* what it counts with: "paimon.ko", "replay"; static */
+	bool adopted;	      /* went on with what an earlier daemon left */
+	uint64_t attached_ns; /* CLOCK_REALTIME */
+	char reason[256];
+	void *data; /* the source's own */
+};
+
+extern const struct source_ops iopf_source;
+
+/* Writes source->reason as printf does, and returns error. */
+int source_fail(struct source *source, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * ioctls of /dev/paimon-soft, the software page-requesting endpoint.
+ *
+ * Every structure begins with its size as the caller knows it, and flags. A
+ * size that the module does not know: -EINVAL; an unknown flag or a non-zero
+ * reserved field: -EINVAL; nothing has happened then. perm, flags and codes
+ * are those of record.h. Byte order and widths are the machine's; no field
+ * depends on the word size, so 32-bit callers use the same layout.
+ */
+#ifndef PAIMON_UAPI_H
+#define PAIMON_UAPI_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#include "record.h"
+
+/* Most requests that one PAIMON_SOFT_REQUEST takes. */
+#define PAIMON_SOFT_MAX_REQUESTS 4096
+#define PAIMON_SOFT_MAX_DEVICES 64
+
+/* What the endpoint is: out only. */
+struct paimon_soft_info {
+	__u32 size;
+	__u32 flags;   /* out: PAIMON_SOFT_IMMEDIATE, PAIMON_SOFT_DEBUG */
+	__u32 devices; /* out: number of devices, soft0 to soft<devices - 1> */
+	__u32 depth;   /* out: requests one device may have outstanding */
+};
+#define PAIMON_SOFT_IMMEDIATE (1u << 0) /* faults are handled as they come */
+#define PAIMON_SOFT_DEBUG (1u << 1)	/* PAIMON_SOFT_FAIL_ALLOC is allowed */
+
+/*
+ * Binds the caller's address space to a new PASID; the PASID is good on all
+ * devices, for requests through this open file (also in a child after fork:
+ * it still names the parent's address space). It ends with UNBIND, with the
+ * last close, or with exit or exec of the bound process. -ENOSPC: no PASID is
+ * free.
+ */
+struct paimon_soft_bind {
+	__u32 size;
+	__u32 flags; /* in: 0 */
+	__u32 pasid; /* out for BIND, in for UNBIND: 1 to 0xfffff */
+	__u32 reserved;
+};
+
+/* One page request. A request with LAST and without READ and WRITE is a PASID
+ * stop marker: it is dropped and never answered (c10). */
+struct paimon_soft_request {
+	__u64 addr;
+	__u32 device;
+	__u32 pasid;
+	__u32 grpid; /* any but PAIMON_IOPF_ALL_GROUPS */
+	__u32 perm;  /* enum paimon_iopf_perm */
+	__u32 flags; /* enum paimon_iopf_flag */
+	__u32 reserved;
+};
+
+/*
+ * Queues an array of requests, in order, and stops at the first that fails.
+ * done: how many were taken (dropped stop markers included), written in every
+ * case but -EFAULT on the header. The ioctl returns 0 when all were taken, else
+ *   -EOVERFLOW  the device has depth requests and unread responses outstanding:
+ *               this request is lost and all partial groups of all devices are
+ *               discarded, as after an overflow of a PCIe page-request queue
+ *   -ENOMEM     no memory for the request (c9) or for its group (c8)
+ *   -EINVAL     bad device, perm, flags or grpid
+ * The endpoint answers a group of which the queue refused the last request with
+ * -ENOMEM, as a driver does: FAILURE.
+ */
+struct paimon_soft_submit {
+	__u32 size;
+	__u32 flags;	/* in: 0 */
+	__u32 nr;	/* in: 0 to PAIMON_SOFT_MAX_REQUESTS */
+	__u32 done;	/* out */
+	__u64 requests; /* in: address of nr struct paimon_soft_request */
+};
+
+/*
+ * What read(2) gives, one or more whole records; a buffer for less than one:
+ * -EINVAL. Blocks until there is one unless O_NONBLOCK; poll(2) works. A
+ * response goes to one reader of the open file that sent the group.
+ */
+struct paimon_soft_response {
+	__u32 device;
+	__u32 grpid;
+	__u32 pasid;	/* 0 unless flags has PASID_VALID */
+	__u32 flags;	/* PAIMON_IOPF_PASID_VALID or 0 (c7) */
+	__u32 code;	/* enum paimon_iopf_code */
+	__u32 requests; /* how many requests the group had */
+};
+
+/* The module's own counts for one device, since load. */
+struct paimon_soft_stats {
+	__u32 size;
+	__u32 flags;	    /* in: 0 */
+	__u32 device;	    /* in */
+	__u32 outstanding;  /* out: requests taken and responses not yet read */
+	__u64 requests[8];  /* out: accepted, by perm & (READ | WRITE | EXEC) */
+	__u64 responses[4]; /* out: by code; the last is unused */
+	__u64 discarded[4]; /* out: requests by enum paimon_iopf_reason; the last is unused */
+	__u64 overflows;    /* out: requests lost because the device was full */
+	__u64 stop_markers; /* out: dropped */
+	__u64 refused;	    /* out: requests that the queue refused (-ENOMEM) */
+};
+
+/* Makes the queue's nth next allocation (1 is the very next) fail once, for c8
+ * and c9; 0 cancels. -EPERM unless the module was loaded with debug=1. */
+struct paimon_soft_fail {
+	__u32 size;
+	__u32 nth;
+};
+
+#define PAIMON_SOFT_IOC 0xB7
+#define PAIMON_SOFT_INFO _IOWR(PAIMON_SOFT_IOC, 0, struct paimon_soft_info)
+#define PAIMON_SOFT_BIND _IOWR(PAIMON_SOFT_IOC, 1, struct paimon_soft_bind)
+#define PAIMON_SOFT_UNBIND _IOW(PAIMON_SOFT_IOC, 2, struct paimon_soft_bind)
+#define PAIMON_SOFT_SUBMIT _IOWR(PAIMON_SOFT_IOC, 3, struct paimon_soft_submit)
+#define PAIMON_SOFT_STATS _IOWR(PAIMON_SOFT_IOC, 4, struct paimon_soft_stats)
+#define PAIMON_SOFT_FAIL_ALLOC _IOW(PAIMON_SOFT_IOC, 5, struct paimon_soft_fail)
+
+#define PAIMON_ASSERT_SIZE(type, bytes) \
+	_Static_assert(sizeof(type) == (bytes), #type " is shared with the kernel")
+PAIMON_ASSERT_SIZE(struct paimon_soft_info, 16);
+PAIMON_ASSERT_SIZE(struct paimon_soft_bind, 16);
+PAIMON_ASSERT_SIZE(struct paimon_soft_request, 32);
+PAIMON_ASSERT_SIZE(struct paimon_soft_submit, 24);
+PAIMON_ASSERT_SIZE(struct paimon_soft_response, 24);
+PAIMON_ASSERT_SIZE(struct paimon_soft_stats, 168);
+PAIMON_ASSERT_SIZE(struct paimon_soft_fail, 8);
+
+#endif
