@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimon.ko: the tracepoints (trace.h) and the fault queue (iopf_queue.h) for
+ * other modules. Owns nothing that needs setting up.
+ */
+#include <linux/module.h>
+#include <linux/tracepoint.h>
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static int __init paimon_init(void)
+{
+	return 0;
+}
+
+static void __exit paimon_exit(void)
+{
+	/* A probe may still be on its way out of a tracepoint. */
+	tracepoint_synchronize_unregister();
+}
+
+module_init(paimon_init);
+module_exit(paimon_exit);
+MODULE_DESCRIPTION("Tracepoints and the I/O page-fault queue of paimon");
+MODULE_VERSION(PAIMON_VERSION);
+MODULE_LICENSE("GPL");

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Load and unload of paimon_soft.ko: its parameters and its misc device. Unload
+ * is refused while a file is open; soft.h has the order of things.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "soft.h"
+
+static unsigned int devices = 1;
+module_param(devices, uint, 0444);
+MODULE_PARM_DESC(devices, "number of devices, 1 to 64 (default 1)");
+
+static unsigned int depth = 512;
+module_param(depth, uint, 0444);
+MODULE_PARM_DESC(depth, "requests and unread responses a device may have, 1 to 4096 (default 512)");
+
+static bool immediate;
+module_param(immediate, bool, 0444);
+MODULE_PARM_DESC(immediate, "handle requests as they come, not at the last of their group");
+
+bool soft_debug;
+module_param_named(debug, soft_debug, bool, 0444);
+MODULE_PARM_DESC(debug, "allow to make allocations of the fault queue fail");
+
+static struct miscdevice soft_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "paimon-soft",
+	.fops = &soft_fops,
+	.mode = 0600,
+};
+
+static bool __init param_ok(const char *name, unsigned int value, unsigned int max)
+{
+	if (value >= 1 && value <= max)
+		return true;
+	pr_err("%s=%u is out of range: load with %s=1 to %u\n", name, value, name, max);
+	return false;
+}
+
+static int __init soft_init(void)
+{
+	int ret;
+
+	if (!param_ok("devices", devices, PAIMON_SOFT_MAX_DEVICES) ||
+	    !param_ok("depth", depth, SOFT_MAX_DEPTH))
+		return -EINVAL;
+	ret = soft_bindings_init();
+	if (ret)
+		return ret;
+	ret = soft_endpoint_init(devices, depth, immediate);
+	if (ret)
+		goto err_bindings;
+	ret = misc_register(&soft_misc);
+	if (ret)
+		goto err_endpoint;
+	return 0;
+
+err_endpoint:
+	soft_endpoint_exit();
+err_bindings:
+	soft_bindings_exit();
+	return ret;
+}
+
+static void __exit soft_exit(void)
+{
+	misc_deregister(&soft_misc);
+	soft_endpoint_exit();
+	soft_bindings_exit();
+}
+
+module_init(soft_init);
+module_exit(soft_exit);
+MODULE_DESCRIPTION("Software page-requesting endpoint of paimon");
+MODULE_VERSION(PAIMON_VERSION);
+MODULE_LICENSE("GPL");

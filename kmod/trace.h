@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The tracepoints of paimon.ko: what they carry and when they fire is in
+ * include/paimon/record.h. The fields are named and typed so that perf,
+ * bpftrace and tracefs read them as they are; raw_tp programs see the arguments.
+ *
+ * Included by main.c, which instantiates them, and by whoever fires them.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM paimon
+
+#if !defined(PAIMON_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define PAIMON_TRACE_H
+
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+TRACE_EVENT(
+	paimon_iopf_request,
+	TP_PROTO(u64 dev, u32 pasid, u32 grpid, u64 addr, u32 perm, u32 flags, const char *name),
+	TP_ARGS(dev, pasid, grpid, addr, perm, flags, name),
+	TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
+				 __field(u64, addr) __field(u32, perm) __field(u32, flags)
+					 __string(name, name)),
+	TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
+		       __entry->addr = addr; __entry->perm = perm; __entry->flags = flags;
+		       /* Not __assign_str(): the number of its arguments depends on the kernel. */
+		       memcpy(__get_str(name), name ? name : "(null)",
+			      __get_dynamic_array_len(name));),
+	TP_printk("dev=%llx name=%s pasid=%u grpid=%u addr=%llx perm=%x flags=%x", __entry->dev,
+		  __get_str(name), __entry->pasid, __entry->grpid, __entry->addr, __entry->perm,
+		  __entry->flags));
+
+TRACE_EVENT(paimon_iopf_handle, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr),
+	    TP_ARGS(dev, pasid, grpid, nr),
+	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
+				     __field(u32, nr)),
+	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
+			   __entry->nr = nr;),
+	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u", __entry->dev, __entry->pasid,
+		      __entry->grpid, __entry->nr));
+
+TRACE_EVENT(paimon_iopf_response, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 code),
+	    TP_ARGS(dev, pasid, grpid, code),
+	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
+				     __field(u32, code)),
+	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
+			   __entry->code = code;),
+	    TP_printk("dev=%llx pasid=%u grpid=%u code=%u", __entry->dev, __entry->pasid,
+		      __entry->grpid, __entry->code));
+
+TRACE_EVENT(paimon_iopf_discard, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason),
+	    TP_ARGS(dev, pasid, grpid, nr, reason),
+	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
+				     __field(u32, nr) __field(u32, reason)),
+	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
+			   __entry->nr = nr; __entry->reason = reason;),
+	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u reason=%u", __entry->dev, __entry->pasid,
+		      __entry->grpid, __entry->nr, __entry->reason));
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
