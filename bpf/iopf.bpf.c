@@ -17,7 +17,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-const volatile u32 iopf_max_devices = 64;
+const volatile __u32 iopf_max_devices = 64;
 
 /* The daemon sets max_entries of the tables that depend on iopf_max_devices. */
 struct {

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+#define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
+#define DEFAULT_SOCKET "/run/paimon/paimond.sock"
+#define DEFAULT_LISTEN "127.0.0.1:10190"
+
+static int set_string(char **target, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*target);
+	*target = copy;
+	return 0;
+}
+
+/* Each setter returns NULL, or what is wrong with the value. */
+
+static const char *set_path(char **target, const char *value)
+{
+	if (value[0] != '/')
+		return "is not an absolute path";
+	return set_string(target, value) < 0 ? "does not fit in memory" : NULL;
+}
+
+static const char *set_state_dir(struct config *config, const char *value)
+{
+	return set_path(&config->state_dir, value);
+}
+
+static const char *set_socket(struct config *config, const char *value)
+{
+	return set_path(&config->socket, value);
+}
+
+static const char *set_listen(struct config *config, const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	char *end = NULL;
+	long port;
+
+	if (!strcmp(value, "no")) {
+		free(config->listen);
+		config->listen = NULL;
+		return NULL;
+	}
+	port = colon && colon != value ? strtol(colon + 1, &end, 10) : -1;
+	if (port < 1 || port > 65535 || end == colon + 1 || *end)
+		return "is not ADDRESS:PORT, [ADDRESS]:PORT or no";
+	return set_string(&config->listen, value) < 0 ? "does not fit in memory" : NULL;
+}
+
+static char **free_strings(char **strings)
+{
+	for (char **s = strings; s && *s; s++)
+		free(*s);
+	free(strings);
+	return NULL;
+}
+
+static const char *set_allowed_hosts(struct config *config, const char *value)
+{
+	_cleanup_free_ char *copy = strdup(value);
+	char **hosts = calloc(strlen(value) / 2 + 2, sizeof(*hosts)), *state = NULL;
+	size_t nr = 0;
+
+	for (char *host = copy && hosts ? strtok_r(copy, " ,", &state) : NULL; host;
+	     host = strtok_r(NULL, " ,", &state)) {
+		hosts[nr] = strdup(host);
+		if (!hosts[nr++]) {
+			free_strings(hosts);
+			return "does not fit in memory";
+		}
+	}
+	free_strings(config->allowed_hosts);
+	config->allowed_hosts = hosts;
+	return NULL;
+}
+
+static const char *set_iopf(struct config *config, const char *value)
+{
+	if (!strcmp(value, "auto"))
+		config->iopf = SOURCE_AUTO;
+	else if (!strcmp(value, "yes"))
+		config->iopf = SOURCE_YES;
+	else if (!strcmp(value, "no"))
+		config->iopf = SOURCE_NO;
+	else
+		return "is not auto, yes or no";
+	return NULL;
+}
+
+static const char *set_iopf_max_devices(struct config *config, const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (end == value || *end || n < 1 || n > 1024)
+		return "is not a number from 1 to 1024";
+	config->iopf_max_devices = n;
+	return NULL;
+}
+
+static const char *set_iopf_group_timeout(struct config *config, const char *value)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+
+	if (end == value || *end || !(seconds >= 0 && seconds <= 86400))
+		return "is not a number of seconds from 0 (never) to 86400";
+	config->iopf_group_timeout_ns = seconds * 1e9;
+	return NULL;
+}
+
+static const struct key {
+	const char *section;
+	const char *name;
+	const char *(*set)(struct config *config, const char *value);
+} keys[] = {
+	{"paimond", "state_dir", set_state_dir},
+	{"paimond", "socket", set_socket},
+	{"paimond", "listen", set_listen},
+	{"paimond", "allowed_hosts", set_allowed_hosts},
+	{"iopf", "enable", set_iopf},
+	{"iopf", "max_devices", set_iopf_max_devices},
+	{"iopf", "group_timeout", set_iopf_group_timeout},
+};
+
+struct parser {
+	struct config *config;
+	bool seen[sizeof(keys) / sizeof(*keys)]; /* in this file */
+	char what[256];				 /* the first error */
+};
+
+static int handle_key(void *user, const char *section, const char *name, const char *value)
+{
+	struct parser *parser = user;
+	bool known_section = false;
+	const char *wrong;
+
+	if (parser->what[0])
+		return 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		if (strcmp(keys[i].section, section))
+			continue;
+		known_section = true;
+		if (strcmp(keys[i].name, name))
+			continue;
+		wrong = parser->seen[i] ? "is a second one in this file"
+					: keys[i].set(parser->config, value);
+		parser->seen[i] = true;
+		if (wrong)
+			snprintf(parser->what, sizeof(parser->what), "[%s] %s = %s: %s", section,
+				 name, value, wrong);
+		return !wrong;
+	}
+	if (known_section)
+		snprintf(parser->what, sizeof(parser->what), "[%s] has no key %s", section, name);
+	else
+		snprintf(parser->what, sizeof(parser->what),
+			 "no section [%s] (there are [paimond] and [iopf])", section);
+	return 0;
+}
+
+/* 0, or a negative errno with *ret_error set. */
+static int load_file(struct config *config, const char *path, char **ret_error)
+{
+	struct parser parser = {.config = config};
+	int line = ini_parse(path, handle_key, &parser), error = errno;
+
+	if (!line)
+		return 0;
+	if (line < 0) {
+		if (asprintf(ret_error, "%s: %s", path, strerror(error)) < 0)
+			*ret_error = NULL;
+		return -error;
+	}
+	if (asprintf(ret_error, "%s:%d: %s", path, line,
+		     parser.what[0] ? parser.what : "is neither [SECTION] nor KEY = VALUE") < 0)
+		*ret_error = NULL;
+	return -EINVAL;
+}
+
+static int is_conf(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && length > 5 &&
+	       !strcmp(entry->d_name + length - 5, ".conf");
+}
+
+static int load_folder(struct config *config, const char *path, char **ret_error)
+{
+	_cleanup_free_ char *folder = NULL;
+	struct dirent **entries;
+	int nr, r = 0;
+
+	if (asprintf(&folder, "%s.d", path) < 0)
+		return -ENOMEM;
+	nr = scandir(folder, &entries, is_conf, alphasort);
+	if (nr < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (int i = 0; i < nr; i++) {
+		_cleanup_free_ char *file = NULL;
+
+		if (!r && asprintf(&file, "%s/%s", folder, entries[i]->d_name) < 0)
+			r = -ENOMEM;
+		if (!r)
+			r = load_file(config, file, ret_error);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static struct config *config_new(void)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	if (!config)
+		return NULL;
+	config->iopf_max_devices = 64;
+	config->iopf_group_timeout_ns = 30000000000ULL;
+	if (set_string(&config->state_dir, DEFAULT_STATE_DIR) < 0 ||
+	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
+	    set_string(&config->listen, DEFAULT_LISTEN) < 0)
+		return config_free(config);
+	return config;
+}
+
+int config_load(const char *path, bool required, struct config **ret_config, char **ret_error)
+{
+	struct config *config = config_new();
+	char *error = NULL;
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	r = load_file(config, path, &error);
+	if (r == -ENOENT && !required) {
+		free(error);
+		error = NULL;
+		r = 0;
+	}
+	if (!r)
+		r = load_folder(config, path, &error);
+	if (r < 0) {
+		config_free(config);
+		*ret_error = error;
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+struct config *config_free(struct config *config)
+{
+	if (!config)
+		return NULL;
+	free_strings(config->allowed_hosts);
+	free(config->state_dir);
+	free(config->socket);
+	free(config->listen);
+	free(config);
+	return NULL;
+}

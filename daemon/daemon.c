@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "config.h"
+#include "fdstore.h"
+#include "lock.h"
+#include "model/snapshot.h"
+#include "self.h"
+#include "serve/http.h"
+#include "serve/listen.h"
+#include "source/replay.h"
+#include "source/source.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "version.h"
+
+#define RETRY_USEC (5 * 1000000ULL) /* until a source that is not up is tried again */
+#define NR_SOURCES 1
+
+struct daemon {
+	const struct daemon_options *options;
+	sd_event *event;
+	struct config *config;
+	bool last_reload_successful;
+	struct source sources[NR_SOURCES];
+	struct replay *replay;
+	struct http *http;
+	sd_event_source *retry;
+	int lock;
+	char *unix_path; /* of a socket of our own, removed at the end */
+	char machine[sizeof(((struct utsname *)0)->machine)];
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t scrape_ns;  /* how long the latest snapshot took */
+};
+
+static const struct metric metric_build_info = {
+	.name = "paimon_build_info",
+	.help = "Version of paimond; always 1.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_source_up = {
+	.name = "paimon_source_up",
+	.help = "1 if the source counts, 0 if it should and does not.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_source_info = {
+	.name = "paimon_source_info",
+	.help = "What a source counts with; always 1.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_source_attached = {
+	.name = "paimon_source_attached_timestamp_seconds",
+	.help = "When this daemon attached or adopted the source.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_reload = {
+	.name = "paimon_config_last_reload_successful",
+	.help = "1 if the configuration file is in force, 0 if its last change was refused.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_scrape = {
+	.name = "paimon_scrape_duration_seconds",
+	.help = "Time that reading all sources took, the time before.",
+	.type = METRIC_GAUGE,
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+int source_fail(struct source *source, int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(source->reason, sizeof(source->reason), format, ap);
+	va_end(ap);
+	return error;
+}
+
+/* Sources */
+
+static enum source_wanted wanted(const struct daemon *daemon)
+{
+	return daemon->options->replay ? SOURCE_YES : daemon->config->iopf;
+}
+
+static void source_start(struct daemon *daemon, struct source *source)
+{
+	char before[sizeof(source->reason)];
+	int r;
+
+	memcpy(before, source->reason, sizeof(before));
+	source->reason[0] = '\0';
+	r = source->ops->probe(source);
+	if (!r)
+		r = source->ops->attach(source);
+	if (!r) {
+		source->state = SOURCE_UP;
+		source->attached_ns = clock_ns(CLOCK_REALTIME);
+		log_info("%s: %s, %s", source->ops->name, source->backend,
+			 source->replay	   ? "made-up input"
+			 : source->adopted ? "adopted, nothing was missed"
+					   : "attached");
+		return;
+	}
+	source->state = r == -ENODEV && wanted(daemon) == SOURCE_AUTO ? SOURCE_OFF : SOURCE_FAILED;
+	if (!source->reason[0])
+		source_fail(source, r, "%s", strerror(-r));
+	if (strcmp(before, source->reason))
+		log_line(source->state == SOURCE_OFF ? SD_INFO : SD_ERR, "%s: %s",
+			 source->ops->name, source->reason);
+}
+
+static void source_stop(struct source *source, bool keep)
+{
+	if (source->state == SOURCE_UP)
+		source->ops->detach(source, keep);
+	source->state = SOURCE_OFF;
+	source->reason[0] = '\0';
+}
+
+static void start_sources(struct daemon *daemon)
+{
+	for (int i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].state != SOURCE_UP && wanted(daemon) != SOURCE_NO)
+			source_start(daemon, &daemon->sources[i]);
+}
+
+static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
+{
+	start_sources(data);
+	sd_event_source_set_time_relative(event_source, RETRY_USEC);
+	return 0;
+}
+
+/* What is served */
+
+static int add_source(struct snapshot *snapshot, const struct source *source)
+{
+	struct label labels[] = {{"source", source->ops->name}, {"backend", source->backend}};
+	int r;
+
+	if (source->state == SOURCE_OFF)
+		return 0;
+	r = snapshot_add_integer(snapshot, &metric_source_up, labels, 1,
+				 source->state == SOURCE_UP);
+	if (r < 0 || source->state != SOURCE_UP)
+		return r;
+	r = snapshot_add_integer(snapshot, &metric_source_info, labels, 2, 1);
+	return r
+		       ?: snapshot_add_real(snapshot, &metric_source_attached, labels, 1,
+					    source->attached_ns * 1e-9);
+}
+
+static int fill_snapshot(struct daemon *daemon, struct snapshot *snapshot)
+{
+	struct label build[] = {
+		{"version", PAIMON_VERSION},
+		{"revision", PAIMON_REVISION},
+		{"arch", daemon->machine},
+	};
+	int r = snapshot_add_integer(snapshot, &metric_build_info, build, 3, 1);
+
+	for (int i = 0; i < NR_SOURCES && !r; i++) {
+		struct source *source = &daemon->sources[i];
+
+		r = add_source(snapshot, source);
+		if (!r && source->state == SOURCE_UP)
+			r = source->ops->read(source, snapshot);
+	}
+	r = r
+		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
+					    daemon->last_reload_successful);
+	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
+	return r ?: self_read(snapshot);
+}
+
+static struct snapshot *on_snapshot(void *data)
+{
+	struct daemon *daemon = data;
+	struct snapshot *snapshot = snapshot_new(daemon->options->replay ? "replay" : NULL);
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	int r;
+
+	if (!snapshot)
+		return NULL;
+	r = fill_snapshot(daemon, snapshot);
+	daemon->scrape_ns = clock_ns(CLOCK_MONOTONIC) - start;
+	if (r < 0) {
+		log_error("cannot take a snapshot: %s", strerror(-r));
+		return snapshot_free(snapshot);
+	}
+	return snapshot;
+}
+
+static struct json_object *json_string(const char *text)
+{
+	return text ? json_object_new_string(text) : NULL;
+}
+
+static struct json_object *source_status(const struct source *source)
+{
+	static const char *const states[] = {"off", "up", "failed"};
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "name", json_string(source->ops->name));
+	json_object_object_add(object, "state", json_string(states[source->state]));
+	if (source->state == SOURCE_UP) {
+		json_object_object_add(object, "backend", json_string(source->backend));
+		json_object_object_add(object, "adopted", json_object_new_boolean(source->adopted));
+		json_object_object_add(object, "attached_timestamp_seconds",
+				       json_object_new_double(source->attached_ns * 1e-9));
+	}
+	json_object_object_add(object, "reason",
+			       json_string(source->reason[0] ? source->reason : NULL));
+	return object;
+}
+
+static struct json_object *on_status(void *data)
+{
+	struct daemon *daemon = data;
+	struct json_object *object = json_object_new_object();
+	struct json_object *config = json_object_new_object();
+	struct json_object *sources = json_object_new_array();
+	bool replay = daemon->options->replay;
+
+	json_object_object_add(object, "version", json_string(PAIMON_VERSION));
+	json_object_object_add(object, "revision", json_string(PAIMON_REVISION));
+	json_object_object_add(object, "pid", json_object_new_int(getpid()));
+	json_object_object_add(
+		object, "uptime_seconds",
+		json_object_new_double((clock_ns(CLOCK_MONOTONIC) - daemon->started_ns) * 1e-9));
+	json_object_object_add(object, "input", json_string(replay ? "replay" : NULL));
+	json_object_object_add(object, "state_dir",
+			       json_string(replay ? NULL : daemon->config->state_dir));
+	json_object_object_add(config, "path", json_string(daemon->options->config_path));
+	json_object_object_add(config, "last_reload_successful",
+			       json_object_new_boolean(daemon->last_reload_successful));
+	json_object_object_add(object, "config", config);
+	for (int i = 0; i < NR_SOURCES; i++)
+		json_object_array_add(sources, source_status(&daemon->sources[i]));
+	json_object_object_add(object, "sources", sources);
+	return object;
+}
+
+static char *const *on_allowed_hosts(void *data)
+{
+	struct daemon *daemon = data;
+
+	return daemon->config->allowed_hosts;
+}
+
+/* Reload */
+
+static void warn_restart(const char *key, const char *old, const char *new)
+{
+	if (strcmp(old ?: "", new ?: ""))
+		log_warning("%s changed: it takes a restart of paimond", key);
+}
+
+static void take_config(struct daemon *daemon, struct config *config)
+{
+	struct config *old = daemon->config;
+
+	warn_restart("state_dir", old->state_dir, config->state_dir);
+	warn_restart("socket", old->socket, config->socket);
+	warn_restart("listen", old->listen, config->listen);
+	if (old->iopf_max_devices != config->iopf_max_devices)
+		log_warning("max_devices changed: it takes a restart of paimond with the pinned "
+			    "maps removed");
+	/* What holds until the restart must still be what status and the pins say. */
+	free(config->state_dir);
+	config->state_dir = old->state_dir;
+	old->state_dir = NULL;
+	daemon->config = config;
+	for (int i = 0; i < NR_SOURCES; i++) {
+		struct source *source = &daemon->sources[i];
+
+		source->config = config;
+		if (wanted(daemon) == SOURCE_NO)
+			source_stop(source, false);
+		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
+			log_warning("%s: %s", source->ops->name, source->reason);
+	}
+	config_free(old);
+	start_sources(daemon);
+}
+
+static int on_reload(void *data, char **ret_error)
+{
+	struct daemon *daemon = data;
+	struct config *config;
+	int r;
+
+	sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)clock_ns(CLOCK_MONOTONIC) / 1000);
+	r = config_load(daemon->options->config_path, daemon->options->config_required, &config,
+			ret_error);
+	daemon->last_reload_successful = r == 0;
+	if (r == 0) {
+		take_config(daemon, config);
+		log_info("reloaded %s", daemon->options->config_path);
+	} else {
+		log_error("not reloaded, the configuration stays as it was: %s",
+			  *ret_error ?: strerror(-r));
+	}
+	sd_notify(false, "READY=1");
+	return r;
+}
+
+static int on_hangup(sd_event_source *event_source, const struct signalfd_siginfo *info, void *data)
+{
+	_cleanup_free_ char *error = NULL;
+
+	on_reload(data, &error);
+	return 0;
+}
+
+/* Start and end */
+
+static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp)
+{
+	const struct config *config = daemon->config;
+	int unix_fd = -1, tcp_fd = -1, r;
+
+	r = fdstore_sockets(&unix_fd, &tcp_fd);
+	if (r < 0)
+		return r;
+	if (unix_fd < 0 && tcp_fd < 0) {
+		unix_fd = listen_unix(config->socket);
+		if (unix_fd < 0) {
+			log_error("cannot listen at %s: %s%s", config->socket, strerror(-unix_fd),
+				  unix_fd == -EADDRINUSE ? " (another paimond serves there; set "
+							   "socket in the configuration)"
+							 : "");
+			return unix_fd;
+		}
+		daemon->unix_path = strdup(config->socket);
+		if (config->listen) {
+			tcp_fd = listen_tcp(config->listen);
+			if (tcp_fd < 0) {
+				log_error("cannot listen at %s: %s (set listen in the "
+					  "configuration)",
+					  config->listen, strerror(-tcp_fd));
+				close(unix_fd);
+				return tcp_fd;
+			}
+		}
+	}
+	*ret_unix = unix_fd;
+	*ret_tcp = tcp_fd;
+	return 0;
+}
+
+static int take_lock(struct daemon *daemon)
+{
+	const char *path = daemon->config->state_dir;
+	pid_t holder;
+
+	if (daemon->options->replay)
+		return 0;
+	daemon->lock = lock_folder(path, &holder);
+	if (daemon->lock == -EWOULDBLOCK) {
+		log_error("%s is in use by another paimond, process %d (one daemon for each "
+			  "state_dir)",
+			  path, (int)holder);
+		return -EBUSY;
+	}
+	/* Without the folder there is nothing to share; the sources say what to do. */
+	return 0;
+}
+
+static int setup(struct daemon *daemon)
+{
+	struct http_callbacks callbacks = {
+		.snapshot = on_snapshot,
+		.status = on_status,
+		.reload = on_reload,
+		.allowed_hosts = on_allowed_hosts,
+		.data = daemon,
+	};
+	_cleanup_free_ char *error = NULL;
+	int unix_fd = -1, tcp_fd = -1, r;
+	sigset_t signals;
+
+	r = fdstore_init();
+	if (r < 0)
+		return r;
+	r = config_load(daemon->options->config_path, daemon->options->config_required,
+			&daemon->config, &error);
+	if (r < 0) {
+		log_error("%s", error ?: strerror(-r));
+		return r;
+	}
+	r = take_lock(daemon);
+	if (r < 0)
+		return r;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_default(&daemon->event);
+	if (r < 0 || (r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL)) < 0 ||
+	    (r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL)) < 0 ||
+	    (r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_hangup, daemon)) < 0 ||
+	    (r = sd_event_set_watchdog(daemon->event, true)) < 0)
+		return r;
+	for (int i = 0; i < NR_SOURCES; i++)
+		daemon->sources[i] = (struct source){
+			.ops = &iopf_source,
+			.config = daemon->config,
+			.replay = daemon->options->replay,
+		};
+	start_sources(daemon);
+	if (daemon->options->replay) {
+		if (daemon->sources[0].state != SOURCE_UP)
+			return -ENOTSUP;
+		r = replay_new(&daemon->sources[0], daemon->event, daemon->options->replay_rate,
+			       &daemon->replay);
+		if (r < 0)
+			return r;
+	}
+	r = sd_event_add_time_relative(daemon->event, &daemon->retry, CLOCK_MONOTONIC, RETRY_USEC,
+				       0, on_retry, daemon);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
+	if (r < 0)
+		return r;
+	r = open_sockets(daemon, &unix_fd, &tcp_fd);
+	return r < 0 ? r : http_new(daemon->event, unix_fd, tcp_fd, &callbacks, &daemon->http);
+}
+
+int daemon_run(const struct daemon_options *options)
+{
+	struct daemon daemon = {
+		.options = options,
+		.last_reload_successful = true,
+		.lock = -1,
+		.started_ns = clock_ns(CLOCK_MONOTONIC),
+	};
+	struct utsname uts;
+	int r;
+
+	if (!uname(&uts))
+		memcpy(daemon.machine, uts.machine, sizeof(daemon.machine));
+	r = setup(&daemon);
+	if (!r) {
+		sd_notify(false, "READY=1");
+		r = sd_event_loop(daemon.event);
+	}
+	if (r < 0)
+		log_error("paimond ends: %s", strerror(-r));
+	sd_notify(false, "STOPPING=1");
+	http_free(daemon.http);
+	replay_free(daemon.replay);
+	for (int i = 0; i < NR_SOURCES; i++)
+		if (daemon.sources[i].ops)
+			source_stop(&daemon.sources[i], fdstore_available());
+	if (daemon.unix_path)
+		unlink(daemon.unix_path);
+	free(daemon.unix_path);
+	sd_event_source_disable_unref(daemon.retry);
+	sd_event_unref(daemon.event);
+	if (daemon.lock >= 0)
+		close(daemon.lock);
+	config_free(daemon.config);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

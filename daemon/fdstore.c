@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "fdstore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/* Process-wide, like the environment that it comes from. */
+static struct {
+	bool available;
+	int nr;
+	char **names;
+} passed;
+
+int fdstore_init(void)
+{
+	int r;
+
+	passed.available = getenv("NOTIFY_SOCKET") && getenv("INVOCATION_ID");
+	r = sd_listen_fds_with_names(true, &passed.names);
+	if (r < 0)
+		return r;
+	passed.nr = r;
+	return 0;
+}
+
+bool fdstore_available(void)
+{
+	return passed.available;
+}
+
+int fdstore_take(const char *name)
+{
+	for (int i = 0; i < passed.nr; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (!strcmp(passed.names[i], name)) {
+			passed.names[i][0] = '\0';
+			return fd;
+		}
+	}
+	return -ENOENT;
+}
+
+int fdstore_put(const char *name, int fd)
+{
+	_cleanup_free_ char *message = NULL;
+	int r;
+
+	if (asprintf(&message, "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name) < 0)
+		return -ENOMEM;
+	r = sd_pid_notify_with_fds(0, false, message, &fd, 1);
+	return r < 0 ? r : r == 0 ? -ENOTCONN : 0;
+}
+
+void fdstore_remove(const char *name)
+{
+	int r = passed.available ? sd_notifyf(false, "FDSTOREREMOVE=1\nFDNAME=%s", name) : 0;
+
+	if (r < 0)
+		log_warning("cannot remove %s from the descriptor store: %s", name, strerror(-r));
+}
+
+int fdstore_sockets(int *ret_unix, int *ret_tcp)
+{
+	int unix_fd = -1, tcp_fd = -1;
+
+	for (int i = 0; i < passed.nr; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (!passed.names[i][0])
+			continue;
+		if (unix_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0)
+			unix_fd = fd;
+		else if (tcp_fd < 0 && (sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+					sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0))
+			tcp_fd = fd;
+	}
+	*ret_unix = unix_fd;
+	*ret_tcp = tcp_fd;
+	return 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimond: the command line. Exit status 0, 1 (failed) or 2 (usage).
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "util/cleanup.h"
+#include "version.h"
+
+#define DEFAULT_REPLAY_RATE 5000
+
+static const char usage[] =
+	"paimond [OPTION]...\n"
+	"\n"
+	"  --config FILE               instead of " CONFIG_PATH "\n"
+	"  --replay[=GROUPS_PER_SECOND]  serve a made-up load, run through the BPF programs\n"
+	"                              on this kernel; needs neither module nor device\n"
+	"  --check-config              read the configuration, say what is wrong, and end\n"
+	"  --version\n"
+	"  --help\n";
+
+static int check_config(const struct daemon_options *options)
+{
+	_cleanup_free_ char *error = NULL;
+	struct config *config;
+	int r = config_load(options->config_path, options->config_required, &config, &error);
+
+	if (r < 0) {
+		fprintf(stderr, "paimond: %s\n", error ?: strerror(-r));
+		return EXIT_FAILURE;
+	}
+	config_free(config);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"config", required_argument, NULL, 'c'}, {"replay", optional_argument, NULL, 'r'},
+		{"check-config", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},	  {},
+	};
+	struct daemon_options options = {
+		.config_path = CONFIG_PATH,
+		.replay_rate = DEFAULT_REPLAY_RATE,
+	};
+	bool check = false;
+	char *end;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			options.config_path = optarg;
+			options.config_required = true;
+			break;
+		case 'r':
+			options.replay = true;
+			if (!optarg)
+				break;
+			options.replay_rate = strtod(optarg, &end);
+			if (end == optarg || *end ||
+			    !(options.replay_rate >= 1 && options.replay_rate <= 100000)) {
+				fprintf(stderr,
+					"paimond: --replay=%s: from 1 to 100000 groups "
+					"per second\n",
+					optarg);
+				return 2;
+			}
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'v':
+			puts("paimond " PAIMON_VERSION " (" PAIMON_REVISION ")");
+			return EXIT_SUCCESS;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "paimond: unexpected argument %s\n%s", argv[optind], usage);
+		return 2;
+	}
+	return check ? check_config(&options) : daemon_run(&options);
+}

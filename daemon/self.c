@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "self.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct metric metric_cpu = {
+	.name = "process_cpu_seconds_total",
+	.help = "User and system CPU time spent by paimond.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_resident = {
+	.name = "process_resident_memory_bytes",
+	.help = "Resident memory of paimond, the mapped BPF maps included.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_virtual = {
+	.name = "process_virtual_memory_bytes",
+	.help = "Virtual memory of paimond.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_open_fds = {
+	.name = "process_open_fds",
+	.help = "Open file descriptors of paimond.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_max_fds = {
+	.name = "process_max_fds",
+	.help = "File descriptors that paimond may open.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_start_time = {
+	.name = "process_start_time_seconds",
+	.help = "Start of paimond, in seconds since the epoch.",
+	.type = METRIC_GAUGE,
+};
+
+static int count_fds(uint64_t *ret_nr)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	uint64_t nr = 0;
+
+	if (!folder)
+		return -errno;
+	while (readdir(folder))
+		nr++;
+	closedir(folder);
+	*ret_nr = nr - 3; /* . and .. and the folder itself */
+	return 0;
+}
+
+int self_read(struct snapshot *snapshot)
+{
+	static double start_time; /* of the process; it does not change */
+	unsigned long long virtual_pages, resident_pages;
+	struct timespec cpu, now;
+	struct rlimit limit;
+	uint64_t nr_fds = 0;
+	FILE *statm;
+	int r;
+
+	statm = fopen("/proc/self/statm", "re");
+	if (!statm)
+		return -errno;
+	r = fscanf(statm, "%llu %llu", &virtual_pages, &resident_pages) == 2 ? 0 : -EIO;
+	fclose(statm);
+	if (r < 0 || (r = count_fds(&nr_fds)) < 0)
+		return r;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!start_time)
+		start_time = now.tv_sec + now.tv_nsec * 1e-9;
+	getrlimit(RLIMIT_NOFILE, &limit);
+
+	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0, cpu.tv_sec + cpu.tv_nsec * 1e-9);
+	r = r
+		    ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0,
+					    resident_pages * sysconf(_SC_PAGESIZE));
+	r = r
+		    ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0,
+					    virtual_pages * sysconf(_SC_PAGESIZE));
+	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, nr_fds);
+	r = r ?: snapshot_add_integer(snapshot, &metric_max_fds, NULL, 0, limit.rlim_cur);
+	r = r ?: snapshot_add_real(snapshot, &metric_start_time, NULL, 0, start_time);
+	return r;
+}

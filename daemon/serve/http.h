@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One HTTP server on two listeners, in the daemon's event loop: the unix socket
+ * answers everything, TCP only what may be scraped. libmicrohttpd does the
+ * protocol; http.c has the routes, negotiation, and who may do what.
+ */
+#ifndef PAIMON_HTTP_H
+#define PAIMON_HTTP_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "../model/snapshot.h"
+#include "openmetrics.h"
+
+struct http;
+
+/* What the daemon answers with; data is passed on. */
+struct http_callbacks {
+	struct snapshot *(*snapshot)(void *data);    /* new, or NULL */
+	struct json_object *(*status)(void *data);   /* new, or NULL */
+	int (*reload)(void *data, char **ret_error); /* *ret_error is freed by the caller */
+	char *const *(*allowed_hosts)(void *data);   /* NULL-terminated, or NULL */
+	void *data;
+};
+
+/*
+ * Serves on listening sockets, -1 for none; the server owns them from then on,
+ * also on failure. 0 or a negative errno.
+ */
+int http_new(sd_event *event, int unix_fd, int tcp_fd, const struct http_callbacks *callbacks,
+	     struct http **ret_http);
+struct http *http_free(struct http *http);
+
+/* Which form an Accept header asks for; NULL: none came. */
+enum text_format http_negotiate(const char *accept);
+
+/* May TCP answer to this Host header? NULL, addresses, localhost, hostname and
+ * what is allowed, with or without a port. */
+bool http_host_allowed(const char *host, const char *hostname, char *const *allowed);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Listening sockets of our own, for a daemon that runs without socket
+ * activation. Non-blocking, close-on-exec.
+ */
+#ifndef PAIMON_LISTEN_H
+#define PAIMON_LISTEN_H
+
+/* Listens at path, 0666. A socket that nobody answers any more is replaced;
+ * one that somebody answers: -EADDRINUSE. The folder is made if its parent is
+ * there. Returns the descriptor or a negative errno. */
+int listen_unix(const char *path);
+
+/* Listens at ADDRESS:PORT or [ADDRESS]:PORT; numeric only, no look-ups. */
+int listen_tcp(const char *address);
+
+#endif

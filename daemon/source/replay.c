@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "replay.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../util/log.h"
+#include "iopf_source.h"
+#include "source.h"
+
+#define SEED 0x9a1e04ULL
+#define NR_DEVICES 3
+#define NR_GROUPS 4096 /* numbers of a device, beyond its direct slots: some collide */
+#define TICK_USEC 2000
+#define SPIN_NS 200000	       /* an event nearer than this is waited for */
+#define MAX_BEHIND_NS 50000000 /* after a stopped process: no burst to catch up */
+#define MAX_EVENTS (NR_DEVICES * NR_GROUPS)
+
+/* A group in flight, and the next thing that happens to it. */
+struct group {
+	uint64_t due_ns;
+	enum iopf_program next;
+	uint32_t device;
+	uint32_t grpid;
+	uint32_t sent; /* requests so far */
+	uint32_t size;
+};
+
+struct replay {
+	struct source *iopf;
+	sd_event_source *timer;
+	uint64_t random;
+	uint64_t interval_ns;
+	uint64_t next_open_ns;
+	uint64_t opened;
+	bool in_flight[NR_DEVICES][NR_GROUPS];
+	struct group heap[MAX_EVENTS]; /* by due_ns, the earliest first */
+	size_t nr;
+	bool failed;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* xorshift64*: the same scenario every time. 0 <= result < 1. */
+static double uniform(struct replay *replay)
+{
+	replay->random ^= replay->random >> 12;
+	replay->random ^= replay->random << 25;
+	replay->random ^= replay->random >> 27;
+	return (replay->random * 0x2545f4914f6cdd1dULL >> 11) * 0x1p-53;
+}
+
+/* A latency around median_ns with a long tail: log-normal. */
+static uint64_t latency(struct replay *replay, double median_ns, double sigma)
+{
+	double u = 1 - uniform(replay), v = uniform(replay);
+
+	return median_ns * exp(sigma * sqrt(-2 * log(u)) * cos(2 * M_PI * v));
+}
+
+static void push(struct replay *replay, struct group group)
+{
+	size_t i = replay->nr++;
+
+	for (; i && replay->heap[(i - 1) / 2].due_ns > group.due_ns; i = (i - 1) / 2)
+		replay->heap[i] = replay->heap[(i - 1) / 2];
+	replay->heap[i] = group;
+}
+
+static struct group pop(struct replay *replay)
+{
+	struct group first = replay->heap[0], last = replay->heap[--replay->nr];
+	size_t i = 0, child;
+
+	for (; (child = 2 * i + 1) < replay->nr; i = child) {
+		if (child + 1 < replay->nr &&
+		    replay->heap[child + 1].due_ns < replay->heap[child].due_ns)
+			child++;
+		if (last.due_ns <= replay->heap[child].due_ns)
+			break;
+		replay->heap[i] = replay->heap[child];
+	}
+	replay->heap[i] = last;
+	return first;
+}
+
+static void run(struct replay *replay, const struct group *group, enum iopf_program program,
+		uint64_t third, uint64_t fourth, uint64_t fifth)
+{
+	/* dev, pasid, grpid, then what the tracepoint adds; a request's last is no name. */
+	uint64_t args[8] = {
+		group->device + 1, 1 + group->device, group->grpid, third, fourth, fifth};
+	int r = iopf_source_run(replay->iopf, program, args);
+
+	if (r < 0 && !replay->failed)
+		log_error("replay: cannot run a program: %s", strerror(-r));
+	replay->failed = r < 0;
+}
+
+/* Requests up to the given number; the last one of the group says so. */
+static void request(struct replay *replay, struct group *group, uint32_t up_to)
+{
+	static const uint32_t perms[] = {
+		PAIMON_IOPF_PERM_READ,
+		PAIMON_IOPF_PERM_READ,
+		PAIMON_IOPF_PERM_WRITE,
+		PAIMON_IOPF_PERM_READ | PAIMON_IOPF_PERM_WRITE,
+	};
+
+	for (; group->sent < up_to; group->sent++)
+		run(replay, group, IOPF_REQUEST, 0x7f0000000000 + group->sent * 4096ULL,
+		    perms[(group->grpid + group->sent) % 4],
+		    PAIMON_IOPF_PASID_VALID |
+			    (group->sent + 1 == group->size ? PAIMON_IOPF_LAST : 0));
+}
+
+/* Half the groups have one request, few have hundreds. */
+static uint32_t draw_size(struct replay *replay)
+{
+	double size = floor(pow(2, -1.6 * log2(1 - uniform(replay))) / 1.5);
+
+	return size < 1 ? 1 : size > 512 ? 512 : size;
+}
+
+static void open_group(struct replay *replay)
+{
+	struct group group = {
+		.device = replay->opened % NR_DEVICES,
+		.grpid = replay->opened / NR_DEVICES % NR_GROUPS,
+		.size = draw_size(replay),
+		.next = IOPF_HANDLE,
+	};
+	bool *in_flight = &replay->in_flight[group.device][group.grpid];
+	double fate = uniform(replay);
+
+	replay->opened++;
+	if (*in_flight)
+		return;
+	*in_flight = true;
+	if (group.size > 1 && fate < 0.05) {
+		/* Its last request comes later, or is lost in an overflow. */
+		request(replay, &group, group.size - 1);
+		group.next = fate < 0.002 ? IOPF_DISCARD : IOPF_REQUEST;
+		group.due_ns = now_ns() + latency(replay, 2e6, 0.7);
+	} else {
+		request(replay, &group, group.size);
+		group.due_ns = now_ns() + latency(replay, 8e3, 0.8);
+	}
+	push(replay, group);
+}
+
+/* What is due happens; what happens next to the group is put off. */
+static void step(struct replay *replay)
+{
+	struct group group = pop(replay);
+	double fate;
+
+	switch (group.next) {
+	case IOPF_REQUEST:
+		request(replay, &group, group.size);
+		group.next = IOPF_HANDLE;
+		group.due_ns = now_ns() + latency(replay, 8e3, 0.8);
+		break;
+	case IOPF_HANDLE:
+		run(replay, &group, IOPF_HANDLE, group.size, 0, 0);
+		group.next = IOPF_RESPONSE;
+		/* One in twenty waits for a disk. */
+		group.due_ns = now_ns() +
+			       (uniform(replay) < 0.05
+					? latency(replay, 1.5e6, 0.6)
+					: latency(replay, 25e3 + 400. * group.size, 0.6));
+		break;
+	case IOPF_RESPONSE:
+		fate = uniform(replay);
+		run(replay, &group, IOPF_RESPONSE,
+		    fate < 0.0005 ? PAIMON_IOPF_FAILURE
+		    : fate < 0.02 ? PAIMON_IOPF_INVALID
+				  : PAIMON_IOPF_SUCCESS,
+		    0, 0);
+		replay->in_flight[group.device][group.grpid] = false;
+		return;
+	default:
+		run(replay, &group, IOPF_DISCARD, group.sent, PAIMON_IOPF_OVERFLOW, 0);
+		replay->in_flight[group.device][group.grpid] = false;
+		return;
+	}
+	push(replay, group);
+}
+
+static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
+{
+	struct replay *replay = data;
+	uint64_t now = now_ns();
+
+	if (now > replay->next_open_ns + MAX_BEHIND_NS)
+		replay->next_open_ns = now;
+	while (replay->next_open_ns <= now && replay->nr < MAX_EVENTS) {
+		open_group(replay);
+		replay->next_open_ns += replay->interval_ns;
+	}
+	while (replay->nr && replay->heap[0].due_ns < now_ns() + SPIN_NS) {
+		while (replay->heap[0].due_ns > now_ns())
+			;
+		step(replay);
+	}
+	return sd_event_source_set_time_relative(timer, TICK_USEC);
+}
+
+int replay_new(struct source *iopf, sd_event *event, double rate, struct replay **ret_replay)
+{
+	struct replay *replay = calloc(1, sizeof(*replay));
+	int r;
+
+	if (!replay)
+		return -ENOMEM;
+	replay->iopf = iopf;
+	replay->random = SEED;
+	replay->interval_ns = 1e9 / rate;
+	replay->next_open_ns = now_ns();
+	r = sd_event_add_time_relative(event, &replay->timer, CLOCK_MONOTONIC, TICK_USEC, 1,
+				       on_tick, replay);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(replay->timer, SD_EVENT_ON);
+	if (r < 0) {
+		replay_free(replay);
+		return r;
+	}
+	*ret_replay = replay;
+	return 0;
+}
+
+struct replay *replay_free(struct replay *replay)
+{
+	if (!replay)
+		return NULL;
+	sd_event_source_disable_unref(replay->timer);
+	free(replay);
+	return NULL;
+}

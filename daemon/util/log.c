@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+void log_line(const char *priority, const char *format, ...)
+{
+	int error = errno;
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	errno = error; /* for %m */
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "" : priority, line);
+}

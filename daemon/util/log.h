@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages on stderr, one a line, with the priority prefixes of sd-daemon(3),
+ * which the journal takes off again; on a terminal without them.
+ */
+#ifndef PAIMON_LOG_H
+#define PAIMON_LOG_H
+
+#include <systemd/sd-daemon.h>
+
+void log_line(const char *priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(SD_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(SD_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(SD_INFO, __VA_ARGS__)
+
+#endif
