@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # variables are used where it is sourced
+#
+# What dev and the scripts of the guest harness share: paths, messages, and the
+# kernels that guests run. Sourced; sets no options of the shell.
+#
+# build/vm/kernels/VERSION  a Debian kernel, unpacked: vmlinuz, modules, headers, initramfs
+# build/vm/root-HASH.ext4   a root file system, by the hash of what went into it
+# build/vm/logs             console logs of guests
+# build/kmod-KERNEL         the modules built for that kernel
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${BUILD_DIR:-$top/build}
+vm=$build/vm
+KERNELS="6.1 6.12"
+PATH=$PATH:/usr/sbin:/sbin
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+	say "$0: $*"
+	exit 1
+}
+
+# The field FIELD of PACKAGE[=VERSION], of the candidate version unless given.
+package_field() {
+	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n "s/^$2: //p" | head -n 1
+}
+
+debian_arch() {
+	case $1 in
+	x86_64) echo amd64 ;;
+	*) die "no guests of architecture $1: only x86_64" ;;
+	esac
+}
+
+# KERNEL (6.1, 6.12, ...) as Debian's package of the machine's own apt sources
+# has it: "RELEASE PACKAGE_VERSION", through the meta package of that name, or
+# the unversioned one where it leads there.
+kernel_package() {
+	local kernel=$1 arch=$2 meta depends
+	for meta in "linux-image-$kernel-$arch" "linux-image-$arch"; do
+		depends=$(package_field "$meta" Depends)
+		if [[ $depends =~ linux-image-("$kernel".[^ ,]*)" (= "([^\)]*)")" ]]; then
+			echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+			return
+		fi
+	done
+	die "no Debian kernel $kernel for $arch: the machine's apt sources have none (tests use $KERNELS;" \
+		"try apt-get update)"
+}
+
+# Downloads and unpacks PACKAGE=VERSION ... into DIR.
+unpack_packages() {
+	local dir=$1
+	shift
+	mkdir -p "$dir/debs"
+	(cd "$dir/debs" && apt-get -qq -o APT::Sandbox::User=root download "$@") ||
+		die "cannot download $*: see apt's message above"
+	for deb in "$dir"/debs/*.deb; do
+		dpkg -x "$deb" "$dir"
+	done
+	rm -r "$dir/debs"
+}
