@@ -106,8 +106,7 @@ static struct iopf_group *iopf_find(struct paimon_iopf_device *dev,
 {
 	struct iopf_group *group;
 
-	hlist_for_each_entry(group, iopf_bucket(dev, fault), node)
-	{
+	hlist_for_each_entry(group, iopf_bucket(dev, fault), node) {
 		dev->visited++;
 		if (iopf_same_group(iopf_first(group), fault))
 			return group;
@@ -132,7 +131,7 @@ static void iopf_free_requests(struct list_head *requests)
 {
 	struct iopf_request *request, *next;
 
-	list_for_each_entry_safe (request, next, requests, entry)
+	list_for_each_entry_safe(request, next, requests, entry)
 		kfree(request);
 }
 
@@ -179,7 +178,7 @@ static void iopf_drop_all(struct paimon_iopf_device *dev, const void *owner,
 {
 	struct iopf_group *group, *next;
 
-	list_for_each_entry_safe (group, next, &dev->open, open)
+	list_for_each_entry_safe(group, next, &dev->open, open)
 		if (!owner || iopf_first(group)->owner == owner)
 			iopf_drop(group, iopf_first(group), reason, dropped);
 }
@@ -294,7 +293,7 @@ static void iopf_work(struct work_struct *work)
 		}
 		spin_unlock(&dev->lock);
 
-		list_for_each_entry (request, &batch, entry)
+		list_for_each_entry(request, &batch, entry)
 			if (group->code == PAIMON_IOPF_SUCCESS)
 				group->code = iopf_handle(dev, &request->fault);
 		list_splice_tail_init(&batch, &group->handled);
@@ -384,7 +383,7 @@ void paimon_iopf_queue_free(struct paimon_iopf_queue *queue)
 
 	if (!queue)
 		return;
-	list_for_each_entry_safe (dev, next, &queue->devices, entry)
+	list_for_each_entry_safe(dev, next, &queue->devices, entry)
 		paimon_iopf_queue_remove_device(queue, dev);
 	destroy_workqueue(queue->wq);
 	kfree(queue);
@@ -572,7 +571,7 @@ int paimon_iopf_queue_discard_partial(struct paimon_iopf_queue *queue)
 	if (!queue)
 		return -EINVAL;
 	mutex_lock(&queue->lock);
-	list_for_each_entry (dev, &queue->devices, entry) {
+	list_for_each_entry(dev, &queue->devices, entry) {
 		spin_lock(&dev->lock);
 		iopf_drop_all(dev, NULL, PAIMON_IOPF_OVERFLOW, &dropped);
 		spin_unlock(&dev->lock);

@@ -131,14 +131,14 @@ void soft_unbind_all(struct soft_file *file)
 	LIST_HEAD(mine);
 
 	xa_lock(&bindings);
-	list_for_each_entry_safe (binding, next, &file->bindings, entry) {
+	list_for_each_entry_safe(binding, next, &file->bindings, entry) {
 		if (!binding->ending) {
 			binding->ending = true;
 			list_move_tail(&binding->entry, &mine);
 		}
 	}
 	xa_unlock(&bindings);
-	list_for_each_entry_safe (binding, next, &mine, entry)
+	list_for_each_entry_safe(binding, next, &mine, entry)
 		binding_free(binding);
 	/* The others were handed to the workqueue under the lock. */
 	flush_workqueue(soft_wq);
