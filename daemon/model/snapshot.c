@@ -6,14 +6,40 @@
 #include <string.h>
 #include <time.h>
 
-#include "arena.h"
+/* Copies live in chunks that are freed together. */
+struct arena {
+	struct arena *next;
+	size_t used;
+	size_t size;
+	_Alignas(uint64_t) char data[];
+};
 
-static uint64_t now_ns(clockid_t clock)
+static void *arena_alloc(struct arena **arena, size_t size)
 {
-	struct timespec ts;
+	struct arena *chunk = *arena;
+	void *p;
 
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	size = (size + 7) & ~(size_t)7;
+	if (!chunk || size > chunk->size - chunk->used) {
+		size_t room = size > 32768 ? size : 32768;
+
+		chunk = malloc(sizeof(*chunk) + room);
+		if (!chunk)
+			return NULL;
+		*chunk = (struct arena){.next = *arena, .size = room};
+		*arena = chunk;
+	}
+	p = chunk->data + chunk->used;
+	chunk->used += size;
+	return p;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 struct snapshot *snapshot_new(const char *input)
@@ -22,12 +48,9 @@ struct snapshot *snapshot_new(const char *input)
 
 	if (!snapshot)
 		return NULL;
-	snapshot->arena = arena_new();
-	if (!snapshot->arena)
-		return snapshot_free(snapshot);
 	snapshot->input = input;
-	snapshot->realtime_ns = now_ns(CLOCK_REALTIME);
-	snapshot->monotonic_ns = now_ns(CLOCK_MONOTONIC);
+	snapshot->realtime_ns = clock_ns(CLOCK_REALTIME);
+	snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	return snapshot;
 }
 
@@ -35,66 +58,71 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return NULL;
+	for (struct arena *chunk = snapshot->arena, *next; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
 	for (size_t i = 0; i < snapshot->nr_families; i++)
 		free(snapshot->families[i].points);
 	free(snapshot->families);
-	arena_free(snapshot->arena);
 	free(snapshot);
 	return NULL;
 }
 
-/* Room for one more element of an array that doubles. */
-static int grow(void *array, size_t *allocated, size_t nr, size_t size)
-{
-	size_t grown = *allocated ? *allocated * 2 : 8;
-	void *moved;
-
-	if (nr < *allocated)
-		return 0;
-	moved = realloc(*(void **)array, grown * size);
-	if (!moved)
-		return -ENOMEM;
-	*(void **)array = moved;
-	*allocated = grown;
-	return 0;
-}
-
-/* From the end: a source adds the points of one metric, or of a few in turn. */
+/* The latest families first: a source adds the points of one device in a row. */
 static struct family *find_family(struct snapshot *snapshot, const struct metric *metric)
 {
 	for (size_t i = snapshot->nr_families; i-- > 0;)
 		if (snapshot->families[i].metric == metric)
 			return &snapshot->families[i];
-	if (grow(&snapshot->families, &snapshot->allocated, snapshot->nr_families,
-		 sizeof(*snapshot->families)))
-		return NULL;
-	snapshot->families[snapshot->nr_families] = (struct family){ .metric = metric };
+	if (snapshot->nr_families == snapshot->allocated) {
+		size_t allocated = snapshot->allocated * 2 + 16;
+		struct family *grown = realloc(snapshot->families, allocated * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		snapshot->families = grown;
+		snapshot->allocated = allocated;
+	}
+	snapshot->families[snapshot->nr_families] = (struct family){.metric = metric};
 	return &snapshot->families[snapshot->nr_families++];
 }
 
-static int add(struct snapshot *snapshot, const struct metric *metric, const struct label *labels,
-	       size_t nr_labels, struct point point)
+static const struct label *copy_labels(struct snapshot *snapshot, const struct label *labels,
+				       size_t nr_labels)
 {
-	struct label *copies = NULL;
-	struct family *family;
+	struct label *copy = arena_alloc(&snapshot->arena, nr_labels * sizeof(*copy));
 
-	if (nr_labels) {
-		copies = arena_alloc(snapshot->arena, nr_labels * sizeof(*copies));
-		if (!copies)
-			return -ENOMEM;
+	for (size_t i = 0; copy && i < nr_labels; i++) {
+		size_t size = strlen(labels[i].value) + 1;
+		char *value = arena_alloc(&snapshot->arena, size);
+
+		if (!value)
+			return NULL;
+		copy[i] = (struct label){labels[i].name, memcpy(value, labels[i].value, size)};
 	}
-	for (size_t i = 0; i < nr_labels; i++) {
-		copies[i].name = labels[i].name;
-		copies[i].value = arena_strdup(snapshot->arena, labels[i].value);
-		if (!copies[i].value)
-			return -ENOMEM;
-	}
-	/* Only now, so that a failure leaves no family without a point. */
-	family = find_family(snapshot, metric);
-	if (!family ||
-	    grow(&family->points, &family->allocated, family->nr_points, sizeof(*family->points)))
+	return copy;
+}
+
+static int add_point(struct snapshot *snapshot, const struct metric *metric,
+		     const struct label *labels, size_t nr_labels, struct point point)
+{
+	struct family *family = find_family(snapshot, metric);
+
+	if (!family)
 		return -ENOMEM;
-	point.labels = copies;
+	if (family->nr_points == family->allocated) {
+		size_t allocated = family->allocated * 2 + 4;
+		struct point *grown = realloc(family->points, allocated * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		family->points = grown;
+		family->allocated = allocated;
+	}
+	point.labels = copy_labels(snapshot, labels, nr_labels);
+	if (!point.labels)
+		return -ENOMEM;
 	point.nr_labels = nr_labels;
 	family->points[family->nr_points++] = point;
 	return 0;
@@ -103,14 +131,14 @@ static int add(struct snapshot *snapshot, const struct metric *metric, const str
 int snapshot_add_integer(struct snapshot *snapshot, const struct metric *metric,
 			 const struct label *labels, size_t nr_labels, uint64_t value)
 {
-	return add(snapshot, metric, labels, nr_labels,
-		   (struct point){ .is_integer = true, .integer = value });
+	return add_point(snapshot, metric, labels, nr_labels,
+			 (struct point){.is_integer = true, .integer = value});
 }
 
 int snapshot_add_real(struct snapshot *snapshot, const struct metric *metric,
 		      const struct label *labels, size_t nr_labels, double value)
 {
-	return add(snapshot, metric, labels, nr_labels, (struct point){ .real = value });
+	return add_point(snapshot, metric, labels, nr_labels, (struct point){.real = value});
 }
 
 int snapshot_add_histogram(struct snapshot *snapshot, const struct metric *metric,
@@ -118,11 +146,11 @@ int snapshot_add_histogram(struct snapshot *snapshot, const struct metric *metri
 			   uint64_t sum)
 {
 	size_t size = (metric->scheme->nr_bounds + 1) * sizeof(*cells);
-	uint64_t *copy = arena_alloc(snapshot->arena, size);
+	uint64_t *copy = arena_alloc(&snapshot->arena, size);
 
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, cells, size);
-	return add(snapshot, metric, labels, nr_labels,
-		   (struct point){ .cells = copy, .sum = sum });
+	return add_point(snapshot, metric, labels, nr_labels,
+			 (struct point){.cells = copy, .sum = sum});
 }

@@ -1,190 +1,142 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "openmetrics.h"
 
-#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
-#include "../util/cleanup.h"
-
-const char *const text_content_type[] = {
-	[TEXT_PLAIN] = "text/plain; version=0.0.4; charset=utf-8",
-	[TEXT_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-};
-
-static const char *const type_name[] = {
+static const char *const types[] = {
 	[METRIC_GAUGE] = "gauge",
 	[METRIC_COUNTER] = "counter",
 	[METRIC_HISTOGRAM] = "histogram",
 };
 
-/* The name of a family: OpenMetrics has it without the counter's _total. */
-static size_t family_name_length(const struct metric *metric, enum text_format format)
+static void add_escaped(struct buffer *buffer, const char *text, bool quote)
 {
-	static const char total[] = "_total";
-	size_t length = strlen(metric->name), suffix = sizeof(total) - 1;
+	for (const char *p = text;; p++) {
+		size_t plain = strcspn(p, quote ? "\\\n\"" : "\\\n");
 
-	if (format == TEXT_OPENMETRICS && metric->type == METRIC_COUNTER && length > suffix &&
-	    !strcmp(metric->name + length - suffix, total))
-		return length - suffix;
-	return length;
-}
-
-/* Text up to the next character that needs an escape goes over in one piece. */
-static void escape(struct buffer *buffer, const char *text, const char *special)
-{
-	for (;;) {
-		size_t plain = strcspn(text, special);
-
-		buffer_bytes(buffer, text, plain);
-		text += plain;
-		if (!*text)
+		buffer_add(buffer, p, plain);
+		p += plain;
+		if (!*p)
 			return;
-		buffer_char(buffer, '\\');
-		buffer_char(buffer, *text == '\n' ? 'n' : *text);
-		text++;
+		buffer_add(buffer, *p == '\n' ? "\\n" : *p == '"' ? "\\\"" : "\\\\", 2);
 	}
 }
 
-static void encode_header(struct buffer *buffer, const struct metric *metric,
-			  enum text_format format)
+static void add_label(struct buffer *buffer, const char *name, const char *value, bool *first)
 {
-	size_t length = family_name_length(metric, format);
-
-	buffer_string(buffer, "# HELP ");
-	buffer_bytes(buffer, metric->name, length);
-	buffer_char(buffer, ' ');
-	/* 0.0.4 leaves quotes in HELP as they are. */
-	escape(buffer, metric->help, format == TEXT_OPENMETRICS ? "\\\n\"" : "\\\n");
-	buffer_string(buffer, "\n# TYPE ");
-	buffer_bytes(buffer, metric->name, length);
-	buffer_char(buffer, ' ');
-	buffer_string(buffer, type_name[metric->type]);
-	buffer_char(buffer, '\n');
-}
-
-static void encode_label(struct buffer *buffer, const char *name, const char *value, bool *first)
-{
-	buffer_char(buffer, *first ? '{' : ',');
+	buffer_add(buffer, *first ? "{" : ",", 1);
 	*first = false;
-	buffer_string(buffer, name);
-	buffer_bytes(buffer, "=\"", 2);
-	escape(buffer, value, "\\\n\"");
-	buffer_char(buffer, '"');
+	buffer_add_string(buffer, name);
+	buffer_add(buffer, "=\"", 2);
+	add_escaped(buffer, value, true);
+	buffer_add(buffer, "\"", 1);
 }
 
-/* All labels, le last; without the closing brace, which *ret_first tells about. */
-static void encode_labels(struct buffer *buffer, const struct snapshot *snapshot,
-			  const struct point *point, bool *ret_first)
+/* Name and labels of one sample, up to the space before its value. */
+static void add_series(struct buffer *buffer, const struct snapshot *snapshot, const char *name,
+		       const char *suffix, const struct point *point, const char *le)
 {
 	bool first = true;
 
+	buffer_add_string(buffer, name);
+	buffer_add_string(buffer, suffix);
 	for (size_t i = 0; i < point->nr_labels; i++)
-		encode_label(buffer, point->labels[i].name, point->labels[i].value, &first);
+		add_label(buffer, point->labels[i].name, point->labels[i].value, &first);
 	if (snapshot->input)
-		encode_label(buffer, "input", snapshot->input, &first);
-	*ret_first = first;
+		add_label(buffer, "input", snapshot->input, &first);
+	if (le)
+		add_label(buffer, "le", le, &first);
+	buffer_add_string(buffer, first ? " " : "} ");
 }
 
-static void end_labels(struct buffer *buffer, bool first)
+static void add_bucket(struct buffer *buffer, const struct snapshot *snapshot, const char *name,
+		       const struct point *point, const char *le, uint64_t count)
 {
-	if (!first)
-		buffer_char(buffer, '}');
-	buffer_char(buffer, ' ');
+	add_series(buffer, snapshot, name, "_bucket", point, le);
+	buffer_add_integer(buffer, count);
+	buffer_add(buffer, "\n", 1);
 }
 
-static void encode_bucket(struct buffer *buffer, const struct metric *metric, const char *labels,
-			  size_t length, const char *le, uint64_t value)
+/* OpenMetrics wants le as a float: 1.0, not 1. */
+static const char *float_le(const char *le, char text[16], enum text_format format)
 {
-	buffer_string(buffer, metric->name);
-	buffer_bytes(buffer, "_bucket", 7);
-	if (length) {
-		buffer_bytes(buffer, labels, length);
-		buffer_bytes(buffer, ",le=\"", 5);
-	} else {
-		buffer_bytes(buffer, "{le=\"", 5);
-	}
-	buffer_string(buffer, le);
-	buffer_bytes(buffer, "\"} ", 3);
-	buffer_integer(buffer, value);
-	buffer_char(buffer, '\n');
+	if (format == TEXT_PROMETHEUS || strpbrk(le, ".e") || strlen(le) > 10)
+		return le;
+	return strcat(strcpy(text, le), ".0");
 }
 
-static void encode_histogram(struct buffer *buffer, const struct metric *metric,
-			     const struct point *point, const char *labels, size_t length)
+static void add_histogram(struct buffer *buffer, const struct snapshot *snapshot,
+			  const struct metric *metric, const struct point *point,
+			  enum text_format format)
 {
 	const struct histogram_scheme *scheme = metric->scheme;
-	uint64_t total = 0;
+	uint64_t count = 0;
 	uint32_t cell = 0;
+	char text[16];
 
 	for (uint32_t i = 0; i < scheme->nr_buckets; i++) {
-		for (; cell <= scheme->buckets[i].cell; cell++)
-			total += point->cells[cell];
-		encode_bucket(buffer, metric, labels, length, scheme->buckets[i].le, total);
+		while (cell <= scheme->buckets[i].cell)
+			count += point->cells[cell++];
+		add_bucket(buffer, snapshot, metric->name, point,
+			   float_le(scheme->buckets[i].le, text, format), count);
 	}
-	for (; cell <= scheme->nr_bounds; cell++)
-		total += point->cells[cell];
-	encode_bucket(buffer, metric, labels, length, "+Inf", total);
-
-	buffer_string(buffer, metric->name);
-	buffer_bytes(buffer, "_sum", 4);
-	buffer_bytes(buffer, labels, length);
-	end_labels(buffer, !length);
+	while (cell <= scheme->nr_bounds)
+		count += point->cells[cell++];
+	add_bucket(buffer, snapshot, metric->name, point, "+Inf", count);
+	add_series(buffer, snapshot, metric->name, "_sum", point, NULL);
 	if (scheme->unit == 1)
-		buffer_integer(buffer, point->sum);
+		buffer_add_integer(buffer, point->sum);
 	else
-		buffer_real(buffer, (double)point->sum * scheme->unit);
-	buffer_char(buffer, '\n');
-
-	buffer_string(buffer, metric->name);
-	buffer_bytes(buffer, "_count", 6);
-	buffer_bytes(buffer, labels, length);
-	end_labels(buffer, !length);
-	buffer_integer(buffer, total);
-	buffer_char(buffer, '\n');
+		buffer_add_real(buffer, point->sum * scheme->unit);
+	buffer_add(buffer, "\n", 1);
+	add_series(buffer, snapshot, metric->name, "_count", point, NULL);
+	buffer_add_integer(buffer, count);
+	buffer_add(buffer, "\n", 1);
 }
 
-static void encode_point(struct buffer *buffer, const struct metric *metric,
-			 const struct point *point, const struct snapshot *snapshot)
+static void add_header(struct buffer *buffer, const struct metric *metric, enum text_format format)
 {
-	bool first;
+	size_t length = strlen(metric->name);
 
-	buffer_string(buffer, metric->name);
-	encode_labels(buffer, snapshot, point, &first);
-	end_labels(buffer, first);
-	if (point->is_integer)
-		buffer_integer(buffer, point->integer);
-	else
-		buffer_real(buffer, point->real);
-	buffer_char(buffer, '\n');
+	/* OpenMetrics names the family, without the suffix of its samples. */
+	if (format == TEXT_OPENMETRICS && metric->type == METRIC_COUNTER)
+		length -= strlen("_total");
+	buffer_add_string(buffer, "# HELP ");
+	buffer_add(buffer, metric->name, length);
+	buffer_add(buffer, " ", 1);
+	add_escaped(buffer, metric->help, format == TEXT_OPENMETRICS);
+	buffer_add_string(buffer, "\n# TYPE ");
+	buffer_add(buffer, metric->name, length);
+	buffer_add(buffer, " ", 1);
+	buffer_add_string(buffer, types[metric->type]);
+	buffer_add(buffer, "\n", 1);
 }
 
-int openmetrics_encode(struct buffer *buffer, const struct snapshot *snapshot,
-		       enum text_format format)
+void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer)
 {
-	/* The labels of a histogram are escaped once, and used for each of its lines. */
-	_cleanup_buffer_ struct buffer labels = {};
-
 	for (size_t i = 0; i < snapshot->nr_families; i++) {
 		const struct family *family = &snapshot->families[i];
 		const struct metric *metric = family->metric;
 
 		if (metric->scope != SCOPE_PUBLIC)
 			continue;
-		encode_header(buffer, metric, format);
+		add_header(buffer, metric, format);
 		for (size_t j = 0; j < family->nr_points; j++) {
-			bool first;
+			const struct point *point = &family->points[j];
 
-			if (metric->type != METRIC_HISTOGRAM) {
-				encode_point(buffer, metric, &family->points[j], snapshot);
+			if (metric->type == METRIC_HISTOGRAM) {
+				add_histogram(buffer, snapshot, metric, point, format);
 				continue;
 			}
-			labels.length = 0;
-			encode_labels(&labels, snapshot, &family->points[j], &first);
-			encode_histogram(buffer, metric, &family->points[j], labels.data,
-					 labels.length);
+			add_series(buffer, snapshot, metric->name, "", point, NULL);
+			if (point->is_integer)
+				buffer_add_integer(buffer, point->integer);
+			else
+				buffer_add_real(buffer, point->real);
+			buffer_add(buffer, "\n", 1);
 		}
 	}
 	if (format == TEXT_OPENMETRICS)
-		buffer_string(buffer, "# EOF\n");
-	return buffer->failed || labels.failed ? -ENOMEM : 0;
+		buffer_add_string(buffer, "# EOF\n");
 }

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The text forms of Prometheus: 0.0.4, and OpenMetrics 1.0. One encoder; they
- * differ in the names of counters, the escaping of HELP and the end mark.
- * Called for each scrape by http.c; pure.
+ * The two text forms that Prometheus scrapes, from one walk over a snapshot.
+ * Local families are left out. Pure: any thread.
  */
-#ifndef PAIMON_SERVE_OPENMETRICS_H
-#define PAIMON_SERVE_OPENMETRICS_H
+#ifndef PAIMON_OPENMETRICS_H
+#define PAIMON_OPENMETRICS_H
 
 #include "../model/snapshot.h"
 #include "../util/buffer.h"
 
 enum text_format {
-	TEXT_PLAIN,
-	TEXT_OPENMETRICS,
+	TEXT_PROMETHEUS,  /* text/plain; version=0.0.4 */
+	TEXT_OPENMETRICS, /* application/openmetrics-text; version=1.0.0 */
 };
 
-extern const char *const text_content_type[];
+#define TEXT_PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* Appends the public families. 0 or -ENOMEM. */
-int openmetrics_encode(struct buffer *buffer, const struct snapshot *snapshot,
-		       enum text_format format);
+void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer);
 
 #endif

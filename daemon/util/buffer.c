@@ -1,67 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "buffer.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define FIRST_SIZE 16384
-
-char *buffer_reserve(struct buffer *buffer, size_t size)
+void buffer_add(struct buffer *buffer, const void *data, size_t size)
 {
-	size_t need = buffer->length + size;
+	if (buffer->error || !size)
+		return;
+	if (size > buffer->allocated - buffer->size) {
+		size_t allocated = (buffer->size + size) * 2 + 4096;
+		char *grown = realloc(buffer->data, allocated);
 
-	if (buffer->failed)
-		return NULL;
-	if (need > buffer->allocated) {
-		size_t grown = buffer->allocated ? buffer->allocated : FIRST_SIZE;
-		char *data;
-
-		while (grown < need)
-			grown *= 2;
-		data = realloc(buffer->data, grown);
-		if (!data) {
-			buffer->failed = true;
-			return NULL;
+		if (!grown) {
+			buffer->error = -ENOMEM;
+			return;
 		}
-		buffer->data = data;
-		buffer->allocated = grown;
+		buffer->data = grown;
+		buffer->allocated = allocated;
 	}
-	return buffer->data + buffer->length;
+	memcpy(buffer->data + buffer->size, data, size);
+	buffer->size += size;
 }
 
-void buffer_deinit(struct buffer *buffer)
+void buffer_add_string(struct buffer *buffer, const char *string)
 {
-	free(buffer->data);
-	*buffer = (struct buffer){};
+	buffer_add(buffer, string, strlen(string));
 }
 
-void buffer_integer(struct buffer *buffer, uint64_t value)
+void buffer_add_integer(struct buffer *buffer, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[20], *p = digits + sizeof(digits);
 
 	do {
-		digits[--at] = (char)('0' + value % 10);
+		*--p = '0' + value % 10;
 		value /= 10;
 	} while (value);
-	buffer_bytes(buffer, digits + at, sizeof(digits) - at);
+	buffer_add(buffer, p, digits + sizeof(digits) - p);
 }
 
-void buffer_real(struct buffer *buffer, double value)
+void buffer_add_real(struct buffer *buffer, double value)
 {
 	char text[32];
 
 	if (isnan(value)) {
-		buffer_string(buffer, "NaN");
+		buffer_add_string(buffer, "NaN");
 	} else if (isinf(value)) {
-		buffer_string(buffer, value > 0 ? "+Inf" : "-Inf");
-	} else if (value >= 0 && value < 1e15 && value == (double)(uint64_t)value) {
-		buffer_integer(buffer, (uint64_t)value);
+		buffer_add_string(buffer, value > 0 ? "+Inf" : "-Inf");
 	} else {
-		snprintf(text, sizeof(text), "%.15g", value);
-		if (strtod(text, NULL) != value)
-			snprintf(text, sizeof(text), "%.17g", value);
-		buffer_string(buffer, text);
+		for (int digits = 15; digits <= 17; digits++) {
+			snprintf(text, sizeof(text), "%.*g", digits, value);
+			if (strtod(text, NULL) == value)
+				break;
+		}
+		buffer_add_string(buffer, text);
 	}
 }

@@ -1,58 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Cleanup attributes: what goes out of scope is freed or closed. A value that
- * is to stay is handed over with TAKE().
+ * Cleanup attributes: a variable frees what it holds when it goes out of scope.
  */
-#ifndef PAIMON_UTIL_CLEANUP_H
-#define PAIMON_UTIL_CLEANUP_H
+#ifndef PAIMON_CLEANUP_H
+#define PAIMON_CLEANUP_H
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NR_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
-
-#define CLEANUP(function) __attribute__((cleanup(function)))
-
-/* Defines function_p() for CLEANUP() from a function that frees and returns NULL. */
-#define DEFINE_CLEANUP(type, function)                                                             \
-	static inline void function##_p(type *p)                                                   \
-	{                                                                                          \
-		if (*p)                                                                            \
-			function(*p);                                                              \
-	}
-
-/* The pointer's value; the variable is NULL afterwards. */
-#define TAKE(pointer)                                                                              \
-	({                                                                                         \
-		__auto_type taken_ = (pointer);                                                    \
-		(pointer) = NULL;                                                                  \
-		taken_;                                                                            \
-	})
-
-static inline void free_p(void *p)
+static inline void cleanup_free_pointer(void *p)
 {
 	free(*(void **)p);
 }
 
-static inline void close_p(int *fd)
+static inline void cleanup_close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
 }
 
-static inline int take_fd(int *fd)
-{
-	int taken = *fd;
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_free_ _cleanup_(cleanup_free_pointer)
+#define _cleanup_close_ _cleanup_(cleanup_close_fd)
 
-	*fd = -1;
-	return taken;
-}
-
-DEFINE_CLEANUP(FILE *, fclose)
-
-#define _cleanup_free_ CLEANUP(free_p)
-#define _cleanup_close_ CLEANUP(close_p)
-#define _cleanup_fclose_ CLEANUP(fclose_p)
+/* Defines func##p for _cleanup_(func##p), where func frees a type. */
+#define DEFINE_CLEANUP(type, func)          \
+	static inline void func##p(type *p) \
+	{                                   \
+		if (*p)                     \
+			func(*p);           \
+	}                                   \
+	struct cleanup_needs_semicolon
 
 #endif
