@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimon-load: a seeded load on /dev/paimon-soft, whose result is known before
+ * it runs.
+ *
+ * The parent draws the whole plan from the seed: groups, their device and size,
+ * and for each request what memory it touches and how. What must come out by
+ * device, access, response and size follows from the plan alone and is printed
+ * as JSON. Then processes and threads play their shares; each thread has an open
+ * file, a PASID and memory of its own, checks every response against the plan,
+ * and keeps several groups of interleaved requests in flight. Places in the
+ * devices' depth are shared among all through counters in shared memory, so no
+ * request ever overflows a device.
+ *
+ * Exit status: 0 all responses were as planned, 1 not, 2 usage.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <paimon/uapi.h>
+
+#define PAGE 4096UL
+#define MAX_SIZE 512
+#define WINDOW 8 /* groups that a thread has in flight */
+#define ANON_PAGES 8192
+#define FILE_PAGES 1024
+#define NR_SIZES 11 /* 1, 2, 4 ... 512, more */
+
+/* What a request does; the last two cannot succeed. */
+enum kind { ANON_READ, ANON_WRITE, ANON_READ_WRITE, FILE_READ, READONLY_WRITE, UNMAPPED_READ };
+
+static const uint32_t kind_perm[] = {
+	[ANON_READ] = PAIMON_IOPF_PERM_READ,
+	[ANON_WRITE] = PAIMON_IOPF_PERM_WRITE,
+	[ANON_READ_WRITE] = PAIMON_IOPF_PERM_READ | PAIMON_IOPF_PERM_WRITE,
+	[FILE_READ] = PAIMON_IOPF_PERM_READ,
+	[READONLY_WRITE] = PAIMON_IOPF_PERM_WRITE,
+	[UNMAPPED_READ] = PAIMON_IOPF_PERM_READ,
+};
+
+struct group {
+	uint32_t first; /* index of its first request */
+	uint16_t size;
+	uint8_t device;
+	bool invalid;	  /* one of its requests cannot succeed */
+	bool needs_pasid; /* the response carries the PASID */
+	bool priv_data;	  /* closed by private data, not as the last one */
+};
+
+/* Free places of a device: shared by all processes. turn: whose turn it is to wait. */
+struct places {
+	pthread_mutex_t turn;
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	uint32_t free;
+};
+
+static struct options {
+	uint64_t seed;
+	uint32_t requests, groups, processes, threads, devices;
+	const char *folder;
+	bool dry_run;
+} options = {.seed = 1,
+	     .requests = 10000,
+	     .groups = 2000,
+	     .processes = 2,
+	     .threads = 2,
+	     .devices = 1,
+	     .folder = "/var/tmp"};
+
+static struct group *groups;
+static uint8_t *kinds;
+static struct places *places;
+static uint64_t random_state;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "paimon-load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t draw(uint64_t below)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (random_state * 0x2545f4914f6cdd1dULL >> 16) % below;
+}
+
+/* Sizes from 1 to 512, most of them small, that add up to the requests. */
+static void plan_sizes(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < options.groups; i++) {
+		uint32_t size = draw(20) ? 1 + draw(4) : 1 << draw(10);
+
+		groups[i].size = size;
+		sum += size;
+	}
+	while (sum != options.requests) {
+		struct group *group = &groups[draw(options.groups)];
+
+		if (sum < options.requests && group->size < MAX_SIZE) {
+			group->size++;
+			sum++;
+		} else if (sum > options.requests && group->size > 1) {
+			group->size--;
+			sum--;
+		}
+	}
+}
+
+static void plan(void)
+{
+	uint32_t next = 0;
+
+	random_state = options.seed * 0x9e3779b97f4a7c15ULL + 1;
+	plan_sizes();
+	for (uint32_t i = 0; i < options.groups; i++) {
+		struct group *group = &groups[i];
+
+		group->first = next;
+		group->device = draw(options.devices);
+		group->needs_pasid = draw(2);
+		group->priv_data = !draw(16);
+		for (uint32_t j = 0; j < group->size; j++) {
+			uint64_t d = draw(2000);
+
+			kinds[next] = d < 8	 ? FILE_READ
+				      : d < 20	 ? READONLY_WRITE
+				      : d < 30	 ? UNMAPPED_READ
+				      : d < 900	 ? ANON_READ
+				      : d < 1700 ? ANON_WRITE
+						 : ANON_READ_WRITE;
+			group->invalid |= kinds[next] >= READONLY_WRITE;
+			next++;
+		}
+	}
+}
+
+/* The smallest i with size <= 2^i. */
+static unsigned int size_cell(uint32_t size)
+{
+	unsigned int cell = 0;
+
+	while (cell < NR_SIZES - 1 && size > 1u << cell)
+		cell++;
+	return cell;
+}
+
+static void print_plan(void)
+{
+	static const char *const access[8] = {"none", "read", "write", "read_write"};
+
+	printf("{\"seed\": %llu, \"requests_total\": %u, \"groups_total\": %u, \"devices\": {",
+	       (unsigned long long)options.seed, options.requests, options.groups);
+	for (uint32_t device = 0; device < options.devices; device++) {
+		uint64_t perms[8] = {}, codes[2] = {}, sizes[NR_SIZES] = {};
+
+		for (uint32_t i = 0; i < options.groups; i++) {
+			const struct group *group = &groups[i];
+
+			if (group->device != device)
+				continue;
+			codes[group->invalid]++;
+			sizes[size_cell(group->size)]++;
+			for (uint32_t j = 0; j < group->size; j++)
+				perms[kind_perm[kinds[group->first + j]]]++;
+		}
+		printf("%s\"soft%u\": {\"requests\": {", device ? ", " : "", device);
+		for (int i = 1; i < 4; i++)
+			printf("%s\"%s\": %llu", i > 1 ? ", " : "", access[i],
+			       (unsigned long long)perms[i]);
+		printf("}, \"groups\": {\"success\": %llu, \"invalid\": %llu}, \"sizes\": [",
+		       (unsigned long long)codes[0], (unsigned long long)codes[1]);
+		for (int i = 0; i < NR_SIZES; i++)
+			printf("%s%llu", i ? ", " : "", (unsigned long long)sizes[i]);
+		printf("]}");
+	}
+	printf("}}\n");
+	fflush(stdout);
+}
+
+static void make_places(uint32_t depth)
+{
+	pthread_mutexattr_t mutex;
+	pthread_condattr_t cond;
+
+	pthread_mutexattr_init(&mutex);
+	pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED);
+	pthread_condattr_init(&cond);
+	pthread_condattr_setpshared(&cond, PTHREAD_PROCESS_SHARED);
+	for (uint32_t i = 0; i < options.devices; i++) {
+		pthread_mutex_init(&places[i].turn, &mutex);
+		pthread_mutex_init(&places[i].lock, &mutex);
+		pthread_cond_init(&places[i].freed, &cond);
+		places[i].free = depth;
+	}
+}
+
+/*
+ * Takes nr places; without wait only if they are free and nobody waits. A
+ * thread waits only while it holds none itself: nobody can wait for it then.
+ */
+static bool take_places(struct places *p, uint32_t nr, bool wait)
+{
+	bool taken;
+
+	if (wait)
+		pthread_mutex_lock(&p->turn);
+	else if (pthread_mutex_trylock(&p->turn))
+		return false;
+	pthread_mutex_lock(&p->lock);
+	while (wait && p->free < nr)
+		pthread_cond_wait(&p->freed, &p->lock);
+	taken = p->free >= nr;
+	if (taken)
+		p->free -= nr;
+	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&p->turn);
+	return taken;
+}
+
+static void give_places(struct places *p, uint32_t nr)
+{
+	pthread_mutex_lock(&p->lock);
+	p->free += nr;
+	pthread_cond_signal(&p->freed);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct worker {
+	int fd;
+	uint32_t pasid;
+	uint8_t *anon, *file, *readonly;
+	uint32_t anon_page, file_page;
+	uint32_t in_flight;
+	/* By group number: which group is in flight. */
+	const struct group *sent[WINDOW * 2];
+};
+
+static void *map(int prot, int flags, int fd, size_t pages)
+{
+	void *memory = mmap(NULL, pages * PAGE, prot, flags, fd, 0);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	return memory;
+}
+
+/* A file whose pages are on the disk and not in memory: each fault reads it. */
+static int cold_file(void)
+{
+	char path[256], page[PAGE];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/paimon-load-XXXXXX", options.folder);
+	fd = mkstemp(path);
+	if (fd < 0)
+		die(path);
+	unlink(path);
+	memset(page, 1, sizeof(page));
+	for (int i = 0; i < FILE_PAGES; i++)
+		if (write(fd, page, sizeof(page)) != sizeof(page))
+			die("write");
+	if (fsync(fd) < 0)
+		die("fsync");
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return fd;
+}
+
+static void worker_open(struct worker *worker)
+{
+	struct paimon_soft_bind bind = {.size = sizeof(bind)};
+	int file = cold_file();
+
+	worker->fd = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
+	if (worker->fd < 0)
+		die("/dev/paimon-soft (modprobe paimon_soft)");
+	if (ioctl(worker->fd, PAIMON_SOFT_BIND, &bind) < 0)
+		die("PAIMON_SOFT_BIND");
+	worker->pasid = bind.pasid;
+	worker->anon = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, ANON_PAGES);
+	worker->readonly = map(PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 1);
+	worker->file = map(PROT_READ, MAP_SHARED, file, FILE_PAGES);
+	madvise(worker->anon, ANON_PAGES * PAGE, MADV_NOHUGEPAGE);
+	madvise(worker->file, FILE_PAGES * PAGE, MADV_RANDOM);
+	close(file);
+}
+
+/* An address that faults: each page is used once, until all are forgotten. */
+static uint64_t address(struct worker *worker, enum kind kind)
+{
+	switch (kind) {
+	case FILE_READ:
+		return (uintptr_t)worker->file + worker->file_page++ % FILE_PAGES * PAGE;
+	case READONLY_WRITE:
+		return (uintptr_t)worker->readonly;
+	case UNMAPPED_READ:
+		return PAGE; /* below what mmap may use */
+	default:
+		if (worker->anon_page == ANON_PAGES) {
+			madvise(worker->anon, ANON_PAGES * PAGE, MADV_DONTNEED);
+			worker->anon_page = 0;
+		}
+		return (uintptr_t)worker->anon + worker->anon_page++ * PAGE;
+	}
+}
+
+static uint32_t free_number(struct worker *worker)
+{
+	uint32_t number = 0;
+
+	while (worker->sent[number])
+		number++;
+	return number;
+}
+
+/* Sends groups, their requests shuffled into each other. */
+static void submit(struct worker *worker, const struct group *const *batch, int nr)
+{
+	struct paimon_soft_request requests[WINDOW * MAX_SIZE];
+	struct paimon_soft_submit header = {.size = sizeof(header),
+					    .requests = (uintptr_t)requests};
+	uint32_t numbers[WINDOW], done[WINDOW] = {};
+	int left = nr;
+
+	for (int i = 0; i < nr; i++) {
+		numbers[i] = free_number(worker);
+		worker->sent[numbers[i]] = batch[i];
+	}
+	for (int i = 0; left; i = (i + 1) % nr) {
+		const struct group *group = batch[i];
+		enum kind kind;
+
+		if (done[i] == group->size)
+			continue;
+		kind = kinds[group->first + done[i]];
+		requests[header.nr++] = (struct paimon_soft_request){
+			.addr = address(worker, kind),
+			.device = group->device,
+			.pasid = worker->pasid,
+			.grpid = numbers[i],
+			.perm = kind_perm[kind],
+			.flags = PAIMON_IOPF_PASID_VALID |
+				 (group->needs_pasid ? PAIMON_IOPF_NEEDS_PASID : 0) |
+				 (++done[i] < group->size ? 0
+				  : group->priv_data	  ? PAIMON_IOPF_PRIV_DATA
+							  : PAIMON_IOPF_LAST),
+		};
+		left -= done[i] == group->size;
+	}
+	if (ioctl(worker->fd, PAIMON_SOFT_SUBMIT, &header) < 0 || header.done != header.nr)
+		die("PAIMON_SOFT_SUBMIT");
+	worker->in_flight += nr;
+}
+
+static void check(const struct worker *worker, const struct paimon_soft_response *response)
+{
+	const struct group *group = response->grpid < WINDOW * 2 ? worker->sent[response->grpid]
+								 : NULL;
+	uint32_t code, flags;
+
+	if (!group) {
+		fprintf(stderr, "paimon-load: a response to group %u, which is not in flight\n",
+			response->grpid);
+		exit(1);
+	}
+	code = group->invalid ? PAIMON_IOPF_INVALID : PAIMON_IOPF_SUCCESS;
+	flags = group->needs_pasid ? PAIMON_IOPF_PASID_VALID : 0;
+	if (response->code == code && response->device == group->device &&
+	    response->requests == group->size && response->flags == flags &&
+	    response->pasid == (flags ? worker->pasid : 0))
+		return;
+	fprintf(stderr,
+		"paimon-load: group %u of soft%u: response device %u code %u requests %u flags %x "
+		"pasid %u, expected code %u requests %u flags %x\n",
+		response->grpid, group->device, response->device, response->code,
+		response->requests, response->flags, response->pasid, code, group->size, flags);
+	exit(1);
+}
+
+static void receive(struct worker *worker)
+{
+	struct paimon_soft_response responses[WINDOW];
+	ssize_t size = read(worker->fd, responses, sizeof(responses));
+
+	if (size < 0)
+		die("read");
+	for (size_t i = 0; i < size / sizeof(*responses); i++) {
+		const struct group *group;
+
+		check(worker, &responses[i]);
+		group = worker->sent[responses[i].grpid];
+		give_places(&places[group->device], group->size);
+		worker->sent[responses[i].grpid] = NULL;
+		worker->in_flight--;
+	}
+}
+
+/* Plays every nth group, from index on. */
+static void play(struct worker *worker, uint32_t index, uint32_t nr)
+{
+	while (index < options.groups) {
+		const struct group *batch[WINDOW];
+		int taken = 0;
+
+		while (index < options.groups && worker->in_flight + taken < WINDOW && taken < 4 &&
+		       take_places(&places[groups[index].device], groups[index].size,
+				   !worker->in_flight && !taken)) {
+			batch[taken++] = &groups[index];
+			index += nr;
+		}
+		if (taken)
+			submit(worker, batch, taken);
+		if (worker->in_flight == WINDOW || !taken)
+			receive(worker);
+	}
+	while (worker->in_flight)
+		receive(worker);
+}
+
+struct share {
+	uint32_t index, nr;
+};
+
+static void *run_thread(void *data)
+{
+	const struct share *share = data;
+	struct worker worker = {};
+
+	worker_open(&worker);
+	play(&worker, share->index, share->nr);
+	close(worker.fd);
+	return NULL;
+}
+
+static int run_process(uint32_t process)
+{
+	pthread_t threads[options.threads];
+	struct share shares[options.threads];
+
+	for (uint32_t i = 0; i < options.threads; i++) {
+		shares[i] = (struct share){process * options.threads + i,
+					   options.processes * options.threads};
+		if (pthread_create(&threads[i], NULL, run_thread, &shares[i]))
+			die("pthread_create");
+	}
+	for (uint32_t i = 0; i < options.threads; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+static uint32_t number(const char *name, const char *text, uint32_t min, uint32_t max)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*end || end == text || value < min || value > max) {
+		fprintf(stderr, "paimon-load: --%s %s: from %u to %u\n", name, text, min, max);
+		exit(2);
+	}
+	return value;
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"seed", required_argument, NULL, 's'},
+		{"requests", required_argument, NULL, 'r'},
+		{"groups", required_argument, NULL, 'g'},
+		{"processes", required_argument, NULL, 'p'},
+		{"threads", required_argument, NULL, 't'},
+		{"devices", required_argument, NULL, 'd'},
+		{"folder", required_argument, NULL, 'f'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+		switch (c) {
+		case 's':
+			options.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'r':
+			options.requests = number("requests", optarg, 1, 10000000);
+			break;
+		case 'g':
+			options.groups = number("groups", optarg, 1, 10000000);
+			break;
+		case 'p':
+			options.processes = number("processes", optarg, 1, 64);
+			break;
+		case 't':
+			options.threads = number("threads", optarg, 1, 16);
+			break;
+		case 'd':
+			options.devices = number("devices", optarg, 1, PAIMON_SOFT_MAX_DEVICES);
+			break;
+		case 'f':
+			options.folder = optarg;
+			break;
+		case 'n':
+			options.dry_run = true;
+			break;
+		default:
+			exit(2);
+		}
+	}
+	if (options.requests < options.groups ||
+	    options.requests > (uint64_t)options.groups * MAX_SIZE) {
+		fprintf(stderr, "paimon-load: a group has 1 to %d requests\n", MAX_SIZE);
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct paimon_soft_info info = {.size = sizeof(info)};
+	int fd, status, failed = 0;
+
+	parse(argc, argv);
+	groups = calloc(options.groups, sizeof(*groups));
+	kinds = malloc(options.requests);
+	if (!groups || !kinds)
+		die("memory");
+	plan();
+	print_plan();
+	if (options.dry_run)
+		return 0;
+	fd = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		die("/dev/paimon-soft (modprobe paimon_soft)");
+	if (ioctl(fd, PAIMON_SOFT_INFO, &info) < 0)
+		die("PAIMON_SOFT_INFO");
+	close(fd);
+	if (info.devices < options.devices || info.depth < MAX_SIZE) {
+		fprintf(stderr,
+			"paimon-load: the module has %u devices of depth %u; %u of %d are "
+			"needed\n",
+			info.devices, info.depth, options.devices, MAX_SIZE);
+		return 1;
+	}
+	places = mmap(NULL, options.devices * sizeof(*places), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (places == MAP_FAILED)
+		die("mmap");
+	make_places(info.depth);
+	for (uint32_t i = 0; i < options.processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid)
+			exit(run_process(i));
+	}
+	while (wait(&status) > 0)
+		failed |= status;
+	return failed ? 1 : 0;
+}
