@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/listen.h"
 #include "util/cleanup.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
@@ -46,18 +47,13 @@ static const char *set_socket(struct config *config, const char *value)
 
 static const char *set_listen(struct config *config, const char *value)
 {
-	const char *colon = strrchr(value, ':');
-	char *end = NULL;
-	long port;
-
 	if (!strcmp(value, "no")) {
 		free(config->listen);
 		config->listen = NULL;
 		return NULL;
 	}
-	port = colon && colon != value ? strtol(colon + 1, &end, 10) : -1;
-	if (port < 1 || port > 65535 || end == colon + 1 || *end)
-		return "is not ADDRESS:PORT, [ADDRESS]:PORT or no";
+	if (!listen_tcp_valid(value))
+		return "is not ADDRESS:PORT or [ADDRESS]:PORT with a numeric address, or no";
 	return set_string(&config->listen, value) < 0 ? "does not fit in memory" : NULL;
 }
 
@@ -139,9 +135,30 @@ static const struct key {
 
 struct parser {
 	struct config *config;
+	FILE *file;
+	int line;				 /* read so far */
+	int wrong_line;				 /* of what, or of an over-long line */
 	bool seen[sizeof(keys) / sizeof(*keys)]; /* in this file */
 	char what[256];				 /* the first error */
 };
+
+/* A line at a time for inih, which does not say where it is and would take the
+ * rest of an over-long line for a line of its own. Ends at the first error. */
+static char *read_line(char *line, int size, void *stream)
+{
+	struct parser *parser = stream;
+
+	if (parser->what[0] || !fgets(line, size, parser->file))
+		return NULL;
+	parser->line++;
+	if (!strchr(line, '\n') && !feof(parser->file)) {
+		parser->wrong_line = parser->line;
+		snprintf(parser->what, sizeof(parser->what), "is longer than %d characters",
+			 size - 2);
+		return NULL;
+	}
+	return line;
+}
 
 static int handle_key(void *user, const char *section, const char *name, const char *value)
 {
@@ -149,8 +166,7 @@ static int handle_key(void *user, const char *section, const char *name, const c
 	bool known_section = false;
 	const char *wrong;
 
-	if (parser->what[0])
-		return 0;
+	parser->wrong_line = parser->line; /* unless it is right */
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		if (strcmp(keys[i].section, section))
 			continue;
@@ -176,18 +192,33 @@ static int handle_key(void *user, const char *section, const char *name, const c
 /* 0, or a negative errno with *ret_error set. */
 static int load_file(struct config *config, const char *path, char **ret_error)
 {
-	struct parser parser = {.config = config};
-	int line = ini_parse(path, handle_key, &parser), error = errno;
+	struct parser parser = {.config = config, .file = fopen(path, "re")};
+	const char *what = "is neither [SECTION] nor KEY = VALUE";
+	int line = -1, error = errno;
 
-	if (!line)
-		return 0;
+	if (parser.file) {
+		line = ini_parse_stream(read_line, &parser, handle_key, &parser);
+		if (ferror(parser.file)) {
+			error = errno;
+			line = -1;
+		} else if (line < 0) {
+			error = ENOMEM;
+		}
+		fclose(parser.file);
+	}
 	if (line < 0) {
 		if (asprintf(ret_error, "%s: %s", path, strerror(error)) < 0)
 			*ret_error = NULL;
 		return -error;
 	}
-	if (asprintf(ret_error, "%s:%d: %s", path, line,
-		     parser.what[0] ? parser.what : "is neither [SECTION] nor KEY = VALUE") < 0)
+	/* The first of inih's error and ours. */
+	if (parser.what[0] && (!line || parser.wrong_line <= line)) {
+		line = parser.wrong_line;
+		what = parser.what;
+	}
+	if (!line)
+		return 0;
+	if (asprintf(ret_error, "%s:%d: %s", path, line, what) < 0)
 		*ret_error = NULL;
 	return -EINVAL;
 }

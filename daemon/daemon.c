@@ -38,7 +38,8 @@ struct daemon {
 	struct http *http;
 	sd_event_source *retry;
 	int lock;
-	char *unix_path; /* of a socket of our own, removed at the end */
+	char *unix_path;		 /* of a socket of our own, removed at the end */
+	char listening[LISTEN_NAME_LEN]; /* where TCP listens, or "" */
 	char machine[sizeof(((struct utsname *)0)->machine)];
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	uint64_t scrape_ns;  /* how long the latest snapshot took */
@@ -180,9 +181,16 @@ static int fill_snapshot(struct daemon *daemon, struct snapshot *snapshot)
 	for (int i = 0; i < NR_SOURCES && !r; i++) {
 		struct source *source = &daemon->sources[i];
 
-		r = add_source(snapshot, source);
-		if (!r && source->state == SOURCE_UP)
-			r = source->ops->read(source, snapshot);
+		r = source->state == SOURCE_UP ? source->ops->read(source, snapshot) : 0;
+		if (r < 0 && r != -ENOMEM) {
+			/* One source that cannot be read does not stop the others. */
+			source_fail(source, r, "cannot read: %s", strerror(-r));
+			log_error("%s: %s", source->ops->name, source->reason);
+			source->ops->detach(source, true);
+			source->state = SOURCE_FAILED;
+			r = 0;
+		}
+		r = r ?: add_source(snapshot, source);
 	}
 	r = r
 		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
@@ -249,6 +257,8 @@ static struct json_object *on_status(void *data)
 	json_object_object_add(object, "input", json_string(replay ? "replay" : NULL));
 	json_object_object_add(object, "state_dir",
 			       json_string(replay ? NULL : daemon->config->state_dir));
+	json_object_object_add(object, "listen",
+			       json_string(daemon->listening[0] ? daemon->listening : NULL));
 	json_object_object_add(config, "path", json_string(daemon->options->config_path));
 	json_object_object_add(config, "last_reload_successful",
 			       json_object_new_boolean(daemon->last_reload_successful));
@@ -363,6 +373,8 @@ static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp)
 			}
 		}
 	}
+	if (tcp_fd >= 0)
+		listen_name(tcp_fd, daemon->listening);
 	*ret_unix = unix_fd;
 	*ret_tcp = tcp_fd;
 	return 0;
@@ -376,12 +388,16 @@ static int take_lock(struct daemon *daemon)
 	if (daemon->options->replay)
 		return 0;
 	daemon->lock = lock_folder(path, &holder);
-	if (daemon->lock == -EWOULDBLOCK) {
-		log_error("%s is in use by another paimond, process %d (one daemon for each "
-			  "state_dir)",
-			  path, (int)holder);
+	if (daemon->lock == -EWOULDBLOCK && holder)
+		log_error(
+			"%s is in use by another paimond, process %d (one daemon for each state_dir)",
+			path, (int)holder);
+	else if (daemon->lock == -EWOULDBLOCK)
+		log_error("%s is in use by another paimond (one daemon for each state_dir)", path);
+	else if (daemon->lock < 0)
+		log_warning("cannot lock %s: %s", path, strerror(-daemon->lock));
+	if (daemon->lock == -EWOULDBLOCK)
 		return -EBUSY;
-	}
 	/* Without the folder there is nothing to share; the sources say what to do. */
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,6 +54,29 @@ static int count_fds(uint64_t *ret_nr)
 	return 0;
 }
 
+/* Seconds since the start of this process: field 22 of /proc/self/stat, behind
+ * a name that may hold anything, counts ticks since boot. */
+static int read_age(double *ret_age)
+{
+	unsigned long long ticks;
+	char line[1024], *end;
+	struct timespec boot;
+	FILE *stat = fopen("/proc/self/stat", "re");
+	bool read = stat && fgets(line, sizeof(line), stat);
+
+	if (stat)
+		fclose(stat);
+	end = read ? strrchr(line, ')') : NULL;
+	if (!end || sscanf(end + 1,
+			   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
+			   " %*d %*d %*d %*d %llu",
+			   &ticks) != 1)
+		return -EIO;
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	*ret_age = boot.tv_sec + boot.tv_nsec * 1e-9 - (double)ticks / sysconf(_SC_CLK_TCK);
+	return 0;
+}
+
 int self_read(struct snapshot *snapshot)
 {
 	static double start_time; /* of the process; it does not change */
@@ -60,6 +84,7 @@ int self_read(struct snapshot *snapshot)
 	struct timespec cpu, now;
 	struct rlimit limit;
 	uint64_t nr_fds = 0;
+	double age = 0;
 	FILE *statm;
 	int r;
 
@@ -72,8 +97,10 @@ int self_read(struct snapshot *snapshot)
 		return r;
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	clock_gettime(CLOCK_REALTIME, &now);
+	if (!start_time && (r = read_age(&age)) < 0)
+		return r;
 	if (!start_time)
-		start_time = now.tv_sec + now.tv_nsec * 1e-9;
+		start_time = now.tv_sec + now.tv_nsec * 1e-9 - age;
 	getrlimit(RLIMIT_NOFILE, &limit);
 
 	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0, cpu.tv_sec + cpu.tv_nsec * 1e-9);

@@ -18,7 +18,7 @@ static const struct histogram_bucket latency_buckets[] = {
 const struct histogram_scheme histogram_latency = {
 	.bounds = paimon_hist_bounds,
 	.nr_bounds = PAIMON_HIST_BOUNDS,
-	.unit = 1e-9,
+	.per_unit = 1e9,
 	.buckets = latency_buckets,
 	.nr_buckets = NR(latency_buckets),
 };
@@ -34,7 +34,7 @@ static const struct histogram_bucket size_buckets[HISTOGRAM_SIZE_BOUNDS] = {
 const struct histogram_scheme histogram_size = {
 	.bounds = size_bounds,
 	.nr_bounds = HISTOGRAM_SIZE_BOUNDS,
-	.unit = 1,
+	.per_unit = 1,
 	.buckets = size_buckets,
 	.nr_buckets = HISTOGRAM_SIZE_BOUNDS,
 };

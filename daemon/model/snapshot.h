@@ -44,13 +44,14 @@ struct histogram_bucket {
 
 /*
  * The cells of a histogram. Cell i counts values in (bounds[i - 1], bounds[i]],
- * cell nr_bounds the values above. Bounds and sum are integers in units of
- * unit (1e-9 for nanoseconds served as seconds, 1 for counts).
+ * cell nr_bounds the values above. Bounds and sum are integers; per_unit of
+ * them make one base unit (1e9 nanoseconds a second, 1 for counts): dividing by
+ * it rounds right, multiplying by 1e-9 gives 1.0000000000000002e-06.
  */
 struct histogram_scheme {
 	const unsigned long long *bounds;
 	uint32_t nr_bounds;
-	double unit;
+	double per_unit;
 	const struct histogram_bucket *buckets; /* by rising cell */
 	uint32_t nr_buckets;
 };

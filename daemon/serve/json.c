@@ -27,7 +27,7 @@ static struct json_object *encode_cells(const struct histogram_scheme *scheme,
 		cell = json_object_new_array_ext(2);
 		json_object_array_add(
 			cell, i < scheme->nr_bounds
-				      ? json_object_new_double(scheme->bounds[i] * scheme->unit)
+				      ? json_object_new_double(scheme->bounds[i] / scheme->per_unit)
 				      : NULL);
 		json_object_array_add(cell, json_object_new_uint64(point->cells[i]));
 		json_object_array_add(cells, cell);
@@ -50,7 +50,7 @@ static struct json_object *encode_point(const struct metric *metric, const struc
 		struct json_object *cells = encode_cells(metric->scheme, point, &count);
 
 		add(object, "count", json_object_new_uint64(count));
-		add(object, "sum", json_object_new_double(point->sum * metric->scheme->unit));
+		add(object, "sum", json_object_new_double(point->sum / metric->scheme->per_unit));
 		add(object, "cells", cells);
 	} else if (point->is_integer) {
 		add(object, "value", json_object_new_uint64(point->integer));

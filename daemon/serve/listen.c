@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 int listen_unix(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
 	_cleanup_close_ int fd = socket(AF_UNIX, TYPE, 0), probe = socket(AF_UNIX, TYPE, 0);
 	char folder[sizeof(address.sun_path)];
 	char *slash;
@@ -34,8 +36,12 @@ int listen_unix(const char *path)
 	}
 	if (connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
 		return -EADDRINUSE;
-	if (errno == ECONNREFUSED)
+	if (errno == ECONNREFUSED) {
+		/* So is connecting to a file that is no socket, which is not ours to remove. */
+		if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+			return -ENOTSOCK;
 		unlink(path);
+	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 ||
 	    listen(fd, SOMAXCONN) < 0)
 		return -errno;
@@ -44,26 +50,49 @@ int listen_unix(const char *path)
 	return r;
 }
 
-int listen_tcp(const char *address)
+/* The address in numbers, to be freed with freeaddrinfo(), or NULL. */
+static struct addrinfo *parse_address(const char *address)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-				 .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
 	_cleanup_free_ char *host = strdup(address);
+	char *name = host, *port = host ? strrchr(host, ':') : NULL, *end;
 	struct addrinfo *info;
-	char *name = host, *port;
-	int fd, one = 1, r = 0;
+	unsigned long number;
 
-	if (!host)
-		return -ENOMEM;
-	port = strrchr(host, ':');
 	if (!port)
-		return -EINVAL;
+		return NULL;
 	*port++ = '\0';
+	number = strtoul(port, &end, 10);
+	if (port[0] < '0' || port[0] > '9' || *end || number < 1 || number > 65535)
+		return NULL;
 	if (name[0] == '[') {
 		name++;
-		name[strcspn(name, "]")] = '\0';
+		end = strchr(name, ']');
+		if (!end || end[1])
+			return NULL;
+		*end = '\0';
 	}
-	if (getaddrinfo(name, port, &hints, &info))
+	return !name[0] || getaddrinfo(name, port, &hints, &info) ? NULL : info;
+}
+
+bool listen_tcp_valid(const char *address)
+{
+	struct addrinfo *info = parse_address(address);
+
+	if (info)
+		freeaddrinfo(info);
+	return info;
+}
+
+int listen_tcp(const char *address)
+{
+	struct addrinfo *info = parse_address(address);
+	int fd, one = 1, r = 0;
+
+	if (!info)
 		return -EINVAL;
 	fd = socket(info->ai_family, TYPE, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||

@@ -6,6 +6,8 @@
 #ifndef PAIMON_LISTEN_H
 #define PAIMON_LISTEN_H
 
+#include <stdbool.h>
+
 /* Listens at path, 0666. A socket that nobody answers any more is replaced;
  * one that somebody answers: -EADDRINUSE. The folder is made if its parent is
  * there. Returns the descriptor or a negative errno. */
@@ -13,5 +15,12 @@ int listen_unix(const char *path);
 
 /* Listens at ADDRESS:PORT or [ADDRESS]:PORT; numeric only, no look-ups. */
 int listen_tcp(const char *address);
+
+/* Is that an address for listen_tcp()? */
+bool listen_tcp_valid(const char *address);
+
+/* Where a TCP socket listens, written as listen_tcp() takes it. */
+#define LISTEN_NAME_LEN 64
+void listen_name(int fd, char name[LISTEN_NAME_LEN]);
 
 #endif

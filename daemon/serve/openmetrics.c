@@ -85,10 +85,10 @@ static void add_histogram(struct buffer *buffer, const struct snapshot *snapshot
 		count += point->cells[cell++];
 	add_bucket(buffer, snapshot, metric->name, point, "+Inf", count);
 	add_series(buffer, snapshot, metric->name, "_sum", point, NULL);
-	if (scheme->unit == 1)
+	if (scheme->per_unit == 1)
 		buffer_add_integer(buffer, point->sum);
 	else
-		buffer_add_real(buffer, point->sum * scheme->unit);
+		buffer_add_real(buffer, point->sum / scheme->per_unit);
 	buffer_add(buffer, "\n", 1);
 	add_series(buffer, snapshot, metric->name, "_count", point, NULL);
 	buffer_add_integer(buffer, count);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One libcurl handle on a unix socket. Everything goes through the multi
+ * interface, so that top can wait for keys and for an answer at once; a plain
+ * request is one that waits for nothing else.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "client.h"
+
+#define TIMEOUT_MS 5000L
+
+struct client {
+	const char *socket;
+	CURLM *multi;
+	CURL *curl;
+	struct curl_slist *headers;
+	struct response response;
+	bool busy;
+	char error[512];
+};
+
+void response_clear(struct response *response)
+{
+	free(response->body);
+	*response = (struct response){};
+}
+
+static size_t on_body(char *data, size_t size, size_t nr, void *user)
+{
+	struct response *response = user;
+	char *body = realloc(response->body, response->length + size * nr + 1);
+
+	if (!body)
+		return 0;
+	memcpy(body + response->length, data, size * nr);
+	response->body = body;
+	response->length += size * nr;
+	body[response->length] = 0;
+	return size * nr;
+}
+
+struct client *client_free(struct client *client)
+{
+	if (!client)
+		return NULL;
+	if (client->busy)
+		curl_multi_remove_handle(client->multi, client->curl);
+	curl_slist_free_all(client->headers);
+	curl_easy_cleanup(client->curl);
+	curl_multi_cleanup(client->multi);
+	response_clear(&client->response);
+	free(client);
+	return NULL;
+}
+
+struct client *client_new(const char *socket)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->socket = socket;
+	client->multi = curl_multi_init();
+	client->curl = curl_easy_init();
+	return client->multi && client->curl ? client : client_free(client);
+}
+
+const char *client_error(const struct client *client)
+{
+	return client->error;
+}
+
+/* What the operator does next, by what went wrong. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		return "start it: systemctl start paimond";
+	case EACCES:
+		return "check the permissions of the socket and of its folder";
+	case EAGAIN:
+		return "it is busy: try again";
+	default:
+		return "see journalctl -u paimond";
+	}
+}
+
+static int fail(struct client *client, CURLcode code)
+{
+	long os_errno = 0;
+	int error;
+
+	curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &os_errno);
+	response_clear(&client->response);
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+		error = os_errno ? (int)os_errno : ECONNREFUSED;
+		snprintf(client->error, sizeof(client->error),
+			 "cannot reach paimond at %s: %s (%s)", client->socket, strerror(error),
+			 advice(error));
+		break;
+	case CURLE_OPERATION_TIMEDOUT:
+		error = ETIMEDOUT;
+		snprintf(client->error, sizeof(client->error),
+			 "paimond at %s does not answer: no response within %ld s (%s)",
+			 client->socket, TIMEOUT_MS / 1000, advice(error));
+		break;
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_WRITE_ERROR:
+		error = ENOMEM;
+		snprintf(client->error, sizeof(client->error),
+			 "cannot read from paimond at %s: %s (free some memory)", client->socket,
+			 strerror(error));
+		break;
+	default:
+		error = EIO;
+		snprintf(client->error, sizeof(client->error),
+			 "cannot read from paimond at %s: %s (%s)", client->socket,
+			 curl_easy_strerror(code), advice(error));
+	}
+	return -error;
+}
+
+static int start(struct client *client, const char *path, const char *accept, bool post)
+{
+	char url[256], header[128];
+	CURL *curl = client->curl;
+
+	if (strlen(client->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		snprintf(client->error, sizeof(client->error),
+			 "cannot reach paimond at %s: %s (a socket's path has at most %zu bytes)",
+			 client->socket, strerror(ENAMETOOLONG),
+			 sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	curl_slist_free_all(client->headers);
+	client->headers = NULL;
+	response_clear(&client->response);
+	if (accept) {
+		snprintf(header, sizeof(header), "Accept: %s", accept);
+		client->headers = curl_slist_append(NULL, header);
+		if (!client->headers)
+			return fail(client, CURLE_OUT_OF_MEMORY);
+	}
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl_easy_reset(curl);
+	if (curl_easy_setopt(curl, CURLOPT_URL, url) ||
+	    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket))
+		return fail(client, CURLE_OUT_OF_MEMORY);
+	/* A proxy of the environment has no business here. */
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &client->response);
+	if (post) {
+		curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
+	}
+	if (curl_multi_add_handle(client->multi, curl))
+		return fail(client, CURLE_OUT_OF_MEMORY);
+	client->busy = true;
+	return 0;
+}
+
+int client_start(struct client *client, const char *path)
+{
+	return start(client, path, NULL, false);
+}
+
+int client_wait(struct client *client, int fd, int milliseconds, struct response *ret_response)
+{
+	struct curl_waitfd key = {.fd = fd, .events = CURL_WAIT_POLLIN};
+	int running = 0, left;
+	CURLMsg *message;
+
+	if (curl_multi_perform(client->multi, &running))
+		return fail(client, CURLE_OUT_OF_MEMORY);
+	message = curl_multi_info_read(client->multi, &left);
+	if (!message) {
+		/* Interrupted by a signal or not: the caller looks what there is. */
+		curl_multi_poll(client->multi, &key, fd >= 0, milliseconds, NULL);
+		curl_multi_perform(client->multi, &running);
+		message = curl_multi_info_read(client->multi, &left);
+	}
+	if (!message)
+		return 0;
+	CURLcode code = message->data.result; /* gone with the next call */
+
+	client->busy = false;
+	if (!code)
+		curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &client->response.status);
+	int r = code ? fail(client, code) : 1;
+
+	curl_multi_remove_handle(client->multi, client->curl);
+	if (r == 1) {
+		*ret_response = client->response;
+		client->response = (struct response){};
+	}
+	return r;
+}
+
+static int finish(struct client *client, int r, struct response *ret_response)
+{
+	while (!r)
+		r = client_wait(client, -1, 1000, ret_response);
+	return r < 0 ? r : 0;
+}
+
+int client_get(struct client *client, const char *path, const char *accept,
+	       struct response *ret_response)
+{
+	return finish(client, start(client, path, accept, false), ret_response);
+}
+
+int client_post(struct client *client, const char *path, struct response *ret_response)
+{
+	return finish(client, start(client, path, NULL, true), ret_response);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What main.c and the subcommands have in common: the table of subcommands,
+ * the options that all of them take, exit codes and messages.
+ */
+#ifndef PAIMONCTL_COMMAND_H
+#define PAIMONCTL_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "client.h"
+
+#define SOCKET_PATH "/run/paimon/paimond.sock"
+
+enum exit_code {
+	EXIT_DONE,
+	EXIT_FAILED,
+	EXIT_USAGE,
+	EXIT_NOT_RUNNING,
+};
+
+struct json_object;
+
+struct context {
+	const char *socket;
+	bool json;
+	struct client *client; /* made by command_options() */
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* for the list of commands */
+	const char *options; /* the lines of --help for the command's own options */
+	int (*run)(struct context *context, int argc, char **argv); /* an exit code */
+};
+
+extern const struct command command_status, command_metrics, command_reload, command_top;
+
+/*
+ * Reads the options of a subcommand: --socket, --json and --help here, own ones
+ * (short_options, long_options) through take, which returns 0, or an exit code
+ * after it said what is wrong. Returns -1 to go on, or an exit code.
+ */
+int command_options(struct context *context, const struct command *command, int argc, char **argv,
+		    const char *short_options, const struct option *long_options,
+		    int (*take)(int option, const char *value, void *user), void *user);
+
+/* "paimonctl: ..." on stderr; returns EXIT_FAILED. */
+int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says why a request failed; returns the exit code for the errno. */
+int complain_client(const struct context *context, int error);
+
+/* Says what paimond answered instead of 200, after what; returns EXIT_FAILED. */
+int complain_response(const char *what, const struct response *response);
+
+/* GETs path and parses the answer; EXIT_DONE, or an exit code after a message. */
+int get_json(struct context *context, const char *path, struct json_object **ret_object);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimonctl: the client of paimond. Finds the subcommand and runs it; the
+ * helpers that all subcommands use are here too.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "table.h"
+
+static const struct command *const commands[] = {
+	&command_status,
+	&command_metrics,
+	&command_reload,
+	&command_top,
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+int complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("paimonctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return EXIT_FAILED;
+}
+
+int complain_client(const struct context *context, int error)
+{
+	complain("%s", client_error(context->client));
+	return error == -ENOENT || error == -ECONNREFUSED ? EXIT_NOT_RUNNING : EXIT_FAILED;
+}
+
+int complain_response(const char *what, const struct response *response)
+{
+	struct json_object *body = response->body ? json_tokener_parse(response->body) : NULL;
+	const char *message = json_text(json_object_object_get(body, "error"), "message",
+					"no reason given (see journalctl -u paimond)");
+
+	complain("%s: %s [HTTP %ld]", what, message, response->status);
+	json_object_put(body);
+	return EXIT_FAILED;
+}
+
+int get_json(struct context *context, const char *path, struct json_object **ret_object)
+{
+	struct json_object *object;
+	struct response response;
+	int r = client_get(context->client, path, "application/json", &response);
+
+	if (r < 0)
+		return complain_client(context, r);
+	if (response.status != 200) {
+		r = complain_response(path, &response);
+		response_clear(&response);
+		return r;
+	}
+	object = response.body ? json_tokener_parse(response.body) : NULL;
+	response_clear(&response);
+	if (!json_object_is_type(object, json_type_object)) {
+		json_object_put(object);
+		return complain("%s: the answer is not JSON (is another program on %s?)", path,
+				context->socket);
+	}
+	*ret_object = object;
+	return EXIT_DONE;
+}
+
+static void usage(void)
+{
+	puts("Usage: paimonctl [--socket PATH] COMMAND [OPTIONS]\n\n"
+	     "Shows and controls what paimond counts.\n\nCommands:");
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+	puts("\nOptions:\n"
+	     "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
+	     "  --version      print the version\n"
+	     "  --help         print this help; paimonctl COMMAND --help for a command's\n\n"
+	     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. See paimonctl(1).");
+}
+
+static void command_usage(const struct command *command)
+{
+	printf("Usage: paimonctl %s [OPTIONS]\n\n%s.\n\nOptions:\n%s"
+	       "  --json         print JSON\n"
+	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
+	       "  --help         print this help\n",
+	       command->name, command->summary, command->options);
+}
+
+int command_options(struct context *context, const struct command *command, int argc, char **argv,
+		    const char *short_options, const struct option *long_options,
+		    int (*take)(int option, const char *value, void *user), void *user)
+{
+	enum { OPTION_SOCKET = 0x1000, OPTION_JSON, OPTION_HELP };
+	struct option options[16] = {
+		{"socket", required_argument, NULL, OPTION_SOCKET},
+		{"json", no_argument, NULL, OPTION_JSON},
+		{"help", no_argument, NULL, OPTION_HELP},
+	};
+	int c, r;
+
+	for (size_t i = 0; long_options && long_options[i].name; i++)
+		options[3 + i] = long_options[i];
+	optind = 0; /* starts over, behind the subcommand's name */
+	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
+		switch (c) {
+		case OPTION_SOCKET:
+			context->socket = optarg;
+			break;
+		case OPTION_JSON:
+			context->json = true;
+			break;
+		case OPTION_HELP:
+			command_usage(command);
+			return EXIT_DONE;
+		default:
+			r = c == '?' ? EXIT_USAGE : take(c, optarg, user);
+			if (r == EXIT_USAGE)
+				fprintf(stderr, "Try: paimonctl %s --help\n", command->name);
+			if (r)
+				return r;
+		}
+	}
+	if (optind < argc) {
+		complain("%s takes no argument: %s", command->name, argv[optind]);
+		fprintf(stderr, "Try: paimonctl %s --help\n", command->name);
+		return EXIT_USAGE;
+	}
+	context->client = client_new(context->socket);
+	return context->client ? -1 : complain("%s", strerror(ENOMEM));
+}
+
+static int run(struct context *context, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			context->socket = optarg;
+			break;
+		case 'v':
+			puts("paimonctl " PAIMON_VERSION);
+			return EXIT_DONE;
+		case 'h':
+			usage();
+			return EXIT_DONE;
+		default:
+			fputs("Try: paimonctl --help\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	for (size_t i = 0; optind < argc && i < NR_COMMANDS; i++)
+		if (!strcmp(argv[optind], commands[i]->name))
+			return commands[i]->run(context, argc - optind, argv + optind);
+	if (optind < argc)
+		complain("no such command: %s", argv[optind]);
+	else
+		complain("no command given");
+	fputs("Try: paimonctl --help\n", stderr);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct context context = {.socket = SOCKET_PATH};
+	int r;
+
+	setlocale(LC_CTYPE, "");
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = run(&context, argc, argv);
+	client_free(context.client);
+	curl_global_cleanup();
+	errno = 0;
+	if ((fflush(stdout) || ferror(stdout)) && r == EXIT_DONE)
+		r = complain("cannot write the output: %s", strerror(errno ? errno : EIO));
+	return r;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/* paimonctl metrics: what a scrape gives, as it is. */
+#include <stdio.h>
+
+#include "command.h"
+
+static int take(int option, const char *value, void *user)
+{
+	(void)option, (void)value;
+	*(bool *)user = true;
+	return 0;
+}
+
+static int run(struct context *context, int argc, char **argv)
+{
+	static const struct option options[] = {{"openmetrics", no_argument, NULL, 'o'}, {}};
+	const char *path, *accept;
+	struct response response;
+	bool openmetrics = false;
+	int r;
+
+	r = command_options(context, &command_metrics, argc, argv, "", options, take, &openmetrics);
+	if (r >= 0)
+		return r;
+	path = context->json ? "/v1/snapshot" : "/metrics";
+	accept = context->json ? "application/json"
+		 : openmetrics ? CLIENT_OPENMETRICS
+			       : "text/plain; version=0.0.4";
+	r = client_get(context->client, path, accept, &response);
+	if (r < 0)
+		return complain_client(context, r);
+	if (response.status != 200)
+		r = complain_response(path, &response);
+	else
+		fwrite(response.body, 1, response.length, stdout);
+	response_clear(&response);
+	return r;
+}
+
+const struct command command_metrics = {
+	.name = "metrics",
+	.summary = "Prints all metrics, as Prometheus sees them",
+	.options = "  --openmetrics  print OpenMetrics 1.0 instead of the text format 0.0.4\n",
+	.run = run,
+};

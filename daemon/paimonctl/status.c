@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/* paimonctl status: what paimond is and does, and how each source is. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "command.h"
+#include "table.h"
+
+static void print_uptime(double seconds)
+{
+	unsigned long long s = seconds;
+
+	if (s >= 86400)
+		printf("up %llu d %llu h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		printf("up %llu h %llu min", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		printf("up %llu min %llu s", s / 60, s % 60);
+	else
+		printf("up %llu s", s);
+}
+
+static void print_source(struct json_object *source)
+{
+	time_t attached = json_number(source, "attached_timestamp_seconds", 0);
+	const char *reason = json_text(source, "reason", "");
+	char since[32] = "-";
+
+	if (attached)
+		strftime(since, sizeof(since), "%F %T", localtime(&attached));
+	printf("%-8s  %-6s  %-10s  %-19s  ", json_text(source, "name", "?"),
+	       json_text(source, "state", "?"), json_text(source, "backend", "-"), since);
+	if (json_object_get_boolean(json_object_object_get(source, "adopted")))
+		printf("adopted%s", *reason ? "; " : "");
+	puts(reason);
+}
+
+static int run(struct context *context, int argc, char **argv)
+{
+	struct json_object *status, *config, *sources;
+	int r = command_options(context, &command_status, argc, argv, "", NULL, NULL, NULL);
+
+	if (r < 0)
+		r = get_json(context, "/v1/status", &status);
+	else
+		return r;
+	if (r)
+		return r;
+	if (context->json) {
+		puts(json_object_to_json_string_ext(
+			status, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(status);
+		return EXIT_DONE;
+	}
+	printf("paimond %s, revision %s, pid %.0f, ", json_text(status, "version", "?"),
+	       json_text(status, "revision", "?"), json_number(status, "pid", 0));
+	print_uptime(json_number(status, "uptime_seconds", 0));
+	puts("");
+	if (json_text(status, "input", NULL))
+		puts("input          REPLAY: made-up input, nothing of this is real");
+	config = json_object_object_get(status, "config");
+	printf("configuration  %s%s\n", json_text(config, "path", "-"),
+	       json_object_get_boolean(json_object_object_get(config, "last_reload_successful"))
+		       ? ""
+		       : " (the last reload failed: the one before is in force)");
+	printf("state          %s\n\n", json_text(status, "state_dir", "none is kept"));
+	printf("%-8s  %-6s  %-10s  %-19s  %s\n", "SOURCE", "STATE", "BACKEND", "SINCE", "NOTE");
+	sources = json_object_object_get(status, "sources");
+	for (size_t i = 0; sources && i < json_object_array_length(sources); i++)
+		print_source(json_object_array_get_idx(sources, i));
+	json_object_put(status);
+	return EXIT_DONE;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.summary = "Shows how paimond and its sources are",
+	.options = "",
+	.run = run,
+};

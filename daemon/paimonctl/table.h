@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What top shows: a view turns two samples into a table of numbers; batch mode,
+ * JSON and the screen show any table. A new view is a file with a struct view,
+ * and an entry in the list in top.c. Pure functions, tested in
+ * tests/unit/test-top.c.
+ */
+#ifndef PAIMONCTL_TABLE_H
+#define PAIMONCTL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../model/histogram.h"
+
+struct json_object;
+
+enum column_type {
+	COLUMN_RATE,	/* a second */
+	COLUMN_COUNT,	/* at this moment */
+	COLUMN_SECONDS, /* INFINITY: above the last bound of the histogram */
+};
+
+struct column {
+	const char *group, *group_json; /* heading over neighbours that belong together, or NULL */
+	const char *title, *json;
+	enum column_type type;
+};
+
+#define TABLE_MAX_COLUMNS 32
+
+struct row {
+	char *name;
+	bool restarted;			  /* a counter went back: no rates in this interval */
+	double values[TABLE_MAX_COLUMNS]; /* NAN: none */
+};
+
+struct table {
+	const struct view *view;
+	double seconds; /* length of the interval */
+	bool restarted; /* one of the rows, or the machine */
+	struct row *rows;
+	size_t nr_rows;
+};
+
+struct view {
+	const char *name;    /* also that of its source */
+	const char *key;     /* what a row is */
+	const char *nothing; /* shown where there is no row */
+	const struct column *columns;
+	size_t nr_columns;
+	/* Adds the rows. before and now: answers of /v1/snapshot. 0 or -ENOMEM. */
+	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
+};
+
+extern const struct view view_iopf;
+
+/* Returns 0 or -ENOMEM. */
+int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
+		  struct table *ret_table);
+void table_clear(struct table *table);
+/* Adds a row of NANs; NULL: no memory. */
+struct row *table_add(struct table *table, const char *name);
+/* By name (column < 0) or by a column, largest first, NANs last. */
+void table_sort(struct table *table, int column);
+
+/* At most 6 characters: "12.3k", "1.20ms", "-". */
+void format_value(enum column_type type, double value, char text[16]);
+
+/*
+ * Columns are folded into bands that are at most width wide; a group stays
+ * together. The first column behind the band that begins at column first.
+ */
+int table_key_width(const struct table *table);
+size_t table_band_end(const struct table *table, size_t first, int width);
+void table_headings(const struct table *table, size_t first, size_t end, FILE *out);
+void table_row(const struct table *table, const struct row *row, size_t first, size_t end,
+	       FILE *out);
+
+/* One object for the frame; NULL: no memory. */
+struct json_object *table_json(const struct table *table, struct json_object *now);
+
+/* "REPLAY: ..." and so on: time, source and input of a sample, without a newline. */
+void table_title(const struct table *table, struct json_object *now, FILE *out);
+
+/* The text or number at key of an object, or the fallback where it is absent. */
+const char *json_text(struct json_object *object, const char *key, const char *fallback);
+double json_number(struct json_object *object, const char *key, double fallback);
+
+/* Reading samples. labels: pairs of name and value, NULL at the end. */
+struct json_object *sample_points(struct json_object *sample, const char *metric);
+bool point_matches(struct json_object *point, const char *const *labels);
+const char *point_label(struct json_object *point, const char *name);
+bool sample_find(struct json_object *sample, const char *metric, const char *const *labels,
+		 uint64_t *ret_sum);
+/* now - before of the sum of all points with these labels; absent is 0. *restarted is set where
+ * it went back. */
+uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
+		      const char *const *labels, bool *restarted);
+/* The cells of a histogram that were hit in between, to be freed. The number, or -ENOMEM. */
+int sample_cells(struct json_object *before, struct json_object *now, const char *metric,
+		 const char *const *labels, bool *restarted, struct histogram_cell **ret_cells);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Between top.c (options, batch mode) and screen.c (the terminal). One thread. */
+#ifndef PAIMONCTL_TOP_H
+#define PAIMONCTL_TOP_H
+
+#include "command.h"
+#include "table.h"
+
+/* NULL-terminated: in the order in which Tab goes through them. */
+extern const struct view *const top_views[];
+
+/* Runs on the terminal until q, its end, or frames frames (0: no limit). An exit code. */
+int screen_run(struct context *context, double seconds, unsigned long frames);
+
+#endif
