@@ -104,7 +104,7 @@ static void plan_sizes(void)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < options.groups; i++) {
-		uint32_t size = draw(20) ? 1 + draw(4) : 1u << draw(10);
+		uint32_t size = draw(60) ? 1 + draw(6) : 1u << draw(10);
 
 		groups[i].size = size;
 		sum += size;
