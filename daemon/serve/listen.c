@@ -103,3 +103,17 @@ int listen_tcp(const char *address)
 		close(fd);
 	return r ?: fd;
 }
+
+void listen_name(int fd, char name[LISTEN_NAME_LEN])
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+	char host[INET6_ADDRSTRLEN], port[6];
+
+	name[0] = '\0';
+	if (!getsockname(fd, (struct sockaddr *)&address, &size) &&
+	    !getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
+			 NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(name, LISTEN_NAME_LEN, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
+			 host, port);
+}
