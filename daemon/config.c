@@ -263,7 +263,8 @@ static struct config *config_new(void)
 		return NULL;
 	config->iopf_max_devices = 64;
 	config->iopf_group_timeout_ns = 30000000000ULL;
-	if (set_string(&config->state_dir, DEFAULT_STATE_DIR) < 0 ||
+	/* The unit binds the folder to a path that its user can reach. */
+	if (set_string(&config->state_dir, getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
 	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
 	    set_string(&config->listen, DEFAULT_LISTEN) < 0)
 		return config_free(config);
