@@ -2,7 +2,8 @@
 /*
  * Tests of paimon_soft.ko through /dev/paimon-soft: the rules of the queue that
  * show only in a real address space, and lives of devices, processes and files.
- * Prints "ok NAME" or "not ok NAME - why". The module must be loaded with
+ * Prints "ok NAME" or "not ok NAME - why"; with a name as argument runs that
+ * test alone. The module must be loaded with
  * devices=3 debug=1; tests/vm/queue/paimon_test.c has the other rules.
  */
 #include <errno.h>
@@ -409,7 +410,7 @@ static void test_binders(void)
 	close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
@@ -428,6 +429,8 @@ int main(void)
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
+		if (argc > 1 && strcmp(argv[1], tests[i].name))
+			continue;
 		failed = false;
 		tests[i].run();
 		if (!failed)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guest cases share: results, the daemon, the load, and the four places
+in which its numbers must agree."""
+import fcntl
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import traceback
+import urllib.parse
+import urllib.request
+
+METRICS = "http://127.0.0.1:10190/metrics"
+ACCESS = {1: "read", 2: "write", 3: "read_write"}
+RESPONSES = ["success", "invalid", "failure"]
+
+
+def run(*command, **options):
+    """Runs a command to its end and returns its output; a failure raises."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
+                          **options).stdout
+
+
+def case(name, function):
+    """One result line: ok, or not ok with what went wrong."""
+    try:
+        function()
+        print(f"ok {name}", flush=True)
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        print(f"not ok {name} - {type(error).__name__}: {str(error)[:300]}", flush=True)
+
+
+def equal(what, got, expected):
+    if got != expected:
+        raise AssertionError(f"{what}: got {got}, expected {expected}")
+
+
+def fresh_start():
+    """Modules and daemon without a past: all counters are zero."""
+    run("systemctl", "stop", "paimond")
+    subprocess.run(["rmmod", "paimon_soft", "paimon"], stderr=subprocess.DEVNULL)
+    shutil.rmtree("/sys/fs/bpf/paimon/iopf-1", ignore_errors=True)
+    run("modprobe", "paimon")
+    run("modprobe", "paimon_soft")
+    run("systemctl", "start", "paimond")
+
+
+def start_load(requests, groups, processes=4, devices=3, seed=1):
+    return subprocess.Popen(
+        ["/tests/bin/paimon-load", "--requests", str(requests), "--groups", str(groups),
+         "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
+        stdout=subprocess.PIPE, text=True)
+
+
+def end_load(load):
+    """The plan of a load that has played; raises if a response was not as planned."""
+    output = load.communicate()[0]
+    equal("exit status of paimon-load", load.returncode, 0)
+    plan = json.loads(output)["devices"]
+    return {device: {"requests": numbers["requests"], "groups": numbers["groups"]}
+            for device, numbers in plan.items()}
+
+
+def add(plan, other):
+    return {device: {kind: {label: plan[device][kind][label] + other[device][kind][label]
+                            for label in plan[device][kind]} for kind in plan[device]}
+            for device in plan}
+
+
+def from_module(devices):
+    """PAIMON_SOFT_STATS: the module's own counters."""
+    fd = os.open("/dev/paimon-soft", os.O_RDWR)
+    result = {}
+    for device in range(devices):
+        stats = bytearray(struct.pack("=IIII", 168, 0, device, 0) + bytes(152))
+        fcntl.ioctl(fd, 3 << 30 | 168 << 16 | 0xB7 << 8 | 4, stats)
+        numbers = struct.unpack_from("=8Q4Q", stats, 16)
+        result[f"soft{device}"] = {
+            "requests": {name: numbers[perm] for perm, name in ACCESS.items()},
+            "groups": {"success": numbers[8], "invalid": numbers[9]}}
+    os.close(fd)
+    return result
+
+
+def from_maps():
+    """The pinned map, read by bpftool: name, requests and responses lead an element."""
+    dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
+                          "/sys/fs/bpf/paimon/iopf-1/iopf_devices"))
+    result = {}
+    for element in dump:
+        data = bytes(int(byte, 16) for byte in element["value"][:160])
+        name = data[:64].split(b"\0")[0].decode()
+        numbers = struct.unpack_from("=8Q4Q", data, 64)
+        if name:
+            result[name] = {
+                "requests": {label: numbers[perm] for perm, label in ACCESS.items()},
+                "groups": {"success": numbers[8], "invalid": numbers[9]}}
+    return result
+
+
+def scrape():
+    """/metrics as {(name, frozenset of labels): value}."""
+    from prometheus_client.parser import text_string_to_metric_families
+    text = urllib.request.urlopen(METRICS).read().decode()
+    return {(sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def value(samples, name, **labels):
+    return samples.get((name, frozenset(labels.items())), 0)
+
+
+def from_metrics(devices, samples=None):
+    samples = samples or scrape()
+    return {device: {
+        "requests": {label: value(samples, "paimon_iopf_requests_total", device=device,
+                                  access=label) for label in ACCESS.values()},
+        "groups": {label: value(samples, "paimon_iopf_groups_total", device=device,
+                                response=label) for label in ("success", "invalid")}}
+        for device in devices}
+
+
+def check_timed(plan, samples=None):
+    """Every group was timed, in every stage, and nothing was lost or dropped."""
+    samples = samples or scrape()
+    for device, numbers in plan.items():
+        groups = sum(numbers["groups"].values())
+        for metric in ("queue_seconds", "service_seconds", "duration_seconds", "requests"):
+            equal(f"{device} {metric}",
+                  value(samples, f"paimon_iopf_group_{metric}_count", device=device), groups)
+        equal(f"{device} sum of sizes",
+              value(samples, "paimon_iopf_group_requests_sum", device=device),
+              sum(numbers["requests"].values()))
+        for reason in ("timeout", "overlap", "unseen"):
+            equal(f"{device} lost {reason}",
+                  value(samples, "paimon_iopf_groups_lost_total", device=device,
+                        reason=reason), 0)
+        equal(f"{device} outstanding",
+              value(samples, "paimon_iopf_outstanding_groups", device=device), 0)
+    for reason in ("iopf_devices", "iopf_groups"):
+        equal(f"dropped {reason}", value(samples, "paimon_series_dropped_total", reason=reason), 0)
+
+
+class Prometheus:
+    """Debian's Prometheus, on loopback, scraping paimond once a second."""
+
+    def __enter__(self):
+        with open("/tmp/prometheus.yml", "w") as config:
+            config.write("global: {scrape_interval: 1s}\n"
+                         "scrape_configs:\n"
+                         "- job_name: paimon\n"
+                         "  static_configs: [{targets: ['127.0.0.1:10190']}]\n")
+        self.process = subprocess.Popen(
+            ["prometheus", "--config.file=/tmp/prometheus.yml", "--storage.tsdb.path=/tmp/prom",
+             "--web.listen-address=127.0.0.1:9090", "--log.level=error"])
+        return self
+
+    def __exit__(self, *unused):
+        self.process.terminate()
+        self.process.wait()
+
+    def query(self, expression):
+        url = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode(
+            {"query": expression})
+        return json.loads(urllib.request.urlopen(url).read())["data"]["result"]
+
+    def wait_for(self, expression, expected, seconds=60):
+        """Until the answer is what is expected: the next scrape may be a second away."""
+        end = time.monotonic() + seconds
+        answer = None
+        while time.monotonic() < end:
+            try:
+                answer = {tuple(sorted((key, text) for key, text in sample["metric"].items()
+                                       if key not in ("__name__", "instance", "job"))):
+                          float(sample["value"][1]) for sample in self.query(expression)}
+            except OSError as error:
+                answer = error
+            if answer == expected:
+                return
+            time.sleep(1)
+        raise AssertionError(f"{expression}: Prometheus says {answer}, expected {expected}")
