@@ -67,6 +67,14 @@ void fdstore_remove(const char *name)
 		log_warning("cannot remove %s from the descriptor store: %s", name, strerror(-r));
 }
 
+void fdstore_sync(void)
+{
+	int r = passed.available ? sd_notify_barrier(false, 5000000) : 0;
+
+	if (r < 0)
+		log_warning("systemd does not answer: %s", strerror(-r));
+}
+
 int fdstore_sockets(int *ret_unix, int *ret_tcp)
 {
 	int unix_fd = -1, tcp_fd = -1;

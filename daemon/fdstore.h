@@ -26,6 +26,9 @@ int fdstore_put(const char *name, int fd);
 /* Removes a name from the store; no error where there is none. */
 void fdstore_remove(const char *name);
 
+/* Waits until systemd has done all that was said before. */
+void fdstore_sync(void);
+
 /* Listening sockets of socket activation: *ret_unix and *ret_tcp are -1 where
  * there is none. Returns 0 or a negative errno. The caller owns them. */
 int fdstore_sockets(int *ret_unix, int *ret_tcp);

@@ -144,6 +144,15 @@ static int open_state_dir(struct source *source)
 	return r;
 }
 
+/* Does the size of a map depend on max_devices? */
+static bool sized_by_devices(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+
+	return !strcmp(name, "iopf_devices") || !strcmp(name, "iopf_slots") ||
+	       !strcmp(name, "iopf_index") || !strcmp(name, "iopf_names");
+}
+
 /* Hands a pinned map to the object that is about to be loaded. -ENOENT: none. */
 static int reuse_map(struct source *source, struct bpf_map *map)
 {
@@ -163,8 +172,8 @@ static int reuse_map(struct source *source, struct bpf_map *map)
 		r = source_fail(source, r, "%s is not a map: %s", path, strerror(-r));
 	} else if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 		   info.value_size != bpf_map__value_size(map) ||
-		   (info.map_flags & BPF_F_MMAPABLE) !=
-			   (bpf_map__map_flags(map) & BPF_F_MMAPABLE)) {
+		   info.map_flags != bpf_map__map_flags(map) ||
+		   (!sized_by_devices(map) && info.max_entries != bpf_map__max_entries(map))) {
 		r = source_fail(source, -EEXIST,
 				"%s is not of this layout and is left alone (stop paimond, then "
 				"remove the folder)",
@@ -287,6 +296,8 @@ static void drop_links(const struct source *source)
 		fdstore_remove(link_names[i]);
 		unpin(source, link_names[i]);
 	}
+	/* What is attached next must not count beside them. */
+	fdstore_sync();
 }
 
 static int keep_link(struct source *source, int program, int fd)

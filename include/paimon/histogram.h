@@ -175,9 +175,12 @@ PAIMON_HIST_FUNC unsigned int paimon_hist_cell(unsigned long long ns)
 	if (ns > PAIMON_HIST_MAX)
 		ns = PAIMON_HIST_MAX;
 	for (unsigned int step = PAIMON_HIST_CELLS / 2; step; step /= 2) {
-		unsigned long long bound = paimon_hist_bounds[(cell + step - 1) & 0xff];
+		unsigned int i = cell + step - 1;
 
-		cell += step & (unsigned int)((long long)(bound - ns) >> 63);
+		/* Hides from the compiler that i is small, or it drops the mask that
+		 * tells the verifier of older kernels. */
+		__asm__ volatile("" : "+r"(i));
+		cell += step & (unsigned int)((long long)(paimon_hist_bounds[i & 0xff] - ns) >> 63);
 	}
 	return cell;
 }

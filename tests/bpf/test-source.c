@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The IOPF source itself, through its operations: what it reads from groups that
+ * were made up, and what it does with what it finds pinned. Without paimon.ko an
+ * attach ends at the tracepoints, with the maps pinned. Needs root.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "source/iopf_source.h"
+#include "source/source.h"
+
+static char folder[] = "/tmp/paimon-test-XXXXXX";
+static struct config config;
+static struct source source;
+
+static int setup(void **data)
+{
+	config = (struct config){.state_dir = folder, .iopf_max_devices = 4};
+	source = (struct source){.ops = &iopf_source, .config = &config};
+	return mount("bpf", folder, "bpf", 0, NULL);
+}
+
+static int teardown(void **data)
+{
+	return umount(folder);
+}
+
+static void run(enum iopf_program program, uint64_t third, uint64_t fifth, uint64_t sixth)
+{
+	uint64_t args[8] = {9, 1, 1, third, fifth, sixth};
+
+	assert_int_equal(iopf_source_run(&source, program, args), 0);
+}
+
+/* The value of a point (a histogram's count), or -1; value: of the second label, or NULL. */
+static int64_t value_of(const char *metric, const char *value)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	int64_t result = -1;
+
+	assert_non_null(snapshot);
+	assert_int_equal(iopf_source.read(&source, snapshot), 0);
+	for (size_t i = 0; i < snapshot->nr_families; i++) {
+		const struct family *family = &snapshot->families[i];
+
+		if (strcmp(family->metric->name, metric))
+			continue;
+		for (size_t j = 0; j < family->nr_points; j++) {
+			const struct point *point = &family->points[j];
+
+			if (value && strcmp(point->labels[1].value, value))
+				continue;
+			assert_string_equal(point->labels[0].value, "dev9");
+			assert_int_equal(result, -1);
+			result = family->metric->type == METRIC_HISTOGRAM ? 0 : point->integer;
+			if (family->metric->type == METRIC_HISTOGRAM)
+				for (unsigned int k = 0; k <= family->metric->scheme->nr_bounds;
+				     k++)
+					result += point->cells[k];
+		}
+	}
+	snapshot_free(snapshot);
+	return result;
+}
+
+static void test_read(void **data)
+{
+	source.replay = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "read"), -1);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_PASID_VALID);
+	assert_int_equal(value_of("paimon_iopf_partial_requests", NULL), 1);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_READ, PAIMON_IOPF_LAST);
+	assert_int_equal(value_of("paimon_iopf_partial_requests", NULL), 0);
+	assert_int_equal(value_of("paimon_iopf_outstanding_groups", NULL), 1);
+	run(IOPF_RESPONSE, PAIMON_IOPF_INVALID, 0, 0);
+	assert_int_equal(value_of("paimon_iopf_outstanding_groups", NULL), 0);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "read"), 1);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "write"), 1);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "read_write"), 0);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "exec"), -1);
+	assert_int_equal(value_of("paimon_iopf_groups_total", "invalid"), 1);
+	assert_int_equal(value_of("paimon_iopf_groups_total", "success"), 0);
+	assert_int_equal(value_of("paimon_iopf_group_duration_seconds", NULL), 1);
+	assert_int_equal(value_of("paimon_iopf_group_requests", NULL), 1);
+	/* Nothing said when handling began: absent, not zero. */
+	assert_int_equal(value_of("paimon_iopf_group_queue_seconds", NULL), -1);
+
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_READ, PAIMON_IOPF_LAST);
+	run(IOPF_HANDLE, 1, 0, 0);
+	usleep(2000);
+	assert_int_equal(value_of("paimon_iopf_groups_lost_total", "timeout"), 0);
+	config.iopf_group_timeout_ns = 1000000;
+	assert_int_equal(iopf_source.reload(&source), 0);
+	assert_int_equal(value_of("paimon_iopf_groups_lost_total", "timeout"), 1);
+	assert_int_equal(value_of("paimon_iopf_outstanding_groups", NULL), 0);
+	run(IOPF_RESPONSE, PAIMON_IOPF_SUCCESS, 0, 0);
+	assert_int_equal(value_of("paimon_iopf_groups_lost_total", "unseen"), 1);
+	iopf_source.detach(&source, false);
+}
+
+static char *pin(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/iopf-%d/%s", folder, IOPF_LAYOUT, name);
+	return path;
+}
+
+static void pin_map(const char *name, enum bpf_map_type type, __u32 value_size, __u32 entries,
+		    __u32 flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
+	int fd = bpf_map_create(type, "test", 4, value_size, entries, &options);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(pin(name)), 0);
+	assert_int_equal(bpf_obj_pin(fd, pin(name)), 0);
+	close(fd);
+}
+
+static __u32 pinned_id(const char *name)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	int fd = bpf_obj_get(pin(name));
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	close(fd);
+	return info.id;
+}
+
+/* Up to the tracepoints, which are not there. */
+static void attach_without_module(void)
+{
+	assert_int_equal(iopf_source.attach(&source), -ENODEV);
+	assert_non_null(strstr(source.reason, "no tracepoint"));
+	assert_int_equal(access(pin("iopf-request"), F_OK), -1);
+}
+
+static void test_pins(void **data)
+{
+	__u32 devices, state;
+
+	attach_without_module();
+	devices = pinned_id("iopf_devices");
+	state = pinned_id("iopf_state");
+	config.iopf_max_devices = 8; /* of another size: the pinned one stays */
+	attach_without_module();
+	assert_int_equal(pinned_id("iopf_devices"), devices);
+	assert_int_equal(pinned_id("iopf_state"), state);
+
+	/* Killed before the set was finished: all of it is made again. */
+	assert_int_equal(unlink(pin("iopf_state")), 0);
+	attach_without_module();
+	assert_int_not_equal(pinned_id("iopf_devices"), devices);
+}
+
+static void test_foreign_pins(void **data)
+{
+	static const struct {
+		const char *name;
+		enum bpf_map_type type;
+		__u32 value_size, entries, flags;
+	} foreign[] = {
+		{"iopf_devices", BPF_MAP_TYPE_HASH, sizeof(struct iopf_device), 4, 0},
+		{"iopf_devices", BPF_MAP_TYPE_ARRAY, 8, 4, BPF_F_MMAPABLE},
+		/* as large, but not for mmap */
+		{"iopf_devices", BPF_MAP_TYPE_ARRAY, sizeof(struct iopf_device), 4, 0},
+		{"iopf_state", BPF_MAP_TYPE_ARRAY, sizeof(struct iopf_state) + 8, 1,
+		 BPF_F_MMAPABLE},
+		{"iopf_programs", BPF_MAP_TYPE_ARRAY, 4, IOPF_NR_PROGRAMS, 0},
+		{"iopf_programs", BPF_MAP_TYPE_PROG_ARRAY, 4, 1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++) {
+		__u32 id;
+
+		unlink(pin("iopf_state"));
+		attach_without_module();
+		pin_map(foreign[i].name, foreign[i].type, foreign[i].value_size, foreign[i].entries,
+			foreign[i].flags);
+		id = pinned_id(foreign[i].name);
+		assert_int_equal(iopf_source.attach(&source), -EEXIST);
+		assert_non_null(strstr(source.reason, pin(foreign[i].name)));
+		assert_non_null(strstr(source.reason, "not of this layout"));
+		assert_int_equal(pinned_id(foreign[i].name), id);
+	}
+}
+
+static void test_missing_pin(void **data)
+{
+	attach_without_module();
+	assert_int_equal(unlink(pin("iopf_slots")), 0);
+	assert_int_equal(iopf_source.attach(&source), -ENOENT);
+	assert_non_null(strstr(source.reason, "iopf_slots is missing"));
+}
+
+static void test_not_bpffs(void **data)
+{
+	config.state_dir = "/tmp";
+	assert_int_equal(iopf_source.attach(&source), -ENOTSUP);
+	assert_non_null(strstr(source.reason, "/tmp is not in bpffs"));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_read),	TEST(test_pins),      TEST(test_foreign_pins),
+		TEST(test_missing_pin), TEST(test_not_bpffs),
+	};
+	int r;
+
+	if (geteuid() != 0) {
+		puts("needs root, to load BPF programs and mount bpffs");
+		return 77;
+	}
+	if (!access("/sys/module/paimon", F_OK)) {
+		puts("paimon.ko is loaded: its tracepoints would be attached to");
+		return 77;
+	}
+	/* The mounts are nobody else's, and end with this process. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !mkdtemp(folder)) {
+		perror("cannot set up a private folder");
+		return 1;
+	}
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return r;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The configuration: defaults, order, and bad input named by file and line. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+
+static char folder[] = "/tmp/paimon-config-XXXXXX";
+static char path[64], extra[80];
+
+static void put(const char *file, const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int setup(void **state)
+{
+	strcpy(folder, "/tmp/paimon-config-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/c.conf", folder);
+	snprintf(extra, sizeof(extra), "%s.d", path);
+	assert_return_code(mkdir(extra, 0700), errno);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+static void test_defaults(void **state)
+{
+	struct config *config;
+	char *error = NULL;
+
+	assert_int_equal(config_load(path, false, &config, &error), 0);
+	assert_string_equal(config->state_dir, "/sys/fs/bpf/paimon");
+	assert_string_equal(config->socket, "/run/paimon/paimond.sock");
+	assert_string_equal(config->listen, "127.0.0.1:10190");
+	assert_null(config->allowed_hosts);
+	assert_int_equal(config->iopf, SOURCE_AUTO);
+	assert_int_equal(config->iopf_max_devices, 64);
+	assert_int_equal(config->iopf_group_timeout_ns, 30000000000);
+	config_free(config);
+	assert_int_equal(config_load(path, true, &config, &error), -ENOENT);
+	assert_non_null(strstr(error, path));
+	free(error);
+}
+
+static void test_all_keys(void **state)
+{
+	struct config *config;
+	char *error, file[128];
+
+	put(path, "# a comment\n[paimond]\nstate_dir = /x\nsocket=/y\nlisten = [::1]:99\n"
+		  "allowed_hosts = a.example, b\n\n[iopf]\nenable = yes\nmax_devices = 7\n"
+		  "group_timeout = 0.5\n");
+	snprintf(file, sizeof(file), "%s/20-second.conf", extra);
+	put(file, "[iopf]\nmax_devices = 9\n");
+	snprintf(file, sizeof(file), "%s/10-first.conf", extra);
+	put(file, "[iopf]\nmax_devices = 8\nenable = no\n[paimond]\nlisten = no\n");
+	snprintf(file, sizeof(file), "%s/ignored", extra);
+	put(file, "nonsense");
+	assert_int_equal(config_load(path, true, &config, &error), 0);
+	assert_string_equal(config->state_dir, "/x");
+	assert_string_equal(config->socket, "/y");
+	assert_null(config->listen);
+	assert_string_equal(config->allowed_hosts[0], "a.example");
+	assert_string_equal(config->allowed_hosts[1], "b");
+	assert_null(config->allowed_hosts[2]);
+	assert_int_equal(config->iopf, SOURCE_NO);
+	assert_int_equal(config->iopf_max_devices, 9);
+	assert_int_equal(config->iopf_group_timeout_ns, 500000000);
+	config_free(config);
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		const char *text;
+		int line;
+		const char *what;
+	} bad[] = {
+		{"garbage\n", 1, ""},
+		{"[paimond\n", 1, ""},
+		{"[nosuch]\nx = 1\n", 2, "[nosuch]"},
+		{"[iopf]\n\nnosuch = 1\n", 3, "nosuch"},
+		{"[iopf]\nenable = maybe\n", 2, "auto, yes or no"},
+		{"[iopf]\nmax_devices = 0\n", 2, "1 to 1024"},
+		{"[iopf]\nmax_devices = 1025\n", 2, "1 to 1024"},
+		{"[iopf]\nmax_devices = 12x\n", 2, "1 to 1024"},
+		{"[iopf]\nmax_devices =\n", 2, "1 to 1024"},
+		{"[iopf]\ngroup_timeout = soon\n", 2, "seconds"},
+		{"[iopf]\ngroup_timeout = -1\n", 2, "seconds"},
+		{"[iopf]\ngroup_timeout = nan\n", 2, "seconds"},
+		{"[iopf]\nenable = yes\nenable = no\n", 3, "second one"},
+		{"[paimond]\nstate_dir = relative\n", 2, "absolute"},
+		{"[paimond]\nsocket = x\n", 2, "absolute"},
+		{"[paimond]\nlisten = 10190\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nlisten = host.example:80\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nlisten = 127.0.0.1:\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nlisten = 127.0.0.1:0\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nlisten = 127.0.0.1:65536\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nlisten = [::1:80\n", 2, "ADDRESS:PORT"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct config *config = NULL;
+		char *error = NULL, where[100];
+
+		put(path, bad[i].text);
+		assert_int_equal(config_load(path, true, &config, &error), -EINVAL);
+		assert_null(config);
+		snprintf(where, sizeof(where), "%s:%d: ", path, bad[i].line);
+		if (strncmp(error, where, strlen(where)) || !strstr(error, bad[i].what))
+			fail_msg("\"%s\" gives \"%s\", expected %s...%s", bad[i].text, error, where,
+				 bad[i].what);
+		free(error);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_all_keys, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

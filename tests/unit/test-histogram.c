@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The table of bounds, the search in it, and what is served of it. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "iopf.h"
+#include "model/histogram.h"
+
+static int compare(const void *a, const void *b)
+{
+	unsigned long long x = *(const unsigned long long *)a, y = *(const unsigned long long *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The table, computed again. */
+static void test_bounds(void **state)
+{
+	unsigned long long bounds[512];
+	unsigned int nr = 0, unique = 0;
+
+	for (int i = PAIMON_HIST_NATIVE_FIRST; i <= PAIMON_HIST_NATIVE_LAST; i++)
+		bounds[nr++] = floorl(1e9L * exp2l(i / 8.0L));
+	for (unsigned long long decade = 1000; decade < 10000000000; decade *= 10)
+		for (int m = 1; m <= 5; m += m == 1 ? 1 : 3)
+			bounds[nr++] = m * decade;
+	bounds[nr++] = 10000000000;
+	qsort(bounds, nr, sizeof(*bounds), compare);
+	for (unsigned int i = 0; i < nr; i++)
+		if (!i || bounds[i] != bounds[i - 1])
+			assert_int_equal(paimon_hist_bounds[unique++], bounds[i]);
+	assert_int_equal(unique, PAIMON_HIST_BOUNDS);
+	assert_true(PAIMON_HIST_BOUNDS < PAIMON_HIST_CELLS);
+}
+
+static unsigned int linear(unsigned long long ns)
+{
+	unsigned int cell = 0;
+
+	while (cell < PAIMON_HIST_BOUNDS && paimon_hist_bounds[cell] < ns)
+		cell++;
+	return cell;
+}
+
+static void test_search(void **state)
+{
+	static const unsigned long long ends[] = {0,
+						  1,
+						  PAIMON_HIST_MAX - 1,
+						  PAIMON_HIST_MAX,
+						  PAIMON_HIST_MAX + 1,
+						  PAIMON_HIST_PAD,
+						  1ULL << 63,
+						  UINT64_MAX};
+
+	for (unsigned int i = 0; i < PAIMON_HIST_BOUNDS; i++)
+		for (int d = -1; d <= 1; d++)
+			assert_int_equal(paimon_hist_cell(paimon_hist_bounds[i] + d),
+					 linear(paimon_hist_bounds[i] + d));
+	for (unsigned int i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		assert_int_equal(paimon_hist_cell(ends[i]), linear(ends[i]));
+}
+
+static void test_buckets(void **state)
+{
+	static const char *const les[] = {
+		"1e-06",  "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002",
+		"0.0005", "0.001", "0.002", "0.005", "0.01",  "0.02",  "0.05",	 "0.1",
+		"0.2",	  "0.5",   "1",	    "2",     "5",     "10",
+	};
+	const struct histogram_scheme *s = &histogram_latency;
+
+	assert_int_equal(s->nr_buckets, sizeof(les) / sizeof(*les));
+	for (unsigned int i = 0; i < s->nr_buckets; i++) {
+		assert_string_equal(s->buckets[i].le, les[i]);
+		assert_int_equal(s->bounds[s->buckets[i].cell], llround(atof(les[i]) * 1e9));
+	}
+	assert_int_equal(histogram_size.nr_buckets, 10);
+	assert_int_equal(histogram_size.nr_bounds + 1, IOPF_SIZE_CELLS);
+	for (unsigned int i = 0; i < 10; i++)
+		assert_int_equal(atoi(histogram_size.buckets[i].le), 1 << i);
+}
+
+static void test_quantile(void **state)
+{
+	const struct histogram_cell cells[] = {{1, 5}, {2, 0}, {4, 4}, {INFINITY, 1}};
+
+	assert_true(histogram_quantile(cells, 4, 0) == 1);
+	assert_true(histogram_quantile(cells, 4, 0.5) == 1);
+	assert_true(histogram_quantile(cells, 4, 0.51) == 4);
+	assert_true(histogram_quantile(cells, 4, 0.9) == 4);
+	assert_true(isinf(histogram_quantile(cells, 4, 1)));
+	assert_true(isnan(histogram_quantile(cells, 0, 0.5)));
+}
+
+/* Cells are shared by all CPUs, so their number does not matter. */
+static void test_memory(void **state)
+{
+	size_t devices = 64 * sizeof(struct iopf_device);
+	size_t slots = 64 * IOPF_SLOTS * sizeof(struct iopf_slot);
+	size_t spilled = IOPF_MAX_SPILLED * (sizeof(struct iopf_slot) + 16 + 48);
+
+	assert_true(devices + slots + spilled <= 8 << 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_search),
+		cmocka_unit_test(test_buckets), cmocka_unit_test(test_quantile),
+		cmocka_unit_test(test_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What top computes from two snapshots, and how numbers look. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+#define UP                                               \
+	"{\"name\":\"paimon_source_up\",\"points\":["    \
+	"{\"labels\":{\"source\":\"iopf\"},\"value\":1}" \
+	"]},"
+#define DOWN                                             \
+	"{\"name\":\"paimon_source_up\",\"points\":["    \
+	"{\"labels\":{\"source\":\"iopf\"},\"value\":0}" \
+	"]},"
+
+/* A snapshot of one device, soft0. */
+static struct json_object *sample(const char *monotonic_ns, const char *source, const char *reads,
+				  const char *writes, const char *groups, const char *cells)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(
+		asprintf(&text,
+			 "{\"realtime_ns\":1,\"monotonic_ns\":%s,\"input\":null,\"metrics\":[%s"
+			 "{\"name\":\"paimon_iopf_requests_total\",\"points\":["
+			 "{\"labels\":{\"device\":\"soft0\",\"access\":\"read\"},\"value\":%s},"
+			 "{\"labels\":{\"device\":\"soft0\",\"access\":\"write\"},\"value\":%s}]},"
+			 "{\"name\":\"paimon_iopf_groups_total\",\"points\":[{\"labels\":"
+			 "{\"device\":\"soft0\",\"response\":\"invalid\"},\"value\":%s}]},"
+			 "{\"name\":\"paimon_iopf_outstanding_groups\",\"points\":[{\"labels\":"
+			 "{\"device\":\"soft0\"},\"value\":7}]},"
+			 "{\"name\":\"paimon_iopf_group_duration_seconds\",\"points\":["
+			 "{\"labels\":{\"device\":\"soft0\"},\"cells\":[%s]}]}]}",
+			 monotonic_ns, source, reads, writes, groups, cells) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+static double value(const struct table *table, const char *group, const char *title)
+{
+	const struct view *view = table->view;
+
+	for (size_t i = 0; i < view->nr_columns; i++)
+		if (!strcmp(view->columns[i].group ?: "", group) &&
+		    !strcmp(view->columns[i].title, title))
+			return table->rows[0].values[i];
+	fail_msg("no column %s %s", group, title);
+	return 0;
+}
+
+static void compute(struct json_object *before, struct json_object *now, struct table *ret_table)
+{
+	assert_int_equal(table_compute(&view_iopf, before, now, ret_table), 0);
+	assert_int_equal(ret_table->nr_rows, 1);
+	assert_string_equal(ret_table->rows[0].name, "soft0");
+	json_object_put(before);
+	json_object_put(now);
+}
+
+static void test_rates(void **state)
+{
+	struct table table;
+
+	compute(sample("1000000000", UP, "100", "10", "50", "[1e-6,40],[0.5,10]"),
+		sample("3000000000", UP, "300", "20", "150", "[1e-6,41],[2e-6,98],[0.5,11]"),
+		&table);
+	assert_false(table.restarted);
+	assert_true(table.seconds == 2);
+	assert_true(value(&table, "", "REQ/s") == 105);
+	assert_true(value(&table, "", "GRP/s") == 50);
+	assert_true(value(&table, "responses/s", "INVAL") == 50);
+	assert_true(value(&table, "responses/s", "SUCC") == 0);
+	assert_true(value(&table, "", "OUTST") == 7);
+	assert_true(isnan(value(&table, "", "PART")));
+	/* 1, 98 and 1 new ones: the 99th of 100 is the last of the 98. */
+	assert_true(value(&table, "total", "p50") == 2e-6);
+	assert_true(value(&table, "total", "p99") == 2e-6);
+	assert_true(value(&table, "total", "max") == 0.5);
+	assert_true(isnan(value(&table, "queue", "p50")));
+	table_clear(&table);
+}
+
+static void test_above_last_bound(void **state)
+{
+	struct json_object *frame, *rows;
+	struct table table;
+
+	compute(sample("1000000000", UP, "0", "0", "0", ""),
+		sample("2000000000", UP, "1", "0", "1", "[null,1]"), &table);
+	assert_true(isinf(value(&table, "total", "max")));
+	frame = table_json(&table, NULL);
+	assert_true(json_object_object_get_ex(frame, "rows", &rows));
+	rows = json_object_object_get(json_object_array_get_idx(rows, 0), "total_seconds");
+	assert_string_equal(json_object_to_json_string(json_object_object_get(rows, "max")),
+			    "10.3747164");
+	json_object_put(frame);
+	table_clear(&table);
+}
+
+/* Each is one way to go back; 1e6 after it would be a huge rate. */
+static void test_restart(void **state)
+{
+	static const char *const cells[][2] = {
+		{"[1e-6,40]", "[1e-6,39]"},
+		{"[1e-6,40],[2e-6,1]", "[1e-6,50]"},
+		{"[1e-6,40],[2e-6,1]", "[2e-6,50]"},
+	};
+	struct table table;
+
+	for (size_t i = 0; i < 3; i++) {
+		compute(sample("1000000000", UP, "1", "1", "1", cells[i][0]),
+			sample("2000000000", UP, "1000000", "1", "1", cells[i][1]), &table);
+		assert_true(table.restarted && table.rows[0].restarted);
+		assert_true(isnan(value(&table, "", "REQ/s")));
+		assert_true(isnan(value(&table, "total", "p50")));
+		assert_true(value(&table, "", "OUTST") == 7);
+		table_clear(&table);
+	}
+	compute(sample("1000000000", UP, "1000000", "2", "1", ""),
+		sample("2000000000", UP, "999999", "2", "2", ""), &table);
+	assert_true(table.rows[0].restarted);
+	table_clear(&table);
+	/* The machine started again: its clock too. */
+	compute(sample("2000000000", UP, "1", "2", "1", ""),
+		sample("1000000000", UP, "1000000", "2", "2", ""), &table);
+	assert_true(table.restarted);
+	assert_true(isnan(value(&table, "", "REQ/s")));
+	table_clear(&table);
+	/* The source did not run, so its counts were not in the first sample. */
+	compute(sample("1000000000", DOWN, "0", "0", "0", ""),
+		sample("2000000000", UP, "1000000", "2", "2", ""), &table);
+	assert_true(table.restarted);
+	assert_true(isnan(value(&table, "", "GRP/s")));
+	table_clear(&table);
+}
+
+static void test_sort(void **state)
+{
+	struct table table = {.view = &view_iopf};
+
+	table_add(&table, "soft10")->values[0] = 5;
+	table_add(&table, "soft9")->values[0] = 7;
+	table_add(&table, "soft1");
+	table_sort(&table, 0);
+	assert_string_equal(table.rows[0].name, "soft9");
+	assert_string_equal(table.rows[2].name, "soft1");
+	table_sort(&table, -1);
+	assert_string_equal(table.rows[0].name, "soft1");
+	assert_string_equal(table.rows[1].name, "soft9");
+	table_clear(&table);
+}
+
+static void test_bands(void **state)
+{
+	struct table table = {.view = &view_iopf};
+	size_t end = 0;
+
+	for (int width = 1; width < 200; width++) {
+		for (size_t first = 0; first < view_iopf.nr_columns; first = end) {
+			end = table_band_end(&table, first, width);
+			assert_true(end > first && end <= view_iopf.nr_columns);
+		}
+	}
+	assert_int_equal(table_band_end(&table, 0, 12 + 22 * 7), view_iopf.nr_columns);
+	/* Three stages fit into a batch line, behind all the rates. */
+	assert_int_equal(table_band_end(&table, 0, 100), 10);
+	assert_int_equal(table_band_end(&table, 10, 100), 22);
+}
+
+static void test_format(void **state)
+{
+	static const struct {
+		enum column_type type;
+		double value;
+		const char *text;
+	} cases[] = {
+		{COLUMN_RATE, NAN, "-"},
+		{COLUMN_RATE, 0, "0.0"},
+		{COLUMN_RATE, 99.94, "99.9"},
+		{COLUMN_RATE, 99.96, "100"},
+		{COLUMN_RATE, 999.4, "999"},
+		{COLUMN_RATE, 999.6, "1.00k"},
+		{COLUMN_RATE, 12345, "12.3k"},
+		{COLUMN_RATE, 999600, "1.00M"},
+		{COLUMN_COUNT, 12, "12"},
+		{COLUMN_COUNT, 4096, "4.10k"},
+		{COLUMN_SECONDS, 29e-9, "29.0ns"},
+		{COLUMN_SECONDS, 1e-6, "1.00us"},
+		{COLUMN_SECONDS, 9.996e-6, "10.0us"},
+		{COLUMN_SECONDS, 0.5, "500ms"},
+		{COLUMN_SECONDS, 10.37, "10.4s"},
+		{COLUMN_SECONDS, INFINITY, ">10.4s"},
+	};
+	char text[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		format_value(cases[i].type, cases[i].value, text);
+		assert_string_equal(text, cases[i].text);
+		assert_true(strlen(text) <= 6);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rates),	cmocka_unit_test(test_above_last_bound),
+		cmocka_unit_test(test_restart), cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_bands),	cmocka_unit_test(test_format),
+	};
+
+	return cmocka_run_group_tests_name("top", tests, NULL, NULL);
+}
