@@ -14,6 +14,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -115,6 +116,23 @@ static int iopf_probe(struct source *source)
 		"paimon.ko is not loaded (modprobe paimon; paimond looks again by itself)");
 }
 
+/* Maps of another version of paimon are not ours to read or remove. */
+static void name_other_layouts(const char *state_dir)
+{
+	DIR *dir = opendir(state_dir);
+	struct dirent *entry;
+	int layout;
+
+	while (dir && (entry = readdir(dir)))
+		if (sscanf(entry->d_name, "iopf-%d", &layout) == 1 && layout != IOPF_LAYOUT)
+			log_info(
+				"iopf: %s/%s is of another version and is left alone (remove it when "
+				"that version is gone for good)",
+				state_dir, entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
 /* Makes sure that the folder for the pins is there, in bpffs. */
 static int open_state_dir(struct source *source)
 {
@@ -135,6 +153,7 @@ static int open_state_dir(struct source *source)
 				   "%s is not in bpffs (mount -t bpf bpf /sys/fs/bpf, or set "
 				   "state_dir)",
 				   dir);
+	name_other_layouts(dir);
 	path = state_path(source, NULL);
 	if (!path)
 		return -ENOMEM;

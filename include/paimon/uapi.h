@@ -34,8 +34,9 @@ struct paimon_soft_info {
  * Binds the caller's address space to a new PASID; the PASID is good on all
  * devices, for requests through this open file (also in a child after fork:
  * it still names the parent's address space). It ends with UNBIND, with the
- * last close, or with exit or exec of the bound process. -ENOSPC: no PASID is
- * free.
+ * last close, or with exit or exec of the bound process. BIND: -ENOSPC if no
+ * PASID is free. UNBIND waits for what is queued; -ENOENT if the PASID is not (or
+ * no longer) one of this open file's.
  */
 struct paimon_soft_bind {
 	__u32 size;
