@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -530,6 +531,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct paimon_soft_info info = {.size = sizeof(info)};
+	pid_t pids[64];
 	int fd, status, failed = 0;
 
 	parse(argc, argv);
@@ -566,8 +568,13 @@ int main(int argc, char **argv)
 			die("fork");
 		if (!pid)
 			exit(run_process(i));
+		pids[i] = pid;
 	}
-	while (wait(&status) > 0)
+	while (wait(&status) > 0) {
+		/* The others may wait for places that the failed one took along. */
+		for (uint32_t i = 0; status && i < options.processes; i++)
+			kill(pids[i], SIGKILL);
 		failed |= status;
+	}
 	return failed ? 1 : 0;
 }

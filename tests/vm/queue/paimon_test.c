@@ -278,18 +278,27 @@ static void test_c9(void)
 	expect("c9", !a->nr_discarded && a->nr_responses == 1 && a->responses[0].nr == 3);
 }
 
+static struct test_device *blocked; /* by unblock_soon() */
+
 static void unblock_later(struct work_struct *work)
 {
-	unblock(a);
+	unblock(blocked);
 }
 static DECLARE_DELAYED_WORK(unblock_work, unblock_later);
+
+/* Lets a blocked handler go while the caller is waiting for it. */
+static void unblock_soon(struct test_device *t)
+{
+	blocked = t;
+	schedule_delayed_work(&unblock_work, HZ / 5);
+}
 
 static void test_c11(void)
 {
 	a->blocks_at = 10;
 	last(a, 1, 10);
 	last(a, 2, 20);
-	schedule_delayed_work(&unblock_work, HZ / 5);
+	unblock_soon(a);
 	expect("c11", !paimon_iopf_flush_device(&a->iopf));
 	expect("c11", a->nr_responses == 2);
 	flush_delayed_work(&unblock_work);
@@ -436,17 +445,17 @@ static void test_busy_discard(void)
 		b->blocks_at = 10;
 		partial(b, 1, 10);
 		partial(b, 1, 11);
+		unblock_soon(b);
 		if (i == 0)
 			paimon_iopf_queue_discard_partial(eager);
 		else if (i == 1)
 			paimon_iopf_discard_owner(&b->iopf, OWNER);
-		unblock(b);
-		if (i == 2)
-			paimon_iopf_queue_remove_device(eager, &b->iopf);
 		else
-			flush(b);
-		expect("busy-discard", b->nr_discarded == (i == 2 ? b->nr_discarded : 1));
-		expect("busy-discard", !b->nr_responses);
+			paimon_iopf_queue_remove_device(eager, &b->iopf);
+		flush(b);
+		flush_delayed_work(&unblock_work);
+		expect("busy-discard", b->nr_discarded == 1 && b->discarded_requests == 2);
+		expect("busy-discard", b->nr_handled <= 1 && !b->nr_responses);
 	}
 }
 
@@ -470,8 +479,15 @@ static int __init paimon_test_init(void)
 	b = kzalloc(sizeof(*b), GFP_KERNEL);
 	queue = paimon_iopf_queue_alloc("test", 0);
 	eager = paimon_iopf_queue_alloc("test-eager", PAIMON_IOPF_QUEUE_IMMEDIATE);
-	if (!a || !b || IS_ERR(queue) || IS_ERR(eager))
+	if (!a || !b || IS_ERR(queue) || IS_ERR(eager)) {
+		kfree(a);
+		kfree(b);
+		if (!IS_ERR(queue))
+			paimon_iopf_queue_free(queue);
+		if (!IS_ERR(eager))
+			paimon_iopf_queue_free(eager);
 		return -ENOMEM;
+	}
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (*only && strcmp(only, tests[i].name))
 			continue;

@@ -171,6 +171,59 @@ static void test_c10(void)
 	close(fd);
 }
 
+/* c8 and c9 as a driver's user sees them: what the queue has no memory for is
+ * refused, and a group that lost its last request is answered by the endpoint. */
+static void test_no_memory(void)
+{
+	int fd = open_device(O_NONBLOCK);
+	uint32_t pasid = bind_pasid(fd), done;
+	struct paimon_soft_fail nth = {.size = sizeof(nth), .nth = 3};
+	struct paimon_soft_stats before = stats(fd, 0), after;
+	struct paimon_soft_request requests[3];
+	struct paimon_soft_response response;
+
+	for (int i = 0; i < 3; i++)
+		requests[i] = make(pasid, 5, NULL, PAIMON_IOPF_PERM_READ,
+				   i == 2 ? PAIMON_IOPF_LAST | PAIMON_IOPF_NEEDS_PASID : 0);
+	expect("no-memory", !ioctl(fd, PAIMON_SOFT_FAIL_ALLOC, &nth));
+	expect("no-memory", submit(fd, requests, 3, &done) == -ENOMEM && done == 2);
+	expect("no-memory", read(fd, &response, sizeof(response)) == sizeof(response));
+	expect("no-memory", response.code == PAIMON_IOPF_FAILURE && response.requests == 3 &&
+				    response.pasid == pasid);
+	after = stats(fd, 0);
+	expect("no-memory", after.refused == before.refused + 1);
+	expect("no-memory",
+	       after.discarded[PAIMON_IOPF_NOMEM] == before.discarded[PAIMON_IOPF_NOMEM] + 2);
+	nth.nth = 1;
+	expect("no-memory", !ioctl(fd, PAIMON_SOFT_FAIL_ALLOC, &nth));
+	expect("no-memory", submit(fd, requests, 1, &done) == -ENOMEM && done == 0);
+	expect("no-memory", read(fd, &response, sizeof(response)) < 0 && errno == EAGAIN);
+	expect("no-memory", stats(fd, 0).outstanding == 0);
+	close(fd);
+}
+
+/* c11: once UNBIND has returned, all that was queued has its response. */
+static void test_unbind(void)
+{
+	int fd = open_device(O_NONBLOCK), answered = 0;
+	uint32_t pasid = bind_pasid(fd);
+	char *memory = map(PROT_READ | PROT_WRITE, 256);
+	struct paimon_soft_request requests[256];
+	struct paimon_soft_response response;
+
+	for (int i = 0; i < 256; i++)
+		requests[i] = make(pasid, i, memory + i * PAGE, PAIMON_IOPF_PERM_WRITE,
+				   PAIMON_IOPF_LAST);
+	expect("c11-unbind", !submit(fd, requests, 256, NULL));
+	expect("c11-unbind", !unbind_pasid(fd, pasid));
+	while (read(fd, &response, sizeof(response)) == sizeof(response))
+		answered++;
+	expect("c11-unbind", answered == 256);
+	expect("c11-unbind", unbind_pasid(fd, pasid) == -ENOENT);
+	close(fd);
+	munmap(memory, 256 * PAGE);
+}
+
 /* Requests in a known number, for a reader of the tracepoints (20-queue). */
 static void test_c19(void)
 {
@@ -219,6 +272,8 @@ static void test_bad_ioctl(void)
 	expect("bad-ioctl", ioctl(fd, PAIMON_SOFT_SUBMIT, &header) < 0 && errno == EINVAL);
 	header.flags = 0;
 	header.nr = PAIMON_SOFT_MAX_REQUESTS + 1;
+	expect("bad-ioctl", ioctl(fd, PAIMON_SOFT_SUBMIT, &header) < 0 && errno == EINVAL);
+	header.nr = UINT32_MAX;
 	expect("bad-ioctl", ioctl(fd, PAIMON_SOFT_SUBMIT, &header) < 0 && errno == EINVAL);
 	header.nr = 2;
 	header.requests = 8;
@@ -419,6 +474,8 @@ int main(int argc, char **argv)
 		{"c6", test_c6},
 		{"c10", test_c10},
 		{"c19-load", test_c19},
+		{"no-memory", test_no_memory},
+		{"c11-unbind", test_unbind},
 		{"bad-ioctl", test_bad_ioctl},
 		{"overflow", test_overflow},
 		{"read", test_read},
@@ -426,6 +483,8 @@ int main(int argc, char **argv)
 		{"in-flight", test_in_flight},
 		{"binders", test_binders},
 	};
+
+	bool any_failed = false;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
@@ -435,6 +494,7 @@ int main(int argc, char **argv)
 		tests[i].run();
 		if (!failed)
 			printf("ok %s\n", tests[i].name);
+		any_failed |= failed;
 	}
-	return 0;
+	return any_failed;
 }
