@@ -22,6 +22,7 @@
 #include "source/replay.h"
 #include "source/source.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "version.h"
 
@@ -75,14 +76,6 @@ static const struct metric metric_scrape = {
 	.help = "Time that reading all sources took, the time before.",
 	.type = METRIC_GAUGE,
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 int source_fail(struct source *source, int error, const char *format, ...)
 {

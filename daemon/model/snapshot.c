@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "../util/clock.h"
 
 /* Copies live in chunks that are freed together. */
 struct arena {
@@ -32,14 +33,6 @@ static void *arena_alloc(struct arena **arena, size_t size)
 	p = chunk->data + chunk->used;
 	chunk->used += size;
 	return p;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 struct snapshot *snapshot_new(const char *input)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "../util/clock.h"
 #include "../util/log.h"
 #include "iopf_source.h"
 #include "source.h"
@@ -42,14 +42,6 @@ struct replay {
 	size_t nr;
 	bool failed;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 /* xorshift64*: the same scenario every time. 0 <= result < 1. */
 static double uniform(struct replay *replay)
@@ -151,10 +143,10 @@ static void open_group(struct replay *replay)
 		/* Its last request comes later, or is lost in an overflow. */
 		request(replay, &group, group.size - 1);
 		group.next = fate < 0.002 ? IOPF_DISCARD : IOPF_REQUEST;
-		group.due_ns = now_ns() + latency(replay, 2e6, 0.7);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 2e6, 0.7);
 	} else {
 		request(replay, &group, group.size);
-		group.due_ns = now_ns() + latency(replay, 8e3, 0.8);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 8e3, 0.8);
 	}
 	push(replay, group);
 }
@@ -169,13 +161,13 @@ static void step(struct replay *replay)
 	case IOPF_REQUEST:
 		request(replay, &group, group.size);
 		group.next = IOPF_HANDLE;
-		group.due_ns = now_ns() + latency(replay, 8e3, 0.8);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 8e3, 0.8);
 		break;
 	case IOPF_HANDLE:
 		run(replay, &group, IOPF_HANDLE, group.size, 0, 0);
 		group.next = IOPF_RESPONSE;
 		/* One in twenty waits for a disk. */
-		group.due_ns = now_ns() +
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) +
 			       (uniform(replay) < 0.05
 					? latency(replay, 1.5e6, 0.6)
 					: latency(replay, 25e3 + 400. * group.size, 0.6));
@@ -200,7 +192,7 @@ static void step(struct replay *replay)
 static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 {
 	struct replay *replay = data;
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (now > replay->next_open_ns + MAX_BEHIND_NS)
 		replay->next_open_ns = now;
@@ -208,8 +200,8 @@ static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 		open_group(replay);
 		replay->next_open_ns += replay->interval_ns;
 	}
-	while (replay->nr && replay->heap[0].due_ns < now_ns() + SPIN_NS) {
-		while (replay->heap[0].due_ns > now_ns())
+	while (replay->nr && replay->heap[0].due_ns < clock_ns(CLOCK_MONOTONIC) + SPIN_NS) {
+		while (replay->heap[0].due_ns > clock_ns(CLOCK_MONOTONIC))
 			;
 		step(replay);
 	}
@@ -226,7 +218,7 @@ int replay_new(struct source *iopf, sd_event *event, double rate, struct replay 
 	replay->iopf = iopf;
 	replay->random = SEED;
 	replay->interval_ns = 1e9 / rate;
-	replay->next_open_ns = now_ns();
+	replay->next_open_ns = clock_ns(CLOCK_MONOTONIC);
 	r = sd_event_add_time_relative(event, &replay->timer, CLOCK_MONOTONIC, TICK_USEC, 1,
 				       on_tick, replay);
 	if (r >= 0)
