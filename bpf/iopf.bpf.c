@@ -6,7 +6,8 @@
  * Four dispatchers are attached to the tracepoints of paimon.ko. Each does
  * nothing but tail-call the program at its index of iopf_programs, so a daemon
  * with newer programs replaces an array element and every event is seen by
- * exactly one of the two, while the links stay attached.
+ * exactly one of the two, while the links stay attached. Without the module the
+ * dispatchers of iopf_functions.h are attached to the kernel's functions.
  *
  * Requests of one device come one after the other (the tracepoint fires under
  * the queue's lock); handling and response of a group follow its last request;
@@ -71,6 +72,14 @@ struct {
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, sizeof(u32));
 } iopf_programs SEC(".maps");
+
+/* An index below mask + 1 that the verifier believes in: the compiler, which knows
+ * it too, would drop the mask. */
+static __always_inline u32 masked(u32 index, u32 mask)
+{
+	asm volatile("" : "+r"(index));
+	return index & mask;
+}
 
 static __always_inline struct iopf_state *state(void)
 {
@@ -239,7 +248,7 @@ static __always_inline bool expire(struct iopf_device *d, u32 device, struct iop
 	if (atomic_cmpxchg(&slot->first_ns, first, 0) != first)
 		return false;
 	if (discarded)
-		atomic_add(&d->discarded[d->epoch_reason & 3], slot->nr);
+		atomic_add(&d->discarded[masked(d->epoch_reason, 7)], slot->nr);
 	else
 		atomic_inc(&d->lost[IOPF_LOST_TIMEOUT]);
 	free_group(device, slot);
@@ -283,16 +292,14 @@ static __always_inline void observe_group(struct iopf_device *d, const struct io
 	observe(&d->stages[IOPF_STAGE_SERVICE], handle, now);
 }
 
-/* The arguments are those of the tracepoints: include/paimon/record.h. */
+/* The four events; their arguments are those of the tracepoints. */
 
-SEC("raw_tp")
-int iopf_request(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, bool closes,
+				       const char *name)
 {
-	u64 dev = ctx->args[0], key = iopf_slot_key(ctx->args[1], ctx->args[2]);
-	u32 perm = ctx->args[4], closes = !!(ctx->args[5] & PAIMON_IOPF_CLOSES);
 	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev);
+	u64 key = iopf_slot_key(pasid, grpid), now = bpf_ktime_get_ns();
 	struct iopf_slot *slot = NULL;
-	u64 now = bpf_ktime_get_ns();
 	struct iopf_device *d;
 	s64 index = -1;
 
@@ -304,13 +311,13 @@ int iopf_request(struct bpf_raw_tracepoint_args *ctx)
 			slot = NULL;
 	}
 	if (!slot || !READ_ONCE(slot->first_ns)) {
-		index = index_of_opener(dev, (const char *)ctx->args[6], now);
+		index = index_of_opener(dev, name, now);
 		slot = NULL;
 	}
 	d = device_at(index);
 	if (!d) {
 		count_dropped(IOPF_DROPPED_DEVICE);
-		return 0;
+		return;
 	}
 	atomic_inc(&d->requests[perm & 7]);
 	if (!slot) {
@@ -323,7 +330,6 @@ int iopf_request(struct bpf_raw_tracepoint_args *ctx)
 		slot->last_ns = now;
 		slot->closed = closes;
 	}
-	return 0;
 }
 
 /* The device of a later event, or NULL; only a request names a device. */
@@ -339,37 +345,37 @@ static __always_inline struct iopf_device *known_device(u64 dev, u32 *ret_index)
 	return d;
 }
 
-SEC("raw_tp")
-int iopf_handle(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline void on_handle(u64 dev, u32 pasid, u32 grpid)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct iopf_slot *slot;
 	u32 index;
 
-	if (!known_device(ctx->args[0], &index))
-		return 0;
-	slot = find_group(index, iopf_slot_key(ctx->args[1], ctx->args[2]));
+	if (!known_device(dev, &index))
+		return;
+	slot = find_group(index, iopf_slot_key(pasid, grpid));
 	if (slot && !slot->overlaps && !slot->untimed)
 		slot->handle_ns = now;
-	return 0;
 }
 
-SEC("raw_tp")
-int iopf_response(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 {
 	u64 now = bpf_ktime_get_ns(), first;
-	u32 code = ctx->args[3], index;
-	struct iopf_device *d = known_device(ctx->args[0], &index);
 	struct iopf_slot *slot;
+	struct iopf_device *d;
+	u32 index;
 
+	d = known_device(dev, &index);
 	if (!d)
-		return 0;
-	atomic_inc(&d->responses[code < PAIMON_IOPF_NR_CODES ? code : PAIMON_IOPF_NR_CODES]);
-	slot = find_group(index, iopf_slot_key(ctx->args[1], ctx->args[2]));
+		return;
+	if (code > PAIMON_IOPF_NR_CODES)
+		code = PAIMON_IOPF_NR_CODES;
+	atomic_inc(&d->responses[masked(code, 3)]);
+	slot = find_group(index, iopf_slot_key(pasid, grpid));
 	first = slot ? atomic_xchg(&slot->first_ns, 0) : 0;
 	if (!first) {
 		atomic_inc(&d->lost[IOPF_LOST_UNSEEN]);
-		return 0;
+		return;
 	}
 	if (slot->untimed)
 		atomic_inc(&d->lost[IOPF_LOST_OVERLAP]);
@@ -382,29 +388,56 @@ int iopf_response(struct bpf_raw_tracepoint_args *ctx)
 	} else {
 		free_group(index, slot);
 	}
+}
+
+static __always_inline void on_discard(u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason)
+{
+	struct iopf_slot *slot;
+	struct iopf_device *d;
+	u32 index;
+
+	d = known_device(dev, &index);
+	if (!d)
+		return;
+	if (reason > PAIMON_IOPF_NR_REASONS)
+		reason = PAIMON_IOPF_NR_REASONS;
+	if (grpid == PAIMON_IOPF_ALL_GROUPS) {
+		d->epoch_reason = reason;
+		__sync_fetch_and_add(&d->epoch, 1);
+		return;
+	}
+	atomic_add(&d->discarded[masked(reason, 7)], nr);
+	slot = find_group(index, iopf_slot_key(pasid, grpid));
+	if (slot && !slot->closed && atomic_xchg(&slot->first_ns, 0))
+		free_group(index, slot);
+}
+
+SEC("raw_tp")
+int iopf_request(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_request(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[4],
+		   !!(ctx->args[5] & PAIMON_IOPF_CLOSES), (const char *)ctx->args[6]);
+	return 0;
+}
+
+SEC("raw_tp")
+int iopf_handle(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_handle(ctx->args[0], ctx->args[1], ctx->args[2]);
+	return 0;
+}
+
+SEC("raw_tp")
+int iopf_response(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_response(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
 	return 0;
 }
 
 SEC("raw_tp")
 int iopf_discard(struct bpf_raw_tracepoint_args *ctx)
 {
-	u32 grpid = ctx->args[2], nr = ctx->args[3], reason = ctx->args[4], index;
-	struct iopf_device *d = known_device(ctx->args[0], &index);
-	struct iopf_slot *slot;
-
-	if (!d)
-		return 0;
-	if (reason > PAIMON_IOPF_NR_REASONS)
-		reason = PAIMON_IOPF_NR_REASONS;
-	if (grpid == PAIMON_IOPF_ALL_GROUPS) {
-		d->epoch_reason = reason;
-		__sync_fetch_and_add(&d->epoch, 1);
-		return 0;
-	}
-	atomic_add(&d->discarded[reason & 3], nr);
-	slot = find_group(index, iopf_slot_key(ctx->args[1], grpid));
-	if (slot && !slot->closed && atomic_xchg(&slot->first_ns, 0))
-		free_group(index, slot);
+	on_discard(ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3], ctx->args[4]);
 	return 0;
 }
 
@@ -421,15 +454,19 @@ int iopf_expire(struct bpf_raw_tracepoint_args *ctx)
 	return d && slot && expire(d, ctx->args[0], slot, bpf_ktime_get_ns());
 }
 
-static __always_inline int dispatch(void *ctx, enum iopf_program program)
+static __always_inline int count_undispatched(void)
 {
-	struct iopf_state *st;
+	struct iopf_state *st = state();
 
-	bpf_tail_call(ctx, &iopf_programs, program);
-	st = state();
 	if (st)
 		atomic_inc(&st->undispatched);
 	return 0;
+}
+
+static __always_inline int dispatch(void *ctx, enum iopf_program program)
+{
+	bpf_tail_call(ctx, &iopf_programs, program);
+	return count_undispatched();
 }
 
 SEC("raw_tp/paimon_iopf_request")
@@ -455,3 +492,5 @@ int paimon_discard(void *ctx)
 {
 	return dispatch(ctx, IOPF_DISCARD);
 }
+
+#include "iopf_functions.h"

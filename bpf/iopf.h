@@ -23,7 +23,7 @@
 #include <linux/types.h>
 #endif
 
-#define IOPF_LAYOUT 1
+#define IOPF_LAYOUT 2
 #define IOPF_SLOTS 512	      /* direct slots of a device, by grpid modulo */
 #define IOPF_MAX_SPILLED 4096 /* groups whose slot another group has */
 #define IOPF_SIZE_CELLS 11    /* groups of up to 1, 2, 4 ... 512 requests, and larger */
@@ -46,13 +46,24 @@ enum iopf_dropped {
 	IOPF_NR_DROPPED,
 };
 
-/* The programs behind the dispatchers, by index in iopf_programs. */
+/* The programs behind the tracepoints, by index in iopf_programs. */
 enum iopf_program {
 	IOPF_REQUEST,
 	IOPF_HANDLE,
 	IOPF_RESPONSE,
 	IOPF_DISCARD,
 	IOPF_NR_PROGRAMS,
+};
+
+/* The kernel's functions that stand for them without paimon.ko; the index in iopf_kprobes. */
+enum iopf_function {
+	IOPF_FN_REPORT,	  /* a driver hands a request in */
+	IOPF_FN_REPORTED, /* the same, at its return; fentry only */
+	IOPF_FN_HANDLE,
+	IOPF_FN_RESPONSE,
+	IOPF_FN_DISCARD, /* of a queue's partial faults */
+	IOPF_FN_REMOVE,	 /* of a device from its queue */
+	IOPF_NR_FUNCTIONS,
 };
 
 /* A group in flight: element device * IOPF_SLOTS + grpid % IOPF_SLOTS of
@@ -98,7 +109,7 @@ struct iopf_device {
 	char name[PAIMON_DEVICE_NAME_LEN]; /* "": not in use */
 	__u64 requests[8];		   /* by perm & (READ | WRITE | EXEC) */
 	__u64 responses[4];		   /* by enum paimon_iopf_code; 3: any other code */
-	__u64 discarded[4];		   /* requests, by enum paimon_iopf_reason; 3: any other */
+	__u64 discarded[8];		   /* requests, by enum paimon_iopf_reason; 4: any other */
 	__u64 lost[IOPF_NR_LOST];	   /* groups */
 	__u32 epoch;	    /* open groups of an older epoch were discarded as a whole */
 	__u32 epoch_reason; /* why, the last time */
@@ -127,7 +138,7 @@ _Static_assert(sizeof(struct iopf_slot) == 64, "layout of iopf_slots");
 _Static_assert(sizeof(struct iopf_group_id) == 16, "layout of iopf_spilled");
 _Static_assert(sizeof(struct iopf_histogram) == 8 + 8 * PAIMON_HIST_CELLS,
 	       "layout of iopf_devices");
-_Static_assert(sizeof(struct iopf_device) == 320 + 3 * sizeof(struct iopf_histogram),
+_Static_assert(sizeof(struct iopf_device) == 352 + 3 * sizeof(struct iopf_histogram),
 	       "layout of iopf_devices");
 _Static_assert(sizeof(struct iopf_known) == 16, "layout of iopf_index");
 _Static_assert(sizeof(struct iopf_state) == 40, "layout of iopf_state");

@@ -48,8 +48,89 @@ struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kobject {
+	const char *name;
+};
+
+struct device {
+	struct kobject kobj;
+	struct dev_iommu *iommu;
+};
+
+/* The kernel's handler of I/O page faults: before 6.9 a device has its queue in
+ * iopf_param and a group its device; later both are in fault_param. */
+struct dev_iommu {
+	struct iommu_fault_param *fault_param;
+	struct iopf_device_param *iopf_param;
+};
+
+struct iommu_fault_param {
+	struct device *dev;
+	struct iopf_queue *queue;
+};
+
+struct iopf_device_param {
+	struct iopf_queue *queue;
+};
+
+struct iommu_fault_page_request {
+	__u32 flags;
+	__u32 pasid;
+	__u32 grpid;
+	__u32 perm;
+};
+
+struct iommu_fault {
+	__u32 type;
+	struct iommu_fault_page_request prm;
+};
+
+struct iommu_page_response {
+	__u32 pasid;
+	__u32 grpid;
+	__u32 code;
+};
+
+struct iopf_fault {
+	struct iommu_fault fault;
+};
+
+struct work_struct {
+	int empty[0];
+};
+
+struct iopf_group {
+	struct iopf_fault last_fault;
+	struct work_struct work;
+	struct iommu_fault_param *fault_param;
+	struct device *dev;
+};
+
+/* The registers of a kprobe that hold a function's first arguments. */
+struct pt_regs___x86_64 {
+	unsigned long di;
+	unsigned long si;
+};
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+};
+
+struct pt_regs___s390x {
+	unsigned long gprs[16];
+};
+
+#pragma clang attribute pop
+
+enum iommu_fault_type {
+	IOMMU_FAULT_PAGE_REQ = 1, /* 2 before 6.8 */
+};
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))

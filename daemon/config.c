@@ -97,6 +97,23 @@ static const char *set_iopf(struct config *config, const char *value)
 	return NULL;
 }
 
+static const char *set_iopf_backend(struct config *config, const char *value)
+{
+	static const char *const names[] = {
+		[IOPF_BACKEND_MODULE] = "paimon.ko",
+		[IOPF_BACKEND_FENTRY] = "fentry",
+		[IOPF_BACKEND_KPROBE] = "kprobe",
+		[IOPF_BACKEND_AUTO] = "auto",
+	};
+
+	for (int i = 0; i <= IOPF_BACKEND_AUTO; i++)
+		if (!strcmp(value, names[i])) {
+			config->iopf_backend = i;
+			return NULL;
+		}
+	return "is not auto, paimon.ko, fentry or kprobe";
+}
+
 static const char *set_iopf_max_devices(struct config *config, const char *value)
 {
 	char *end;
@@ -129,6 +146,7 @@ static const struct key {
 	{"paimond", "listen", set_listen},
 	{"paimond", "allowed_hosts", set_allowed_hosts},
 	{"iopf", "enable", set_iopf},
+	{"iopf", "backend", set_iopf_backend},
 	{"iopf", "max_devices", set_iopf_max_devices},
 	{"iopf", "group_timeout", set_iopf_group_timeout},
 };
@@ -261,6 +279,7 @@ static struct config *config_new(void)
 
 	if (!config)
 		return NULL;
+	config->iopf_backend = IOPF_BACKEND_AUTO;
 	config->iopf_max_devices = 64;
 	config->iopf_group_timeout_ns = 30000000000ULL;
 	/* The unit binds the folder to a path that its user can reach. */

@@ -19,6 +19,15 @@ enum source_wanted {
 	SOURCE_NO,
 };
 
+/* Where the events of I/O page faults come from. */
+enum iopf_backend {
+	IOPF_BACKEND_MODULE, /* the tracepoints of paimon.ko */
+	IOPF_BACKEND_FENTRY, /* the kernel's functions */
+	IOPF_BACKEND_KPROBE,
+	IOPF_NR_BACKENDS,
+	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the first of them that works */
+};
+
 struct config {
 	/* [paimond] */
 	char *state_dir; /* a folder in bpffs */
@@ -28,6 +37,7 @@ struct config {
 			       * the machine's name; NULL-terminated, or NULL */
 	/* [iopf] */
 	enum source_wanted iopf;
+	enum iopf_backend iopf_backend;
 	uint32_t iopf_max_devices;	/* 1 to 1024; takes a restart with cleared state */
 	uint64_t iopf_group_timeout_ns; /* 0: never */
 };

@@ -138,7 +138,13 @@ static void start_sources(struct daemon *daemon)
 
 static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 {
-	start_sources(data);
+	struct daemon *daemon = data;
+
+	for (int i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].state == SOURCE_UP &&
+		    daemon->sources[i].ops->outdated(&daemon->sources[i]))
+			source_stop(&daemon->sources[i], false);
+	start_sources(daemon);
 	sd_event_source_set_time_relative(event_source, RETRY_USEC);
 	return 0;
 }

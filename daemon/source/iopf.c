@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The source of I/O page faults: loads bpf/iopf.bpf.c, keeps it attached to the
- * tracepoints of paimon.ko, and reads its maps into the snapshot.
+ * The source of I/O page faults: loads bpf/iopf.bpf.c and keeps it attached: to
+ * paimon.ko where it is loaded, else to the kernel's functions (iopf_hooks.c).
+ * One of them at a time: a device is never counted twice.
  *
  * What outlives the daemon: the maps, pinned in STATE_DIR/iopf-LAYOUT, and the
- * four links of the dispatchers, in systemd's descriptor store or pinned beside
- * the maps. A daemon that finds all of them adopts: it puts its own programs
- * behind the dispatchers and reads on. One that does not find all of them starts
+ * links of the dispatchers, in systemd's descriptor store or pinned beside the
+ * maps. A daemon that finds all of them adopts: it puts its own programs behind
+ * the dispatchers and reads on. One that does not find all of them starts
  * afresh: the totals go on, groups in flight are forgotten. iopf_state is pinned
  * last: without it a set of maps was never finished, and nothing counted in it.
  *
@@ -30,22 +31,16 @@
 #include "iopf_source.h"
 #include "source.h"
 
-static const char *const tracepoints[IOPF_NR_PROGRAMS] = {
-	[IOPF_REQUEST] = "paimon_iopf_request",
-	[IOPF_HANDLE] = "paimon_iopf_handle",
-	[IOPF_RESPONSE] = "paimon_iopf_response",
-	[IOPF_DISCARD] = "paimon_iopf_discard",
+static const char *const backend_names[IOPF_NR_BACKENDS] = {
+	[IOPF_BACKEND_MODULE] = "paimon.ko",
+	[IOPF_BACKEND_FENTRY] = "fentry",
+	[IOPF_BACKEND_KPROBE] = "kprobe",
 };
 
-/* Names in the descriptor store, and of pinned links. */
-static const char *const link_names[IOPF_NR_PROGRAMS] = {
-	[IOPF_REQUEST] = "iopf-request",
-	[IOPF_HANDLE] = "iopf-handle",
-	[IOPF_RESPONSE] = "iopf-response",
-	[IOPF_DISCARD] = "iopf-discard",
-};
+/* What the kernel says of its functions does not change while it runs. */
+static bool functions_refused;
 
-#define NR_MAPS 7
+#define NR_MAPS 14
 
 /* The maps in the order in which they are pinned: iopf_state is last. */
 static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MAPS])
@@ -56,26 +51,17 @@ static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MA
 	ret_maps[3] = bpf->maps.iopf_index;
 	ret_maps[4] = bpf->maps.iopf_names;
 	ret_maps[5] = bpf->maps.iopf_programs;
-	ret_maps[6] = bpf->maps.iopf_state;
+	ret_maps[6] = bpf->maps.iopf_kprobes;
+	ret_maps[7] = bpf->maps.iopf_fn_report;
+	ret_maps[8] = bpf->maps.iopf_fn_reported;
+	ret_maps[9] = bpf->maps.iopf_fn_handle;
+	ret_maps[10] = bpf->maps.iopf_fn_response;
+	ret_maps[11] = bpf->maps.iopf_fn_discard;
+	ret_maps[12] = bpf->maps.iopf_fn_remove;
+	ret_maps[13] = bpf->maps.iopf_state;
 }
 
-static void list_programs(const struct iopf_bpf *bpf, int ret_fds[IOPF_NR_PROGRAMS])
-{
-	ret_fds[IOPF_REQUEST] = bpf_program__fd(bpf->progs.iopf_request);
-	ret_fds[IOPF_HANDLE] = bpf_program__fd(bpf->progs.iopf_handle);
-	ret_fds[IOPF_RESPONSE] = bpf_program__fd(bpf->progs.iopf_response);
-	ret_fds[IOPF_DISCARD] = bpf_program__fd(bpf->progs.iopf_discard);
-}
-
-static void list_dispatchers(const struct iopf_bpf *bpf, int ret_fds[IOPF_NR_PROGRAMS])
-{
-	ret_fds[IOPF_REQUEST] = bpf_program__fd(bpf->progs.paimon_request);
-	ret_fds[IOPF_HANDLE] = bpf_program__fd(bpf->progs.paimon_handle);
-	ret_fds[IOPF_RESPONSE] = bpf_program__fd(bpf->progs.paimon_response);
-	ret_fds[IOPF_DISCARD] = bpf_program__fd(bpf->progs.paimon_discard);
-}
-
-static char *state_path(const struct source *source, const char *name)
+char *iopf_state_path(const struct source *source, const char *name)
 {
 	char *path;
 
@@ -85,22 +71,44 @@ static char *state_path(const struct source *source, const char *name)
 	return path;
 }
 
-static void unpin(const struct source *source, const char *name)
+void iopf_unpin(const struct source *source, const char *name)
 {
-	char *path = state_path(source, name);
+	char *path = iopf_state_path(source, name);
 
 	if (path && unlink(path) < 0 && errno != ENOENT)
 		log_warning("iopf: cannot remove %s: %s", path, strerror(errno));
 	free(path);
 }
 
+static bool module_loaded(void)
+{
+	return !access("/sys/module/paimon", F_OK);
+}
+
 static int iopf_probe(struct source *source)
 {
-	if (source->replay || !access("/sys/module/paimon", F_OK))
+	enum iopf_backend wanted = source->config->iopf_backend;
+
+	if (source->replay)
 		return 0;
-	return source_fail(
-		source, -ENODEV,
-		"paimon.ko is not loaded (modprobe paimon; paimond looks again by itself)");
+	if (wanted == IOPF_BACKEND_AUTO || wanted == IOPF_BACKEND_MODULE) {
+		if (module_loaded())
+			return 0;
+		if (wanted == IOPF_BACKEND_MODULE)
+			return source_fail(source, -ENODEV,
+					   "paimon.ko is not loaded (modprobe paimon; paimond "
+					   "looks again by itself)");
+	}
+	if (!iopf_functions_found())
+		return source_fail(source, -ENODEV,
+				   "paimon.ko is not loaded, and this kernel has no handler of "
+				   "page faults in its BTF (modprobe paimon; paimond looks again "
+				   "by itself)");
+	if (functions_refused && wanted == IOPF_BACKEND_AUTO)
+		return source_fail(source, -ENODEV,
+				   "paimon.ko is not loaded, and this kernel refuses fentry and "
+				   "kprobes (modprobe paimon; paimond looks again by itself)");
+	return 0;
 }
 
 /* Maps of another version of paimon are not ours to read or remove. */
@@ -141,7 +149,7 @@ static int open_state_dir(struct source *source)
 				   "state_dir)",
 				   dir);
 	name_other_layouts(dir);
-	path = state_path(source, NULL);
+	path = iopf_state_path(source, NULL);
 	if (!path)
 		return -ENOMEM;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
@@ -162,7 +170,7 @@ static bool sized_by_devices(const struct bpf_map *map)
 /* Hands a pinned map to the object that is about to be loaded. -ENOENT: none. */
 static int reuse_map(struct source *source, struct bpf_map *map)
 {
-	char *path = state_path(source, bpf_map__name(map));
+	char *path = iopf_state_path(source, bpf_map__name(map));
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
 	int fd, r;
@@ -237,101 +245,14 @@ static int pin_maps(struct source *source, struct iopf *iopf)
 	for (int i = 0; i < NR_MAPS && !r; i++) {
 		char *path;
 
-		unpin(source, bpf_map__name(maps[i]));
-		path = state_path(source, bpf_map__name(maps[i]));
+		iopf_unpin(source, bpf_map__name(maps[i]));
+		path = iopf_state_path(source, bpf_map__name(maps[i]));
 		r = path ? bpf_obj_pin(bpf_map__fd(maps[i]), path) : -ENOMEM;
 		if (r < 0)
 			source_fail(source, r, "cannot pin %s: %s", path ?: "a map", strerror(-r));
 		free(path);
 	}
 	return r;
-}
-
-/* Is fd a link of one of our dispatchers to its tracepoint? */
-static bool is_our_link(int fd, const char *tracepoint)
-{
-	struct bpf_link_info info = {};
-	__u32 size = sizeof(info);
-	char name[64] = "";
-
-	info.raw_tracepoint.tp_name = (__u64)(uintptr_t)name;
-	info.raw_tracepoint.tp_name_len = sizeof(name);
-	return !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-	       info.type == BPF_LINK_TYPE_RAW_TRACEPOINT && !strcmp(name, tracepoint);
-}
-
-static void close_links(struct iopf *iopf)
-{
-	for (int i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		if (iopf->links[i] >= 0)
-			close(iopf->links[i]);
-		iopf->links[i] = -1;
-	}
-}
-
-/* Finds the links of an earlier daemon. True if all four are there. */
-static bool find_links(struct source *source, struct iopf *iopf)
-{
-	for (int i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		int fd = fdstore_take(link_names[i]);
-
-		if (fd < 0) {
-			char *path = state_path(source, link_names[i]);
-
-			fd = path ? bpf_obj_get(path) : -ENOMEM;
-			free(path);
-		}
-		if (fd >= 0 && !is_our_link(fd, tracepoints[i])) {
-			log_warning("iopf: what is kept as %s is not a link to %s, left aside",
-				    link_names[i], tracepoints[i]);
-			close(fd);
-			fd = -1;
-		}
-		iopf->links[i] = fd;
-		if (fd < 0) {
-			close_links(iopf);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void drop_links(const struct source *source)
-{
-	for (int i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		fdstore_remove(link_names[i]);
-		unpin(source, link_names[i]);
-	}
-	/* What is attached next must not count beside them. */
-	fdstore_sync();
-}
-
-static int keep_link(struct source *source, int program, int fd)
-{
-	char *path;
-	int r;
-
-	if (fdstore_available())
-		return fdstore_put(link_names[program], fd);
-	path = state_path(source, link_names[program]);
-	r = path ? bpf_obj_pin(fd, path) : -ENOMEM;
-	free(path);
-	return r;
-}
-
-static int set_programs(struct source *source, struct iopf *iopf)
-{
-	int fds[IOPF_NR_PROGRAMS];
-	int r;
-
-	list_programs(iopf->bpf, fds);
-	for (__u32 i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		r = bpf_map_update_elem(bpf_map__fd(iopf->bpf->maps.iopf_programs), &i, &fds[i], 0);
-		if (r < 0)
-			return source_fail(source, r, "cannot put a program behind %s: %s",
-					   tracepoints[i], strerror(-r));
-	}
-	return 0;
 }
 
 static void clear_hash(int fd, void *key)
@@ -352,38 +273,6 @@ static void clear_groups(struct iopf *iopf)
 	clear_hash(bpf_map__fd(iopf->bpf->maps.iopf_index), &address);
 	memset(iopf->slots, 0, sizeof(*iopf->slots) * iopf->max_devices * IOPF_SLOTS);
 	iopf->state->spilled = 0;
-}
-
-/*
- * Attaches the dispatchers, that of requests last: a group whose first request
- * is seen is then followed to its end.
- */
-static int attach_links(struct source *source, struct iopf *iopf)
-{
-	int fds[IOPF_NR_PROGRAMS];
-	int r;
-
-	list_dispatchers(iopf->bpf, fds);
-	for (int i = IOPF_NR_PROGRAMS - 1; i >= 0; i--) {
-		iopf->links[i] = bpf_raw_tracepoint_open(tracepoints[i], fds[i]);
-		if (iopf->links[i] == -ENOENT)
-			return source_fail(source, -ENODEV,
-					   "this paimon.ko has no tracepoint %s "
-					   "(install the module of this version)",
-					   tracepoints[i]);
-		if (iopf->links[i] < 0)
-			return source_fail(source, iopf->links[i], "cannot attach to %s: %s",
-					   tracepoints[i], strerror(-iopf->links[i]));
-	}
-	for (int i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		r = keep_link(source, i, iopf->links[i]);
-		if (r < 0)
-			return source_fail(source, r,
-					   "cannot keep the link to %s for the next "
-					   "daemon: %s",
-					   tracepoints[i], strerror(-r));
-	}
-	return 0;
 }
 
 static void *map_memory(const struct bpf_map *map, size_t size)
@@ -413,7 +302,7 @@ static struct iopf *iopf_free(struct iopf *iopf)
 		munmap(iopf->slots, slots_size(iopf));
 	if (iopf->state)
 		munmap(iopf->state, sizeof(*iopf->state));
-	close_links(iopf);
+	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
 	free(iopf);
 	return NULL;
@@ -421,7 +310,8 @@ static struct iopf *iopf_free(struct iopf *iopf)
 
 /* Opens the object with the sizes that the configuration or the pins ask for,
  * and loads it. *ret_reused: the maps are an earlier daemon's. */
-static int load(struct source *source, struct iopf *iopf, bool *ret_reused)
+static int load(struct source *source, struct iopf *iopf, enum iopf_backend backend,
+		bool *ret_reused)
 {
 	/* Modules' BTF is not for the unprivileged, and not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
@@ -438,6 +328,9 @@ static int load(struct source *source, struct iopf *iopf, bool *ret_reused)
 		if (reused < 0)
 			return reused;
 	}
+	r = iopf_hooks_prepare(source, iopf, backend);
+	if (r < 0)
+		return r;
 	iopf->bpf->rodata->iopf_max_devices = iopf->max_devices;
 	if (!reused) {
 		bpf_map__set_max_entries(iopf->bpf->maps.iopf_devices, iopf->max_devices);
@@ -460,55 +353,87 @@ static int load(struct source *source, struct iopf *iopf, bool *ret_reused)
 }
 
 /* From load to counting, adopted or afresh. */
-static int start(struct source *source, struct iopf *iopf)
+static int start(struct source *source, struct iopf *iopf, enum iopf_backend backend)
 {
 	bool reused = false;
 	int r;
 
-	r = load(source, iopf, &reused);
+	r = load(source, iopf, backend, &reused);
 	if (r < 0)
 		return r;
 	iopf->state->group_timeout_ns = source->config->iopf_group_timeout_ns;
 	if (source->replay)
-		return set_programs(source, iopf);
+		return iopf_hooks_set_programs(source, iopf);
 
-	source->adopted = reused && find_links(source, iopf);
+	source->adopted = reused && iopf_hooks_adopt(source, iopf);
 	if (source->adopted)
-		return set_programs(source, iopf);
-	drop_links(source);
+		return iopf_hooks_set_programs(source, iopf);
+	iopf_hooks_drop(source);
 	if (!reused) {
 		r = pin_maps(source, iopf);
 		if (r < 0)
 			return r;
 	}
 	clear_groups(iopf);
-	r = set_programs(source, iopf);
+	r = iopf_hooks_set_programs(source, iopf);
 	if (r < 0)
 		return r;
-	r = attach_links(source, iopf);
+	r = iopf_hooks_attach(source, iopf);
 	if (r < 0)
-		drop_links(source);
+		iopf_hooks_drop(source);
 	return r;
 }
 
-static int iopf_attach(struct source *source)
+static int attach_backend(struct source *source, enum iopf_backend backend)
 {
 	struct iopf *iopf = calloc(1, sizeof(*iopf));
 	int r;
 
 	if (!iopf)
 		return -ENOMEM;
-	for (int i = 0; i < IOPF_NR_PROGRAMS; i++)
-		iopf->links[i] = -1;
 	iopf->max_devices = source->config->iopf_max_devices;
-	r = start(source, iopf);
+	r = start(source, iopf, backend);
 	if (r < 0) {
 		iopf_free(iopf);
 		return r;
 	}
-	source->backend = source->replay ? "replay" : "paimon.ko";
+	source->backend = source->replay ? "replay" : backend_names[backend];
 	source->data = iopf;
 	return 0;
+}
+
+static int iopf_attach(struct source *source)
+{
+	enum iopf_backend wanted = source->config->iopf_backend;
+	char fentry[sizeof(source->reason)];
+	int r;
+
+	if (source->replay || (wanted == IOPF_BACKEND_AUTO && module_loaded()))
+		return attach_backend(source, IOPF_BACKEND_MODULE);
+	if (wanted != IOPF_BACKEND_AUTO)
+		return attach_backend(source, wanted);
+	/* Not everywhere: on arm64 since 6.4, on s390x not at all. */
+	if (!attach_backend(source, IOPF_BACKEND_FENTRY))
+		return 0;
+	memcpy(fentry, source->reason, sizeof(fentry));
+	r = attach_backend(source, IOPF_BACKEND_KPROBE);
+	if (r < 0) {
+		log_info("iopf: not by fentry: %s; not by kprobe: %s", fentry, source->reason);
+		functions_refused = true;
+		r = iopf_probe(source);
+	}
+	return r;
+}
+
+static bool iopf_outdated(struct source *source)
+{
+	enum iopf_backend wanted = source->config->iopf_backend;
+
+	if (source->replay)
+		return false;
+	if (wanted == IOPF_BACKEND_AUTO)
+		return source->backend != backend_names[IOPF_BACKEND_MODULE] && module_loaded();
+	return source->backend != backend_names[wanted];
 }
 
 static int iopf_reload(struct source *source)
@@ -525,23 +450,22 @@ static void iopf_detach(struct source *source, bool keep)
 
 	source->data = iopf_free(iopf);
 	if (!source->replay && !keep)
-		drop_links(source);
+		iopf_hooks_drop(source);
 }
 
 int iopf_source_run(struct source *source, enum iopf_program program, uint64_t args[8])
 {
 	struct iopf *iopf = source->data;
-	int fds[IOPF_NR_PROGRAMS];
-
-	list_dispatchers(iopf->bpf, fds);
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = 8 * sizeof(*args));
-	return bpf_prog_test_run_opts(fds[program], &options);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(iopf->hooks[program].dispatcher), &options);
 }
 
 const struct source_ops iopf_source = {
 	.name = "iopf",
 	.probe = iopf_probe,
 	.attach = iopf_attach,
+	.outdated = iopf_outdated,
 	.read = iopf_read,
 	.reload = iopf_reload,
 	.detach = iopf_detach,

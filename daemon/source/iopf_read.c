@@ -132,7 +132,7 @@ static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
 };
 static const char *const response_names[4] = {"success", "invalid", "failure", "other"};
-static const char *const reason_names[4] = {"overflow", "removed", "nomem", "other"};
+static const char *const reason_names[5] = {"overflow", "removed", "nomem", "refused", "other"};
 static const char *const lost_names[IOPF_NR_LOST] = {"timeout", "overlap", "unseen"};
 static const char *const dropped_names[IOPF_NR_DROPPED] = {"iopf_devices", "iopf_groups"};
 
@@ -195,7 +195,7 @@ static int add_device(struct snapshot *snapshot, const struct iopf_device *d,
 					    in_flight->partial_requests);
 	r = r
 		    ?: add_counters(snapshot, &metric_discarded, name, "reason", reason_names,
-				    d->discarded, 4, 7);
+				    d->discarded, 5, 15);
 	r = r
 		    ?: add_counters(snapshot, &metric_lost, name, "reason", lost_names, d->lost,
 				    IOPF_NR_LOST, 7);

@@ -1,28 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the IOPF source share: iopf.c attaches and detaches,
- * iopf_read.c reads, replay.c feeds.
+ * What the files of the IOPF source share: iopf.c starts and ends, iopf_hooks.c
+ * attaches, iopf_read.c reads, replay.c feeds.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "../config.h"
 #include "iopf.h"
 #include "iopf.skel.h"
 
 struct snapshot;
 struct source;
 
+/* One place in the kernel that a dispatcher is attached to. */
+struct iopf_hook {
+	const char *name;   /* of the link, in the descriptor store and pinned */
+	const char *target; /* tracepoint or function */
+	enum {
+		HOOK_RAW_TP,
+		HOOK_FENTRY,
+		HOOK_FEXIT,
+		HOOK_KPROBE,
+	} how;
+	uint32_t target_id; /* of the function, in the kernel's BTF */
+	struct bpf_program *dispatcher;
+	struct bpf_program *program; /* what the dispatcher calls: */
+	struct bpf_map *programs;    /* element index of this map */
+	uint32_t index;
+	int link;
+};
+
 /* The data of an attached source. */
 struct iopf {
 	struct iopf_bpf *bpf;
-	int links[IOPF_NR_PROGRAMS];
+	struct iopf_hook hooks[IOPF_NR_FUNCTIONS];
+	int nr_hooks;
 	uint32_t max_devices;
 	const struct iopf_device *devices;
 	struct iopf_slot *slots;
 	struct iopf_state *state;
 };
+
+/* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
+bool iopf_functions_found(void);
+
+/* Fills in hooks for a backend, after the object was opened and before it is loaded. */
+int iopf_hooks_prepare(struct source *source, struct iopf *iopf, enum iopf_backend backend);
+
+/* Puts this daemon's programs behind the dispatchers. */
+int iopf_hooks_set_programs(struct source *source, struct iopf *iopf);
+
+/* Takes the links that an earlier daemon left. True if all were there. */
+bool iopf_hooks_adopt(struct source *source, struct iopf *iopf);
+
+/* Attaches all hooks and keeps their links for the next daemon. */
+int iopf_hooks_attach(struct source *source, struct iopf *iopf);
+
+/* Ends all links that are kept for the next daemon, of every backend. */
+void iopf_hooks_drop(const struct source *source);
+
+/* Closes this daemon's descriptors of the links; those that are kept live on. */
+void iopf_hooks_close(struct iopf *iopf);
+
+/* The path of a pin, to be freed, or NULL: out of memory. name NULL: their folder. */
+char *iopf_state_path(const struct source *source, const char *name);
+void iopf_unpin(const struct source *source, const char *name);
 
 /* Adds all points of the source: source_ops.read. 0 or a negative errno. */
 int iopf_read(struct source *source, struct snapshot *snapshot);

@@ -28,6 +28,10 @@ struct source_ops {
 	/* Starts or adopts the counting. 0 or a negative errno. */
 	int (*attach)(struct source *source);
 
+	/* Could it count with something better by now? It is then detached, for
+	 * good, and attached again. */
+	bool (*outdated)(struct source *source);
+
 	/* Adds the source's points. 0 or a negative errno. */
 	int (*read)(struct source *source, struct snapshot *snapshot);
 
@@ -51,7 +55,7 @@ struct source {
 	const struct config *config;
 	bool replay; /* fed by replay.c: neither pins nor adopts nor attaches */
 	enum source_state state;
-	const char *backend;  /* what it counts with: "paimon.ko", "replay"; static */
+	const char *backend;  /* what it counts with: "paimon.ko", "fentry", ...; static */
 	bool adopted;	      /* went on with what an earlier daemon left */
 	uint64_t attached_ns; /* CLOCK_REALTIME */
 	char reason[256];

@@ -16,7 +16,8 @@
  * dev identifies the device for as long as it lives (an address; it may be
  * reused); name is its name, or NULL. A request without a PASID carries 0.
  * One group is identified by (dev, pasid, grpid) from its first request to its
- * response; afterwards the number is free again.
+ * response; afterwards the number is free again. nr of a handled group is 0
+ * where the kernel does not tell it (its own handler before 6.9).
  */
 #ifndef PAIMON_RECORD_H
 #define PAIMON_RECORD_H
@@ -53,8 +54,9 @@ enum paimon_iopf_reason {
 	PAIMON_IOPF_OVERFLOW = 0, /* the queue of page requests overflowed */
 	PAIMON_IOPF_REMOVED = 1,  /* the device went away */
 	PAIMON_IOPF_NOMEM = 2,	  /* no memory for the group (c8) */
+	PAIMON_IOPF_REFUSED = 3,  /* nobody handles the faults of this device or PASID */
 };
-#define PAIMON_IOPF_NR_REASONS 3
+#define PAIMON_IOPF_NR_REASONS 4
 
 /*
  * grpid of a discard that names no group: every group of the device whose last

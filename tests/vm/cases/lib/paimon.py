@@ -43,7 +43,7 @@ def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
     subprocess.run(["rmmod", "paimon_soft", "paimon"], stderr=subprocess.DEVNULL)
-    shutil.rmtree("/sys/fs/bpf/paimon/iopf-1", ignore_errors=True)
+    shutil.rmtree("/sys/fs/bpf/paimon/iopf-2", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
     run("systemctl", "start", "paimond")
@@ -89,7 +89,7 @@ def from_module(devices):
 def from_maps():
     """The pinned map, read by bpftool: name, requests and responses lead an element."""
     dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
-                          "/sys/fs/bpf/paimon/iopf-1/iopf_devices"))
+                          "/sys/fs/bpf/paimon/iopf-2/iopf_devices"))
     result = {}
     for element in dump:
         data = bytes(int(byte, 16) for byte in element["value"][:160])
@@ -102,10 +102,10 @@ def from_maps():
     return result
 
 
-def scrape():
+def scrape(url=METRICS):
     """/metrics as {(name, frozenset of labels): value}."""
     from prometheus_client.parser import text_string_to_metric_families
-    text = urllib.request.urlopen(METRICS).read().decode()
+    text = urllib.request.urlopen(url).read().decode()
     return {(sample.name, frozenset(sample.labels.items())): sample.value
             for family in text_string_to_metric_families(text) for sample in family.samples}
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The events of iopf.bpf.c as the kernel's own handler of I/O page faults shows
+ * them, where paimon.ko is absent: programs for its functions, by fentry or by
+ * kprobe. Included by iopf.bpf.c, once.
+ *
+ * As there, a dispatcher is attached and tail-calls what counts. A PROG_ARRAY
+ * takes fentry programs of one function only: so each has an array of its own.
+ *
+ * The daemon finds the functions in the kernel's BTF. kmod/iopf_hook.c sees the
+ * same functions, and says when they run and why at their entry.
+ */
+
+/* The response is iopf_group_response (6.9 and later), not iommu_page_response. */
+const volatile __u32 iopf_group_response_is_there = 0;
+
+#define IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE (1 << 1)
+
+static __always_inline bool is_page_request(const struct iommu_fault *fault)
+{
+	return BPF_CORE_READ(fault, type) ==
+	       bpf_core_enum_value(enum iommu_fault_type, IOMMU_FAULT_PAGE_REQ);
+}
+
+/* The fault leads the event, whatever the event is called. */
+static __always_inline void on_report(const struct device *dev, const struct iommu_fault *fault)
+{
+	if (is_page_request(fault))
+		on_request((u64)dev, BPF_CORE_READ(fault, prm.pasid),
+			   BPF_CORE_READ(fault, prm.grpid), BPF_CORE_READ(fault, prm.perm),
+			   !!(BPF_CORE_READ(fault, prm.flags) & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE),
+			   BPF_CORE_READ(dev, kobj.name));
+}
+
+/* A request that was refused: the driver answers the last one of a group. */
+static __always_inline void on_reported(const struct device *dev, const struct iommu_fault *fault,
+					int r)
+{
+	u32 pasid, grpid;
+
+	if (r >= 0 || !is_page_request(fault))
+		return;
+	pasid = BPF_CORE_READ(fault, prm.pasid);
+	grpid = BPF_CORE_READ(fault, prm.grpid);
+	if (BPF_CORE_READ(fault, prm.flags) & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE)
+		on_response((u64)dev, pasid, grpid, PAIMON_IOPF_INVALID);
+	else
+		on_discard((u64)dev, pasid, grpid, 1,
+			   r == -12 /* ENOMEM */ ? PAIMON_IOPF_NOMEM : PAIMON_IOPF_REFUSED);
+}
+
+static __always_inline u64 group_device(const struct iopf_group *group)
+{
+	if (bpf_core_field_exists(group->fault_param))
+		return (u64)BPF_CORE_READ(group, fault_param, dev);
+	return (u64)BPF_CORE_READ(group, dev);
+}
+
+static __always_inline void on_work(const void *work)
+{
+	const struct iopf_group *group = work - bpf_core_field_offset(struct iopf_group, work);
+
+	on_handle(group_device(group), BPF_CORE_READ(group, last_fault.fault.prm.pasid),
+		  BPF_CORE_READ(group, last_fault.fault.prm.grpid));
+}
+
+/* iopf_group_response(group, code), or iommu_page_response(device, response). */
+static __always_inline void on_answer(u64 first, u64 second)
+{
+	if (iopf_group_response_is_there) {
+		const struct iopf_group *group = (const void *)first;
+
+		on_response(group_device(group), BPF_CORE_READ(group, last_fault.fault.prm.pasid),
+			    BPF_CORE_READ(group, last_fault.fault.prm.grpid), second);
+	} else {
+		const struct iommu_page_response *response = (const void *)second;
+
+		on_response(first, BPF_CORE_READ(response, pasid), BPF_CORE_READ(response, grpid),
+			    BPF_CORE_READ(response, code));
+	}
+}
+
+struct discard {
+	u64 queue;
+};
+
+/* The queue's devices are those known ones that point to it. */
+static long discard_if_of_queue(void *map __attribute__((unused)), const u64 *address,
+				struct iopf_known *known __attribute__((unused)),
+				struct discard *discard)
+{
+	const struct device *dev = (const void *)*address;
+	u64 queue;
+
+	if (bpf_core_field_exists(struct iommu_fault_param, queue))
+		queue = (u64)BPF_CORE_READ(dev, iommu, fault_param, queue);
+	else
+		queue = (u64)BPF_CORE_READ(dev, iommu, iopf_param, queue);
+	if (queue == discard->queue)
+		on_discard(*address, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_OVERFLOW);
+	return 0;
+}
+
+static __always_inline void on_discard_partial(u64 queue)
+{
+	struct discard discard = {.queue = queue};
+
+	if (queue)
+		bpf_for_each_map_elem(&iopf_index, discard_if_of_queue, &discard, 0);
+}
+
+static __always_inline void on_remove(u64 dev)
+{
+	if (bpf_map_lookup_elem(&iopf_index, &dev))
+		on_discard(dev, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED);
+}
+
+#define FENTRY(name, call)                                 \
+	struct {                                           \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);     \
+		__uint(max_entries, 1);                    \
+		__uint(key_size, sizeof(u32));             \
+		__uint(value_size, sizeof(u32));           \
+	} iopf_fn_##name SEC(".maps");                     \
+                                                           \
+	SEC("?fentry") int fentry_##name(const u64 *ctx)   \
+	{                                                  \
+		call;                                      \
+		return 0;                                  \
+	}                                                  \
+                                                           \
+	SEC("?fentry") int paimon_fentry_##name(void *ctx) \
+	{                                                  \
+		bpf_tail_call(ctx, &iopf_fn_##name, 0);    \
+		return count_undispatched();               \
+	}
+
+FENTRY(report, on_report((const void *)ctx[0], (const void *)ctx[1]))
+FENTRY(reported, on_reported((const void *)ctx[0], (const void *)ctx[1], ctx[2]))
+FENTRY(handle, on_work((const void *)ctx[0]))
+FENTRY(response, on_answer(ctx[0], ctx[1]))
+FENTRY(discard, on_discard_partial(ctx[0]))
+FENTRY(remove, on_remove(ctx[1]))
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, IOPF_NR_FUNCTIONS);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} iopf_kprobes SEC(".maps");
+
+/* An argument of a function, by what the kernel's registers are called. Read as
+ * memory: as loads from the context clang merges the three into one, which the
+ * verifier refuses. */
+#define PARM(n, x86)                                                           \
+	(bpf_core_field_exists(struct pt_regs___x86_64, x86)                   \
+		 ? BPF_CORE_READ((const struct pt_regs___x86_64 *)ctx, x86)    \
+	 : bpf_core_field_exists(struct pt_regs___arm64, regs)                 \
+		 ? BPF_CORE_READ((const struct pt_regs___arm64 *)ctx, regs[n]) \
+		 : BPF_CORE_READ((const struct pt_regs___s390x *)ctx, gprs[2 + n]))
+#define PARM0 PARM(0, di)
+#define PARM1 PARM(1, si)
+
+#define KPROBE(name, index, call)                          \
+	SEC("?kprobe") int kprobe_##name(void *ctx)        \
+	{                                                  \
+		call;                                      \
+		return 0;                                  \
+	}                                                  \
+                                                           \
+	SEC("?kprobe") int paimon_kprobe_##name(void *ctx) \
+	{                                                  \
+		bpf_tail_call(ctx, &iopf_kprobes, index);  \
+		return count_undispatched();               \
+	}
+
+KPROBE(report, IOPF_FN_REPORT, on_report((const void *)PARM0, (const void *)PARM1))
+KPROBE(handle, IOPF_FN_HANDLE, on_work((const void *)PARM0))
+KPROBE(response, IOPF_FN_RESPONSE, on_answer(PARM0, PARM1))
+KPROBE(discard, IOPF_FN_DISCARD, on_discard_partial(PARM0))
+KPROBE(remove, IOPF_FN_REMOVE, on_remove(PARM1))

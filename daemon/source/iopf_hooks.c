@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the programs of the IOPF source are attached: to the tracepoints of
+ * paimon.ko, or, without it, to the functions of the kernel's own handler of
+ * page faults, by fentry or by kprobe. What the kernel has is asked of its BTF.
+ *
+ * Called by iopf.c, on the daemon's one thread.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../fdstore.h"
+#include "../util/log.h"
+#include "iopf_source.h"
+#include "source.h"
+
+/* Names of links. */
+static const char *const link_names[IOPF_NR_BACKENDS][IOPF_NR_FUNCTIONS] = {
+	[IOPF_BACKEND_MODULE] = {"iopf-request", "iopf-handle", "iopf-response", "iopf-discard"},
+	[IOPF_BACKEND_FENTRY] = {"iopf-fentry-report", "iopf-fentry-reported", "iopf-fentry-handle",
+				 "iopf-fentry-response", "iopf-fentry-discard",
+				 "iopf-fentry-remove"},
+	[IOPF_BACKEND_KPROBE] = {"iopf-kprobe-report", NULL, "iopf-kprobe-handle",
+				 "iopf-kprobe-response", "iopf-kprobe-discard",
+				 "iopf-kprobe-remove"},
+};
+
+/* The kernel's functions, each with the names it has had, the newest first. */
+static struct function {
+	const char *names[3];
+	bool needed;
+	const char *found;
+	uint32_t id; /* in the kernel's BTF */
+} functions[IOPF_NR_FUNCTIONS] = {
+	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
+	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
+	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
+	[IOPF_FN_DISCARD] = {{"iopf_queue_discard_partial"}},
+	[IOPF_FN_REMOVE] = {{"iopf_queue_remove_device"}},
+};
+
+/* Does a function of this id return anything? */
+static bool returns(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+
+	return proto && proto->type;
+}
+
+bool iopf_functions_found(void)
+{
+	static bool looked, complete;
+	struct btf *btf;
+
+	if (looked)
+		return complete;
+	looked = true;
+	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	if (!btf)
+		return false;
+	complete = true;
+	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
+		struct function *f = &functions[i];
+
+		for (int j = 0; j < 3 && f->names[j] && !f->found; j++) {
+			int id = btf__find_by_name_kind(btf, f->names[j], BTF_KIND_FUNC);
+
+			if (id > 0) {
+				f->found = f->names[j];
+				f->id = id;
+			}
+		}
+		if (f->needed && !f->found)
+			complete = false;
+	}
+	/* Seen once more, at its return, if that says whether it was refused. */
+	if (functions[IOPF_FN_REPORT].found && returns(btf, functions[IOPF_FN_REPORT].id))
+		functions[IOPF_FN_REPORTED] = functions[IOPF_FN_REPORT];
+	btf__free(btf);
+	return complete;
+}
+
+static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, int which)
+{
+	struct iopf_hook *hook = &iopf->hooks[iopf->nr_hooks++];
+
+	*hook = (struct iopf_hook){.name = link_names[backend][which], .link = -1};
+	return hook;
+}
+
+static void prepare_tracepoints(struct iopf *iopf)
+{
+	static const char *const tracepoints[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = "paimon_iopf_request",
+		[IOPF_HANDLE] = "paimon_iopf_handle",
+		[IOPF_RESPONSE] = "paimon_iopf_response",
+		[IOPF_DISCARD] = "paimon_iopf_discard",
+	};
+	struct bpf_program *const dispatchers[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = iopf->bpf->progs.paimon_request,
+		[IOPF_HANDLE] = iopf->bpf->progs.paimon_handle,
+		[IOPF_RESPONSE] = iopf->bpf->progs.paimon_response,
+		[IOPF_DISCARD] = iopf->bpf->progs.paimon_discard,
+	};
+	struct bpf_program *const programs[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = iopf->bpf->progs.iopf_request,
+		[IOPF_HANDLE] = iopf->bpf->progs.iopf_handle,
+		[IOPF_RESPONSE] = iopf->bpf->progs.iopf_response,
+		[IOPF_DISCARD] = iopf->bpf->progs.iopf_discard,
+	};
+
+	for (uint32_t i = 0; i < IOPF_NR_PROGRAMS; i++) {
+		struct iopf_hook *hook = add_hook(iopf, IOPF_BACKEND_MODULE, i);
+
+		hook->how = HOOK_RAW_TP;
+		hook->target = tracepoints[i];
+		hook->dispatcher = dispatchers[i];
+		hook->program = programs[i];
+		hook->programs = iopf->bpf->maps.iopf_programs;
+		hook->index = i;
+	}
+}
+
+/* The program that the skeleton has by a name made of three parts. */
+static struct bpf_program *program(struct iopf *iopf, const char *prefix, const char *link_name)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", prefix, strrchr(link_name, '-') + 1);
+	return bpf_object__find_program_by_name(iopf->bpf->obj, name);
+}
+
+static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
+{
+	struct bpf_map *const arrays[IOPF_NR_FUNCTIONS] = {
+		[IOPF_FN_REPORT] = iopf->bpf->maps.iopf_fn_report,
+		[IOPF_FN_REPORTED] = iopf->bpf->maps.iopf_fn_reported,
+		[IOPF_FN_HANDLE] = iopf->bpf->maps.iopf_fn_handle,
+		[IOPF_FN_RESPONSE] = iopf->bpf->maps.iopf_fn_response,
+		[IOPF_FN_DISCARD] = iopf->bpf->maps.iopf_fn_discard,
+		[IOPF_FN_REMOVE] = iopf->bpf->maps.iopf_fn_remove,
+	};
+	bool kprobe = backend == IOPF_BACKEND_KPROBE;
+
+	iopf->bpf->rodata->iopf_group_response_is_there = functions[IOPF_FN_RESPONSE].found ==
+							  functions[IOPF_FN_RESPONSE].names[0];
+	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
+		struct iopf_hook *hook;
+		int r = 0;
+
+		if (!functions[i].found || !link_names[backend][i])
+			continue;
+		hook = add_hook(iopf, backend, i);
+		hook->how = kprobe ? HOOK_KPROBE : i == IOPF_FN_REPORTED ? HOOK_FEXIT : HOOK_FENTRY;
+		hook->target = functions[i].found;
+		hook->target_id = functions[i].id;
+		hook->dispatcher = program(iopf, kprobe ? "paimon_kprobe_" : "paimon_fentry_",
+					   hook->name);
+		hook->program = program(iopf, kprobe ? "kprobe_" : "fentry_", hook->name);
+		hook->programs = kprobe ? iopf->bpf->maps.iopf_kprobes : arrays[i];
+		hook->index = kprobe ? i : 0;
+		for (int j = 0; j < 2 && !r; j++) {
+			struct bpf_program *p = j ? hook->program : hook->dispatcher;
+
+			bpf_program__set_autoload(p, true);
+			if (hook->how == HOOK_FEXIT)
+				bpf_program__set_expected_attach_type(p, BPF_TRACE_FEXIT);
+			if (!kprobe)
+				r = bpf_program__set_attach_target(p, 0, hook->target);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int iopf_hooks_prepare(struct source *source, struct iopf *iopf, enum iopf_backend backend)
+{
+	int r;
+
+	iopf->nr_hooks = 0;
+	if (backend == IOPF_BACKEND_MODULE) {
+		prepare_tracepoints(iopf);
+		return 0;
+	}
+	r = prepare_functions(iopf, backend);
+	return r < 0 ? source_fail(source, r, "cannot prepare the BPF programs: %s", strerror(-r))
+		     : 0;
+}
+
+int iopf_hooks_set_programs(struct source *source, struct iopf *iopf)
+{
+	for (int i = 0; i < iopf->nr_hooks; i++) {
+		const struct iopf_hook *hook = &iopf->hooks[i];
+		int fd = bpf_program__fd(hook->program), r;
+
+		r = bpf_map_update_elem(bpf_map__fd(hook->programs), &hook->index, &fd, 0);
+		if (r < 0)
+			return source_fail(source, r, "cannot put a program behind %s: %s",
+					   hook->target, strerror(-r));
+	}
+	return 0;
+}
+
+/* Is fd a link of our dispatcher to its place? */
+static bool is_link_of(int fd, const struct iopf_hook *hook)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+	char name[64] = "";
+
+	if (hook->how == HOOK_RAW_TP) {
+		info.raw_tracepoint.tp_name = (__u64)(uintptr_t)name;
+		info.raw_tracepoint.tp_name_len = sizeof(name);
+	}
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return false;
+	switch (hook->how) {
+	case HOOK_RAW_TP:
+		return info.type == BPF_LINK_TYPE_RAW_TRACEPOINT && !strcmp(name, hook->target);
+	case HOOK_FENTRY:
+	case HOOK_FEXIT:
+		return info.type == BPF_LINK_TYPE_TRACING &&
+		       info.tracing.target_btf_id == hook->target_id &&
+		       info.tracing.attach_type ==
+			       (hook->how == HOOK_FEXIT ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY);
+	default:
+		return info.type == BPF_LINK_TYPE_PERF_EVENT;
+	}
+}
+
+void iopf_hooks_close(struct iopf *iopf)
+{
+	for (int i = 0; i < iopf->nr_hooks; i++) {
+		if (iopf->hooks[i].link >= 0)
+			close(iopf->hooks[i].link);
+		iopf->hooks[i].link = -1;
+	}
+}
+
+bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
+{
+	for (int i = 0; i < iopf->nr_hooks; i++) {
+		struct iopf_hook *hook = &iopf->hooks[i];
+		int fd = fdstore_take(hook->name);
+
+		if (fd < 0) {
+			char *path = iopf_state_path(source, hook->name);
+
+			fd = path ? bpf_obj_get(path) : -ENOMEM;
+			free(path);
+		}
+		if (fd >= 0 && !is_link_of(fd, hook)) {
+			log_warning("iopf: what is kept as %s is not a link to %s, left aside",
+				    hook->name, hook->target);
+			close(fd);
+			fd = -1;
+		}
+		hook->link = fd;
+		if (fd < 0) {
+			iopf_hooks_close(iopf);
+			return false;
+		}
+	}
+	return true;
+}
+
+void iopf_hooks_drop(const struct source *source)
+{
+	for (int i = 0; i < IOPF_NR_BACKENDS; i++)
+		for (int j = 0; j < IOPF_NR_FUNCTIONS; j++)
+			if (link_names[i][j]) {
+				fdstore_remove(link_names[i][j]);
+				iopf_unpin(source, link_names[i][j]);
+			}
+	/* What is attached next must not count beside them. */
+	fdstore_sync();
+}
+
+static int keep_link(const struct source *source, const struct iopf_hook *hook)
+{
+	char *path;
+	int r;
+
+	if (fdstore_available())
+		return fdstore_put(hook->name, hook->link);
+	path = iopf_state_path(source, hook->name);
+	r = path ? bpf_obj_pin(hook->link, path) : -ENOMEM;
+	free(path);
+	return r;
+}
+
+/* A link to a kprobe of our own, by the perf event of that kind: it holds the event. */
+static int attach_kprobe(const char *function, int program)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	FILE *type = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	int event, link;
+
+	if (!type)
+		return -errno;
+	link = fscanf(type, "%u", &attr.type) == 1 ? 0 : -EINVAL;
+	fclose(type);
+	if (link < 0)
+		return link;
+	attr.config1 = (uintptr_t)function;
+	event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event < 0)
+		return -errno;
+	link = bpf_link_create(program, event, BPF_PERF_EVENT, NULL);
+	close(event);
+	return link;
+}
+
+/*
+ * The place where requests come in is attached last: a group whose first request
+ * is seen is then followed to its end.
+ */
+int iopf_hooks_attach(struct source *source, struct iopf *iopf)
+{
+	for (int i = iopf->nr_hooks - 1; i >= 0; i--) {
+		struct iopf_hook *hook = &iopf->hooks[i];
+		int fd = bpf_program__fd(hook->dispatcher);
+
+		hook->link = hook->how == HOOK_KPROBE
+				     ? attach_kprobe(hook->target, fd)
+				     : bpf_raw_tracepoint_open(
+					       hook->how == HOOK_RAW_TP ? hook->target : NULL, fd);
+		if (hook->link == -ENOENT && hook->how == HOOK_RAW_TP)
+			return source_fail(source, -ENODEV,
+					   "this paimon.ko has no tracepoint %s "
+					   "(install the module of this version)",
+					   hook->target);
+		if (hook->link < 0)
+			return source_fail(source, hook->link, "cannot attach to %s: %s%s",
+					   hook->target, strerror(-hook->link),
+					   hook->link == -EACCES && hook->how == HOOK_KPROBE
+						   ? " (Debian's kernel.perf_event_paranoid = 3 "
+						     "asks for more than CAP_PERFMON: sysctl "
+						     "kernel.perf_event_paranoid=2)"
+						   : "");
+	}
+	for (int i = 0; i < iopf->nr_hooks; i++) {
+		int r = keep_link(source, &iopf->hooks[i]);
+
+		if (r < 0)
+			return source_fail(source, r,
+					   "cannot keep the link to %s for the next "
+					   "daemon: %s",
+					   iopf->hooks[i].target, strerror(-r));
+	}
+	return 0;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Probes on the kernel's own handler of I/O page faults.
+ *
+ *   iommu_report_device_fault     a driver hands a request in     -> request
+ *   its return with an error      nobody takes it: the driver
+ *                                 answers the last of a group     -> response, discard
+ *   the worker, where it is one   it picks a group up             -> handle
+ *   iopf_group_response, or       the answer                      -> response
+ *   iommu_page_response (to 6.8)
+ *   iopf_queue_discard_partial,   partial faults go; no group is
+ *   iopf_queue_remove_device      named                           -> discard of all groups
+ *
+ * The answer is seen when the function is entered: at its return the device may
+ * have used the group's number again. Groups that a removed device still has
+ * with a worker are answered inside the kernel, unseen: they count as lost.
+ *
+ * A discard names a queue, and a worker of older kernels a group of unsure
+ * layout: both need the devices that were seen, a table without locks since
+ * probes run in any context.
+ */
+#include "iopf_hook.h"
+
+#include <linux/hash.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+
+#include <paimon/record.h>
+
+#include "compat.h"
+#include "trace.h"
+
+#ifdef PAIMON_IOPF_HOOK
+
+#define SEEN_BITS 8
+#define MAX_REPORTS 64 /* devices' interrupt threads inside iommu_report_device_fault at once */
+
+static struct device *seen[1 << SEEN_BITS];
+
+/* A device that was seen is in its place, or, where two share one, anywhere. */
+static bool is_seen(const struct device *dev)
+{
+	unsigned int i;
+
+	if (READ_ONCE(seen[hash_ptr(dev, SEEN_BITS)]) == dev)
+		return true;
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		if (READ_ONCE(seen[i]) == dev)
+			return true;
+	return false;
+}
+
+static void remember(struct device *dev)
+{
+	unsigned int start = hash_ptr(dev, SEEN_BITS), i;
+
+	if (is_seen(dev))
+		return;
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		if (!cmpxchg(&seen[(start + i) % ARRAY_SIZE(seen)], NULL, dev))
+			return;
+	pr_warn_once("paimon: more than %zu devices fault: discards of the others are not seen\n",
+		     ARRAY_SIZE(seen));
+}
+
+static void forget(struct device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		cmpxchg(&seen[i], dev, NULL);
+}
+
+static void *argument(struct pt_regs *regs, unsigned int nr)
+{
+	return (void *)regs_get_kernel_argument(regs, nr);
+}
+
+static int on_report(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct device *dev = argument(regs, 0);
+	/* The fault leads the event, whatever the event is called. */
+	const struct iommu_fault *fault = argument(regs, 1);
+	const struct iommu_fault_page_request *prm = &fault->prm;
+
+	if (fault->type != IOMMU_FAULT_PAGE_REQ)
+		return 0;
+	remember(dev);
+	trace_paimon_iopf_request((u64)(uintptr_t)dev, prm->pasid, prm->grpid, prm->addr,
+				  prm->perm & PAIMON_IOPF_PERM_ALL, paimon_request_flags(prm),
+				  dev_name(dev));
+	return 0;
+}
+
+/* A report on its way: what is needed if it fails. */
+struct report {
+	u64 dev;
+	u32 pasid, grpid;
+	bool last;
+};
+
+static int on_report_entry(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	const struct iommu_fault *fault = argument(regs, 1);
+
+	if (fault->type != IOMMU_FAULT_PAGE_REQ)
+		return 1;
+	*(struct report *)instance->data = (struct report){
+		.dev = (u64)(uintptr_t)argument(regs, 0),
+		.pasid = fault->prm.pasid,
+		.grpid = fault->prm.grpid,
+		.last = fault->prm.flags & IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE,
+	};
+	return 0;
+}
+
+static int on_report_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	const struct report *report = (const void *)instance->data;
+	int r = regs_return_value(regs);
+
+	if (r >= 0)
+		return 0;
+	if (report->last)
+		trace_paimon_iopf_response(report->dev, report->pasid, report->grpid,
+					   PAIMON_IOPF_INVALID);
+	else
+		trace_paimon_iopf_discard(report->dev, report->pasid, report->grpid, 1,
+					  r == -ENOMEM ? PAIMON_IOPF_NOMEM : PAIMON_IOPF_REFUSED);
+	return 0;
+}
+
+static int on_work(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct iopf_group *group = container_of((struct work_struct *)argument(regs, 0),
+						      struct iopf_group, work);
+	const struct iommu_fault_page_request *prm;
+	struct iopf_group copy;
+	struct device *dev;
+	u32 nr = 0;
+
+	if (!trace_paimon_iopf_handle_enabled() ||
+	    copy_from_kernel_nofault(&copy, group, sizeof(copy)))
+		return 0;
+	dev = paimon_group_device(&copy);
+	if (!is_seen(dev))
+		return 0;
+	prm = &copy.last_fault.fault.prm;
+#ifdef PAIMON_PUBLIC_IOPF_GROUP
+	{
+		const struct list_head *node;
+
+		list_for_each(node, &group->faults) nr++;
+	}
+#endif
+	trace_paimon_iopf_handle((u64)(uintptr_t)dev, prm->pasid, prm->grpid, nr);
+	return 0;
+}
+
+#ifdef PAIMON_PUBLIC_IOPF_GROUP
+#define RESPONSE "iopf_group_response"
+static int on_response(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct iopf_group *group = argument(regs, 0);
+	const struct iommu_fault_page_request *prm = &group->last_fault.fault.prm;
+
+	trace_paimon_iopf_response((u64)(uintptr_t)paimon_group_device(group), prm->pasid,
+				   prm->grpid, (u32)(uintptr_t)argument(regs, 1));
+	return 0;
+}
+#else
+#define RESPONSE "iommu_page_response"
+static int on_response(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct iommu_page_response *response = argument(regs, 1);
+
+	trace_paimon_iopf_response((u64)(uintptr_t)argument(regs, 0), response->pasid,
+				   response->grpid, response->code);
+	return 0;
+}
+#endif
+
+static bool has_queue(const struct device *dev, const void *queue)
+{
+	const char *param;
+	const void *found;
+
+	return dev && !get_kernel_nofault(param, (const char **)paimon_queue_field(dev->iommu)) &&
+	       param && !get_kernel_nofault(found, (const void **)(param + PAIMON_QUEUE_OFFSET)) &&
+	       found == queue;
+}
+
+static int on_discard(struct kprobe *probe, struct pt_regs *regs)
+{
+	const void *queue = argument(regs, 0);
+	unsigned int i;
+
+	for (i = 0; queue && i < ARRAY_SIZE(seen); i++) {
+		const struct device *dev = READ_ONCE(seen[i]);
+
+		if (has_queue(dev, queue))
+			trace_paimon_iopf_discard((u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
+						  PAIMON_IOPF_OVERFLOW);
+	}
+	return 0;
+}
+
+static int on_remove(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct device *dev = argument(regs, 1);
+
+	trace_paimon_iopf_discard((u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
+				  PAIMON_IOPF_REMOVED);
+	forget(dev);
+	return 0;
+}
+
+/* Without the first NEEDED of them there is nothing to hook. */
+#define NEEDED 2
+static struct kprobe probes[] = {
+	{.symbol_name = "iommu_report_device_fault", .pre_handler = on_report},
+	{.symbol_name = RESPONSE, .pre_handler = on_response},
+	{.symbol_name = PAIMON_IOPF_WORKER, .pre_handler = on_work},
+	{.symbol_name = "iopf_queue_discard_partial", .pre_handler = on_discard},
+	{.symbol_name = "iopf_queue_remove_device", .pre_handler = on_remove},
+};
+static bool probed[ARRAY_SIZE(probes)];
+
+static struct kretprobe refusal = {
+	.kp.symbol_name = "iommu_report_device_fault",
+	.entry_handler = on_report_entry,
+	.handler = on_report_return,
+	.data_size = sizeof(struct report),
+	.maxactive = MAX_REPORTS,
+};
+static bool refusal_probed;
+
+void paimon_iopf_hook_init(void)
+{
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		r = register_kprobe(&probes[i]);
+		probed[i] = !r;
+		if (!r)
+			continue;
+		if (i < NEEDED) {
+			pr_info("paimon: cannot probe %s (error %d): hardware page faults are not "
+				"seen\n",
+				probes[i].symbol_name, r);
+			paimon_iopf_hook_exit();
+			return;
+		}
+		pr_info("paimon: cannot probe %s (error %d)\n", probes[i].symbol_name, r);
+	}
+	if (!IS_ENABLED(PAIMON_REPORT_RETURNS))
+		return;
+	r = register_kretprobe(&refusal);
+	refusal_probed = !r;
+	if (r)
+		pr_info("paimon: cannot probe the return of %s (error %d)\n",
+			refusal.kp.symbol_name, r);
+}
+
+void paimon_iopf_hook_exit(void)
+{
+	unsigned int i;
+
+	if (refusal_probed)
+		unregister_kretprobe(&refusal);
+	refusal_probed = false;
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		if (probed[i])
+			unregister_kprobe(&probes[i]);
+	memset(probed, 0, sizeof(probed));
+}
+
+#else
+
+void paimon_iopf_hook_init(void)
+{
+	pr_info("paimon: this kernel has no handler of page faults that can be probed\n");
+}
+
+void paimon_iopf_hook_exit(void)
+{
+}
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plays groups of page requests on /dev/paimon-mock, seeded, from several
+ * processes: partial and whole groups, unmapped, read-only and unbound ones.
+ *
+ * hook-test [--groups N] [--processes N] [--seed N]
+ *
+ * Prints what was reported and what was answered, as JSON: requests by access,
+ * groups by response, requests refused before the last of their group. Fails if
+ * an answer is not the one that was due. The commands `flush`, `discard`, `remove`
+ * and `partial N` (N groups of one open request each) do just that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mock.h"
+
+#define PAGES 4096
+#define READ 1
+#define WRITE 2
+
+struct totals {
+	uint64_t requests[4]; /* by perm */
+	uint64_t responses[3];
+	uint64_t refused; /* requests that were not the last of their group */
+};
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t n)
+{
+	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (random_state >> 33) % n;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "hook-test: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int open_mock(uint32_t *ret_pasid)
+{
+	int fd = open("/dev/paimon-mock", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("/dev/paimon-mock");
+	if (ret_pasid && ioctl(fd, MOCK_BIND, ret_pasid) < 0)
+		fail("MOCK_BIND");
+	return fd;
+}
+
+struct memory {
+	char *writable, *read_only, *unmapped;
+};
+
+static struct memory map_memory(size_t page)
+{
+	struct memory m = {
+		.writable = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		.read_only = mmap(NULL, PAGES * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				  0),
+		.unmapped = mmap(NULL, PAGES * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	};
+
+	if (m.writable == MAP_FAILED || m.read_only == MAP_FAILED || m.unmapped == MAP_FAILED)
+		fail("mmap");
+	munmap(m.unmapped, PAGES * page);
+	return m;
+}
+
+/* One group of one kind, and what its answer must be. */
+static void play(int fd, uint32_t pasid, uint32_t grpid, const struct memory *m, size_t page,
+		 struct totals *totals)
+{
+	struct mock_group group = {.pasid = pasid, .grpid = grpid, .nr = 1 + random_below(4)};
+	uint32_t kind = random_below(20), due = kind < 3, bad = random_below(group.nr);
+
+	if (!random_below(16))
+		group.nr = MOCK_MAX_REQUESTS;
+	if (kind == 2)
+		group.pasid = 60000; /* nobody's */
+	for (uint32_t i = 0; i < group.nr; i++) {
+		uint32_t perm = 1 + random_below(3);
+		char *base = m->writable;
+
+		if (i == bad && kind == 0)
+			base = m->unmapped;
+		if (i == bad && kind == 1) {
+			base = m->read_only;
+			perm |= WRITE;
+		}
+		group.requests[i].addr = (uintptr_t)(base + random_below(PAGES) * page);
+		group.requests[i].perm = perm;
+		totals->requests[perm]++;
+	}
+	if (ioctl(fd, MOCK_GROUP, &group) < 0)
+		fail("MOCK_GROUP");
+	if (group.code != due) {
+		fprintf(stderr, "hook-test: group %u of kind %u: response %u, due %u\n", grpid,
+			kind, group.code, due);
+		exit(1);
+	}
+	for (uint32_t i = 0; i < group.nr - 1; i++)
+		totals->refused += group.requests[i].result < 0;
+	totals->responses[group.code]++;
+}
+
+static struct totals play_all(uint32_t process, uint32_t groups, uint64_t seed)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct memory m = map_memory(page);
+	struct totals totals = {};
+	uint32_t pasid;
+	int fd = open_mock(&pasid);
+
+	random_state = seed * 1000 + process;
+	for (uint32_t i = 0; i < groups; i++) {
+		if (i % 1024 == 1023)
+			madvise(m.writable, PAGES * page, MADV_DONTNEED);
+		play(fd, pasid, process * 512 + i % 512, &m, page, &totals);
+	}
+	close(fd);
+	return totals;
+}
+
+static int command(const char *name, const char *argument)
+{
+	uint32_t pasid, nr = argument ? atoi(argument) : 0;
+	int fd = open_mock(strcmp(name, "partial") ? NULL : &pasid), r = 0;
+
+	if (!strcmp(name, "flush"))
+		r = ioctl(fd, MOCK_FLUSH);
+	else if (!strcmp(name, "discard"))
+		r = ioctl(fd, MOCK_DISCARD);
+	else if (!strcmp(name, "remove"))
+		r = ioctl(fd, MOCK_REMOVE);
+	for (uint32_t i = 0; i < nr && !r; i++) {
+		struct mock_group group = {.pasid = pasid, .grpid = 40000 + i, .nr = 1, .open = 1};
+
+		group.requests[0].perm = READ;
+		r = ioctl(fd, MOCK_GROUP, &group) ?: group.requests[0].result;
+	}
+	if (r < 0)
+		fail(name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"groups", required_argument, NULL, 'g'},
+		{"processes", required_argument, NULL, 'p'},
+		{"seed", required_argument, NULL, 's'},
+		{},
+	};
+	uint32_t groups = 1000, processes = 1;
+	struct totals all = {};
+	uint64_t seed = 1;
+	int c, failed = 0, pipes[2];
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (c == 'g')
+			groups = atoi(optarg);
+		else if (c == 'p')
+			processes = atoi(optarg);
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 10);
+		else
+			return 2;
+	if (optind < argc)
+		return command(argv[optind], argv[optind + 1]);
+	if (pipe(pipes) < 0)
+		fail("pipe");
+	for (uint32_t i = 0; i < processes; i++)
+		if (!fork()) {
+			struct totals totals =
+				play_all(i, groups / processes + (i < groups % processes), seed);
+
+			_exit(write(pipes[1], &totals, sizeof(totals)) != sizeof(totals));
+		}
+	for (int status; wait(&status) > 0;)
+		failed |= status;
+	if (failed)
+		return 1;
+	for (uint32_t i = 0; i < processes; i++) {
+		struct totals totals;
+
+		if (read(pipes[0], &totals, sizeof(totals)) != sizeof(totals))
+			fail("pipe");
+		for (int j = 0; j < 4; j++)
+			all.requests[j] += totals.requests[j];
+		for (int j = 0; j < 3; j++)
+			all.responses[j] += totals.responses[j];
+		all.refused += totals.refused;
+	}
+	printf("{\"requests\": {\"read\": %ju, \"write\": %ju, \"read_write\": %ju}, "
+	       "\"groups\": {\"success\": %ju, \"invalid\": %ju}, \"refused\": %ju}\n",
+	       all.requests[READ], all.requests[WRITE], all.requests[READ | WRITE],
+	       all.responses[0], all.responses[1], all.refused);
+	return 0;
+}

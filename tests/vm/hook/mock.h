@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The ioctls of /dev/paimon-mock: paimon_mock.c and hook-test.c. */
+#ifndef PAIMON_MOCK_H
+#define PAIMON_MOCK_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define MOCK_MAX_REQUESTS 16
+
+/* A group of page requests, reported one by one; answered when the ioctl returns. */
+struct mock_group {
+	__u32 pasid;
+	__u32 grpid; /* below 65536, and in nobody else's use */
+	__u32 nr;
+	__u32 open; /* without a last request: the ioctl does not wait */
+	struct {
+		__u64 addr;
+		__u32 perm;
+		__s32 result; /* out: of iommu_report_device_fault() */
+	} requests[MOCK_MAX_REQUESTS];
+	__u32 code; /* out: the response */
+	__u32 reserved;
+};
+
+/* The calling process' PASID. */
+#define MOCK_BIND _IOR('M', 1, __u32)
+#define MOCK_GROUP _IOWR('M', 2, struct mock_group)
+/* iopf_queue_flush_dev(); discard of all partial faults; off the queue and on again. */
+#define MOCK_FLUSH _IO('M', 3)
+#define MOCK_DISCARD _IO('M', 4)
+#define MOCK_REMOVE _IO('M', 5)
+
+#endif
