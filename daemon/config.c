@@ -65,23 +65,33 @@ static char **free_strings(char **strings)
 	return NULL;
 }
 
-static const char *set_allowed_hosts(struct config *config, const char *value)
+/* A list of words, separated by spaces or commas, in place of the one before. */
+static const char *set_list(char ***target, const char *value)
 {
 	_cleanup_free_ char *copy = strdup(value);
-	char **hosts = calloc(strlen(value) / 2 + 2, sizeof(*hosts)), *state = NULL;
+	char **list = calloc(strlen(value) / 2 + 2, sizeof(*list)), *state = NULL;
 	size_t nr = 0;
 
-	for (char *host = copy && hosts ? strtok_r(copy, " ,", &state) : NULL; host;
-	     host = strtok_r(NULL, " ,", &state)) {
-		hosts[nr] = strdup(host);
-		if (!hosts[nr++]) {
-			free_strings(hosts);
-			return "does not fit in memory";
+	for (char *word = copy && list ? strtok_r(copy, " ,", &state) : NULL; word;
+	     word = strtok_r(NULL, " ,", &state)) {
+		list[nr] = strdup(word);
+		if (!list[nr++]) {
+			list = free_strings(list);
+			break;
 		}
 	}
-	free_strings(config->allowed_hosts);
-	config->allowed_hosts = hosts;
+	if (!copy || !list) {
+		free_strings(list);
+		return "does not fit in memory";
+	}
+	free_strings(*target);
+	*target = list;
 	return NULL;
+}
+
+static const char *set_allowed_hosts(struct config *config, const char *value)
+{
+	return set_list(&config->allowed_hosts, value);
 }
 
 static const char *set_iopf(struct config *config, const char *value)
@@ -258,8 +268,14 @@ static int load_folder(struct config *config, const char *path, char **ret_error
 	if (asprintf(&folder, "%s.d", path) < 0)
 		return -ENOMEM;
 	nr = scandir(folder, &entries, is_conf, alphasort);
-	if (nr < 0)
-		return errno == ENOENT ? 0 : -errno;
+	if (nr < 0 && errno == ENOENT)
+		return 0;
+	if (nr < 0) {
+		r = -errno;
+		if (asprintf(ret_error, "%s: %s", folder, strerror(-r)) < 0)
+			*ret_error = NULL;
+		return r;
+	}
 	for (int i = 0; i < nr; i++) {
 		_cleanup_free_ char *file = NULL;
 

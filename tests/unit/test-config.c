@@ -15,6 +15,16 @@
 
 #include "config.h"
 
+/* Linked in place of strdup (--wrap): the one of this many calls fails. */
+static int strdup_fails_in;
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+char *__wrap_strdup(const char *text)
+{
+	return strdup_fails_in && !--strdup_fails_in ? NULL : __real_strdup(text);
+}
+
 static char folder[] = "/tmp/paimon-config-XXXXXX";
 static char path[64], extra[80];
 
@@ -136,12 +146,89 @@ static void test_bad(void **state)
 	}
 }
 
+/* An error in the folder is named by its own file and line. */
+static void test_bad_in_folder(void **state)
+{
+	struct config *config = NULL;
+	char *error = NULL, file[100], where[120];
+
+	put(path, "[iopf]\nenable = yes\n");
+	snprintf(file, sizeof(file), "%s/10-bad.conf", extra);
+	put(file, "# nothing\n[iopf]\nenable = maybe\n");
+	assert_int_equal(config_load(path, true, &config, &error), -EINVAL);
+	snprintf(where, sizeof(where), "%s:3: ", file);
+	assert_int_equal(strncmp(error, where, strlen(where)), 0);
+	free(error);
+	assert_null(config);
+}
+
+static void test_folder_is_a_file(void **state)
+{
+	struct config *config = NULL;
+	char *error = NULL, expected[120];
+
+	put(path, "");
+	assert_int_equal(rmdir(extra), 0);
+	put(extra, "");
+	assert_int_equal(config_load(path, true, &config, &error), -ENOTDIR);
+	snprintf(expected, sizeof(expected), "%s: Not a directory", extra);
+	assert_non_null(error);
+	assert_string_equal(error, expected);
+	free(error);
+}
+
+/* Cut by inih's buffer, and so an error, not a shorter value. */
+static void test_long_line(void **state)
+{
+	struct config *config = NULL;
+	char *error = NULL, text[600] = "[paimond]\nsocket = /", where[100];
+	size_t length = strlen(text);
+
+	memset(text + length, 'x', sizeof(text) - length - 2);
+	strcpy(text + sizeof(text) - 2, "\n");
+	put(path, text);
+	assert_int_equal(config_load(path, true, &config, &error), -EINVAL);
+	snprintf(where, sizeof(where), "%s:2: is longer than", path);
+	assert_int_equal(strncmp(error, where, strlen(where)), 0);
+	free(error);
+}
+
+/* A value that does not fit in memory is an error, never half a list. */
+static void test_no_memory(void **state)
+{
+	struct config *config = NULL;
+	char *error = NULL;
+	int failures = 0, r = -1;
+
+	put(path, "[paimond]\nallowed_hosts = a.example b.example\n");
+	for (int i = 1; r; i++) {
+		strdup_fails_in = i;
+		r = config_load(path, true, &config, &error);
+		strdup_fails_in = 0;
+		failures += r < 0;
+		/* The defaults come first, and have no line. */
+		if (error)
+			assert_non_null(strstr(error, ":2: [paimond] allowed_hosts = "));
+		free(error);
+		error = NULL;
+	}
+	assert_int_equal(failures, 3 + 3); /* the defaults; the list and its two words */
+	assert_string_equal(config->allowed_hosts[0], "a.example");
+	assert_string_equal(config->allowed_hosts[1], "b.example");
+	assert_null(config->allowed_hosts[2]);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_in_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_folder_is_a_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
 #include <cmocka.h>
 
 #include "iopf.h"
+#include "iopf.skel.h"
 #include "model/histogram.h"
 
 static int compare(const void *a, const void *b)
@@ -100,14 +102,45 @@ static void test_quantile(void **state)
 	assert_true(isnan(histogram_quantile(cells, 0, 0.5)));
 }
 
-/* Cells are shared by all CPUs, so their number does not matter. */
+/* An upper bound of what a map takes on a machine with that many CPUs. */
+static size_t map_size(const struct bpf_map *map, size_t cpus)
+{
+	size_t value = bpf_map__value_size(map);
+
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PROG_ARRAY:
+		break;
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		value *= cpus;
+		break;
+	case BPF_MAP_TYPE_HASH:
+		value += bpf_map__key_size(map) + 64; /* the kernel's own, and the bucket */
+		break;
+	default:
+		fail_msg("say here what %s takes", bpf_map__name(map));
+	}
+	return value * bpf_map__max_entries(map);
+}
+
+/* At most 16 MiB at 256 CPUs and 64 devices, and 8 at 2 CPUs: cells are shared. */
 static void test_memory(void **state)
 {
-	size_t devices = 64 * sizeof(struct iopf_device);
-	size_t slots = 64 * IOPF_SLOTS * sizeof(struct iopf_slot);
-	size_t spilled = IOPF_MAX_SPILLED * (sizeof(struct iopf_slot) + 16 + 48);
+	struct iopf_bpf *bpf = iopf_bpf__open();
+	size_t large = 0, small = 0;
+	struct bpf_map *map;
 
-	assert_true(devices + slots + spilled <= 8 << 20);
+	assert_non_null(bpf);
+	assert_int_equal(bpf_map__max_entries(bpf->maps.iopf_devices), 64);
+	bpf_object__for_each_map(map, bpf->obj)
+	{
+		large += map_size(map, 256);
+		small += map_size(map, 2);
+	}
+	assert_true(small > 64 * sizeof(struct iopf_device));
+	assert_true(large <= 16 << 20);
+	assert_true(small <= 8 << 20);
+	iopf_bpf__destroy(bpf);
 }
 
 int main(void)
