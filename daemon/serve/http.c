@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "json.h"
+#include "negotiate.h"
+#include "openmetrics.h"
 
 #define MAX_CONNECTIONS 256
 #define CONNECTION_TIMEOUT 10 /* seconds without progress */
@@ -32,59 +32,6 @@ struct http {
 	struct http_callbacks callbacks;
 	struct listener listeners[2];
 };
-
-enum text_format http_negotiate(const char *accept)
-{
-	_cleanup_free_ char *copy = accept ? strdup(accept) : NULL;
-	double openmetrics = 0, text = 0;
-	char *state = NULL;
-
-	for (char *range = copy ? strtok_r(copy, ",", &state) : NULL; range;
-	     range = strtok_r(NULL, ",", &state)) {
-		char *parameters = NULL, *type = strtok_r(range, "; \t", &parameters), *p;
-		double q = 1;
-
-		while ((p = strtok_r(NULL, "; \t", &parameters)))
-			if (!strncasecmp(p, "q=", 2))
-				q = strtod(p + 2, NULL);
-		if (!type)
-			continue;
-		if (!strcasecmp(type, "application/openmetrics-text"))
-			openmetrics = q > openmetrics ? q : openmetrics;
-		else if (!strcasecmp(type, "text/plain"))
-			text = q > text ? q : text;
-	}
-	return openmetrics > 0 && openmetrics >= text ? TEXT_OPENMETRICS : TEXT_PROMETHEUS;
-}
-
-bool http_host_allowed(const char *host, const char *hostname, char *const *allowed)
-{
-	struct in6_addr address;
-	char name[256];
-	size_t length;
-
-	if (!host)
-		return true;
-	if (host[0] == '[') {
-		length = strcspn(++host, "]");
-		if (host[length] != ']' || (host[length + 1] && host[length + 1] != ':'))
-			return false;
-	} else {
-		length = strcspn(host, ":");
-	}
-	if (!length || length >= sizeof(name))
-		return false;
-	memcpy(name, host, length);
-	name[length] = '\0';
-	if (inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1)
-		return true;
-	if (!strcasecmp(name, "localhost") || (hostname && !strcasecmp(name, hostname)))
-		return true;
-	for (; allowed && *allowed; allowed++)
-		if (!strcasecmp(name, *allowed))
-			return true;
-	return false;
-}
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
 			     struct MHD_Response *response, const char *type)

@@ -12,7 +12,6 @@
 #include <systemd/sd-event.h>
 
 #include "../model/snapshot.h"
-#include "openmetrics.h"
 
 struct http;
 
@@ -32,12 +31,5 @@ struct http_callbacks {
 int http_new(sd_event *event, int unix_fd, int tcp_fd, const struct http_callbacks *callbacks,
 	     struct http **ret_http);
 struct http *http_free(struct http *http);
-
-/* Which form an Accept header asks for; NULL: none came. */
-enum text_format http_negotiate(const char *accept);
-
-/* May TCP answer to this Host header? NULL, addresses, localhost, hostname and
- * what is allowed, with or without a port. */
-bool http_host_allowed(const char *host, const char *hostname, char *const *allowed);
 
 #endif

@@ -18,6 +18,8 @@
 
 #include "serve/http.h"
 #include "serve/listen.h"
+#include "serve/negotiate.h"
+#include "serve/openmetrics.h"
 
 static void test_negotiate(void **state)
 {
@@ -36,10 +38,50 @@ static void test_negotiate(void **state)
 		{"text/plain;q=0.9, application/openmetrics-text;q=0.8", TEXT_PROMETHEUS},
 		{"application/openmetrics-text;q=0", TEXT_PROMETHEUS},
 		{";;;,,,q=", TEXT_PROMETHEUS},
+		/* A wildcard is for those that nothing more specific names. */
+		{"text/*", TEXT_PROMETHEUS},
+		{"text/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS},
+		{"*/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS},
+		{"*/*;q=0.1, application/openmetrics-text;q=0.5", TEXT_OPENMETRICS},
+		{"*/*, application/openmetrics-text", TEXT_OPENMETRICS},
+		{"application/*", TEXT_OPENMETRICS},
+		{"text/plain;q=0, */*", TEXT_OPENMETRICS},
+		{"text/plain;q=0.2, text/*, application/openmetrics-text;q=0.5", TEXT_OPENMETRICS},
+		{"application/openmetrics-text;q=nan, text/plain;q=0.1", TEXT_PROMETHEUS},
+		{"application/openmetrics-text;q=7, text/plain;q=0.1", TEXT_PROMETHEUS},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		assert_int_equal(http_negotiate(table[i].accept), table[i].format);
+		if (http_negotiate(table[i].accept) != table[i].format)
+			fail_msg("Accept %s: expected %d", table[i].accept, table[i].format);
+}
+
+static void test_gzip_wanted(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool gzip;
+	} table[] = {
+		{NULL, false},
+		{"", false},
+		{"gzip", true},
+		{"GZIP;q=0.1", true},
+		{"deflate, gzip;q=1.0, *;q=0.5", true},
+		{"gzip;q=0", false},
+		{"gzip;q=0, *", false},
+		{"*", true},
+		{"*;q=0", false},
+		{"identity", false},
+		{"identity, gzip;q=0.5", false},
+		{"identity;q=0.5, gzip", true},
+		{"gzipx", false},
+		{"br, x-gzip", true},
+		{"gzip;q=-1", false},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (http_wants_gzip(table[i].accept) != table[i].gzip)
+			fail_msg("Accept-Encoding %s: expected %d", table[i].accept, table[i].gzip);
 }
 
 static void test_host(void **state)
@@ -238,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_negotiate),
+		cmocka_unit_test(test_gzip_wanted),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
