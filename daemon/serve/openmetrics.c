@@ -2,6 +2,7 @@
 #include "openmetrics.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const types[] = {
@@ -23,74 +24,89 @@ static void add_escaped(struct buffer *buffer, const char *text, bool quote)
 	}
 }
 
-static void add_label(struct buffer *buffer, const char *name, const char *value, bool *first)
+static void add_label(struct buffer *buffer, const char *name, const char *value)
 {
-	buffer_add(buffer, *first ? "{" : ",", 1);
-	*first = false;
 	buffer_add_string(buffer, name);
 	buffer_add(buffer, "=\"", 2);
 	add_escaped(buffer, value, true);
 	buffer_add(buffer, "\"", 1);
 }
 
-/* Name and labels of one sample, up to the space before its value. */
-static void add_series(struct buffer *buffer, const struct snapshot *snapshot, const char *name,
-		       const char *suffix, const struct point *point, const char *le)
+/* All labels of a point but le, without braces: once for all lines of it. */
+static void set_labels(struct buffer *labels, const struct snapshot *snapshot,
+		       const struct point *point)
 {
-	bool first = true;
-
-	buffer_add_string(buffer, name);
-	buffer_add_string(buffer, suffix);
-	for (size_t i = 0; i < point->nr_labels; i++)
-		add_label(buffer, point->labels[i].name, point->labels[i].value, &first);
-	if (snapshot->input)
-		add_label(buffer, "input", snapshot->input, &first);
-	if (le)
-		add_label(buffer, "le", le, &first);
-	buffer_add_string(buffer, first ? " " : "} ");
+	labels->size = 0;
+	for (size_t i = 0; i < point->nr_labels; i++) {
+		buffer_add(labels, ",", i > 0);
+		add_label(labels, point->labels[i].name, point->labels[i].value);
+	}
+	if (snapshot->input) {
+		buffer_add(labels, ",", point->nr_labels > 0);
+		add_label(labels, "input", snapshot->input);
+	}
 }
 
-static void add_bucket(struct buffer *buffer, const struct snapshot *snapshot, const char *name,
-		       const struct point *point, const char *le, uint64_t count)
+/* Name and labels of one sample, up to the space before its value. */
+static void add_series(struct buffer *buffer, const char *name, const char *suffix,
+		       const struct buffer *labels)
 {
-	add_series(buffer, snapshot, name, "_bucket", point, le);
+	buffer_add_string(buffer, name);
+	buffer_add_string(buffer, suffix);
+	if (labels->size) {
+		buffer_add(buffer, "{", 1);
+		buffer_add(buffer, labels->data, labels->size);
+		buffer_add(buffer, "}", 1);
+	}
+	buffer_add(buffer, " ", 1);
+}
+
+/* OpenMetrics wants le as a float: 1.0, not 1. */
+static const char *le_end(const char *le, enum text_format format)
+{
+	return format == TEXT_PROMETHEUS || strpbrk(le, ".e+") ? "\"} " : ".0\"} ";
+}
+
+/* start: of a bucket's line up to its le, the same for all of them. */
+static void add_bucket(struct buffer *buffer, const struct buffer *start, const char *le,
+		       enum text_format format, uint64_t count)
+{
+	buffer_add(buffer, start->data, start->size);
+	buffer_add_string(buffer, le);
+	buffer_add_string(buffer, le_end(le, format));
 	buffer_add_integer(buffer, count);
 	buffer_add(buffer, "\n", 1);
 }
 
-/* OpenMetrics wants le as a float: 1.0, not 1. */
-static const char *float_le(const char *le, char text[16], enum text_format format)
-{
-	if (format == TEXT_PROMETHEUS || strpbrk(le, ".e") || strlen(le) > 10)
-		return le;
-	return strcat(strcpy(text, le), ".0");
-}
-
-static void add_histogram(struct buffer *buffer, const struct snapshot *snapshot,
-			  const struct metric *metric, const struct point *point,
-			  enum text_format format)
+/* start: a buffer to use; it keeps its memory for the next histogram. */
+static void add_histogram(struct buffer *buffer, const struct metric *metric,
+			  const struct point *point, const struct buffer *labels,
+			  struct buffer *start, enum text_format format)
 {
 	const struct histogram_scheme *scheme = metric->scheme;
 	uint64_t count = 0;
 	uint32_t cell = 0;
-	char text[16];
 
+	start->size = 0;
+	buffer_add_string(start, metric->name);
+	buffer_add_string(start, "_bucket{");
+	buffer_add(start, labels->data, labels->size);
+	buffer_add_string(start, labels->size ? ",le=\"" : "le=\"");
 	for (uint32_t i = 0; i < scheme->nr_buckets; i++) {
 		while (cell <= scheme->buckets[i].cell)
 			count += point->cells[cell++];
-		add_bucket(buffer, snapshot, metric->name, point,
-			   float_le(scheme->buckets[i].le, text, format), count);
+		add_bucket(buffer, start, scheme->buckets[i].le, format, count);
 	}
 	while (cell <= scheme->nr_bounds)
 		count += point->cells[cell++];
-	add_bucket(buffer, snapshot, metric->name, point, "+Inf", count);
-	add_series(buffer, snapshot, metric->name, "_sum", point, NULL);
+	add_bucket(buffer, start, "+Inf", format, count);
+	add_series(buffer, metric->name, "_sum", labels);
 	if (scheme->per_unit == 1)
 		buffer_add_integer(buffer, point->sum);
 	else
 		buffer_add_real(buffer, point->sum / scheme->per_unit);
 	buffer_add(buffer, "\n", 1);
-	add_series(buffer, snapshot, metric->name, "_count", point, NULL);
+	add_series(buffer, metric->name, "_count", labels);
 	buffer_add_integer(buffer, count);
 	buffer_add(buffer, "\n", 1);
 }
@@ -113,8 +129,19 @@ static void add_header(struct buffer *buffer, const struct metric *metric, enum 
 	buffer_add(buffer, "\n", 1);
 }
 
+static void add_value(struct buffer *buffer, const struct point *point)
+{
+	if (point->is_integer)
+		buffer_add_integer(buffer, point->integer);
+	else
+		buffer_add_real(buffer, point->real);
+	buffer_add(buffer, "\n", 1);
+}
+
 void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer)
 {
+	struct buffer labels = {}, start = {};
+
 	for (size_t i = 0; i < snapshot->nr_families; i++) {
 		const struct family *family = &snapshot->families[i];
 		const struct metric *metric = family->metric;
@@ -125,18 +152,18 @@ void encode_text(const struct snapshot *snapshot, enum text_format format, struc
 		for (size_t j = 0; j < family->nr_points; j++) {
 			const struct point *point = &family->points[j];
 
+			set_labels(&labels, snapshot, point);
 			if (metric->type == METRIC_HISTOGRAM) {
-				add_histogram(buffer, snapshot, metric, point, format);
+				add_histogram(buffer, metric, point, &labels, &start, format);
 				continue;
 			}
-			add_series(buffer, snapshot, metric->name, "", point, NULL);
-			if (point->is_integer)
-				buffer_add_integer(buffer, point->integer);
-			else
-				buffer_add_real(buffer, point->real);
-			buffer_add(buffer, "\n", 1);
+			add_series(buffer, metric->name, "", &labels);
+			add_value(buffer, point);
 		}
 	}
 	if (format == TEXT_OPENMETRICS)
 		buffer_add_string(buffer, "# EOF\n");
+	buffer->error = buffer->error ?: labels.error ?: start.error;
+	free(labels.data);
+	free(start.data);
 }

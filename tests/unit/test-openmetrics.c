@@ -99,6 +99,37 @@ static void test_openmetrics(void **state)
 		"# EOF\n");
 }
 
+/* Labels are encoded once for each point: none, and those of another point, stay out. */
+static void test_labels(void **state)
+{
+	struct snapshot *s = snapshot_new(NULL);
+	struct label labels[] = {{"device", "long name \\"}, {"stage", "x"}};
+	uint64_t cells[] = {1, 0, 0, 0};
+	struct buffer buffer = {};
+
+	assert_int_equal(snapshot_add_histogram(s, &histogram, labels, 2, cells, 1), 0);
+	assert_int_equal(snapshot_add_histogram(s, &histogram, NULL, 0, cells, 0), 0);
+	encode_text(s, TEXT_OPENMETRICS, &buffer);
+	buffer_add(&buffer, "", 1);
+	assert_string_equal(
+		buffer.data,
+		"# HELP x_seconds Times.\n"
+		"# TYPE x_seconds histogram\n"
+		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"5e-06\"} 1\n"
+		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"1.0\"} 1\n"
+		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"+Inf\"} 1\n"
+		"x_seconds_sum{device=\"long name \\\\\",stage=\"x\"} 1e-09\n"
+		"x_seconds_count{device=\"long name \\\\\",stage=\"x\"} 1\n"
+		"x_seconds_bucket{le=\"5e-06\"} 1\n"
+		"x_seconds_bucket{le=\"1.0\"} 1\n"
+		"x_seconds_bucket{le=\"+Inf\"} 1\n"
+		"x_seconds_sum 0\n"
+		"x_seconds_count 1\n"
+		"# EOF\n");
+	free(buffer.data);
+	snapshot_free(s);
+}
+
 static void test_json(void **state)
 {
 	struct snapshot *s = make("replay");
@@ -156,9 +187,8 @@ static void test_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prometheus),
-		cmocka_unit_test(test_openmetrics),
-		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_prometheus), cmocka_unit_test(test_openmetrics),
+		cmocka_unit_test(test_labels),	   cmocka_unit_test(test_json),
 		cmocka_unit_test(test_numbers),
 	};
 
