@@ -168,7 +168,42 @@ static int add_source(struct snapshot *snapshot, const struct source *source)
 					    source->attached_ns * 1e-9);
 }
 
-static int fill_snapshot(struct daemon *daemon, struct snapshot *snapshot)
+#define SELF "self" /* the name, beside those of sources, of what paimond says of itself */
+
+static bool collects(const char *const *names, const char *name)
+{
+	for (const char *const *n = names; n && *n; n++)
+		if (!strcmp(*n, name))
+			return true;
+	return !names;
+}
+
+/* 0, or -EINVAL with the name that nothing has, and all those that there are. */
+static int check_names(const struct daemon *daemon, const char *const *names, char **ret_error)
+{
+	char known[256] = "";
+
+	for (int i = 0; i < NR_SOURCES; i++)
+		strcat(strcat(known, daemon->sources[i].ops->name), ", ");
+	strcat(known, SELF);
+	for (const char *const *n = names; n && *n; n++) {
+		bool found = !strcmp(*n, SELF);
+
+		for (int i = 0; i < NR_SOURCES; i++)
+			found |= !strcmp(*n, daemon->sources[i].ops->name);
+		if (found)
+			continue;
+		if (asprintf(ret_error, "collect[]: there is no %.64s; there are %s", *n, known) <
+		    0) {
+			*ret_error = NULL;
+			return -ENOMEM;
+		}
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int add_self(struct daemon *daemon, struct snapshot *snapshot)
 {
 	struct label build[] = {
 		{"version", PAIMON_VERSION},
@@ -177,9 +212,22 @@ static int fill_snapshot(struct daemon *daemon, struct snapshot *snapshot)
 	};
 	int r = snapshot_add_integer(snapshot, &metric_build_info, build, 3, 1);
 
+	r = r
+		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
+					    daemon->last_reload_successful);
+	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
+	return r ?: self_read(snapshot);
+}
+
+static int fill_snapshot(struct daemon *daemon, const char *const *names, struct snapshot *snapshot)
+{
+	int r = 0;
+
 	for (int i = 0; i < NR_SOURCES && !r; i++) {
 		struct source *source = &daemon->sources[i];
 
+		if (!collects(names, source->ops->name))
+			continue;
 		r = source->state == SOURCE_UP ? source->ops->read(source, snapshot) : 0;
 		if (r < 0 && r != -ENOMEM) {
 			/* One source that cannot be read does not stop the others. */
@@ -191,29 +239,29 @@ static int fill_snapshot(struct daemon *daemon, struct snapshot *snapshot)
 		}
 		r = r ?: add_source(snapshot, source);
 	}
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
-					    daemon->last_reload_successful);
-	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
-	return r ?: self_read(snapshot);
+	return r || !collects(names, SELF) ? r : add_self(daemon, snapshot);
 }
 
-static struct snapshot *on_snapshot(void *data)
+static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
+		       char **ret_error)
 {
 	struct daemon *daemon = data;
-	struct snapshot *snapshot = snapshot_new(daemon->options->replay ? "replay" : NULL);
+	struct snapshot *snapshot;
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
-	int r;
+	int r = check_names(daemon, names, ret_error);
 
-	if (!snapshot)
-		return NULL;
-	r = fill_snapshot(daemon, snapshot);
+	if (r < 0)
+		return r;
+	snapshot = snapshot_new(daemon->options->replay ? "replay" : NULL);
+	r = snapshot ? fill_snapshot(daemon, names, snapshot) : -ENOMEM;
 	daemon->scrape_ns = clock_ns(CLOCK_MONOTONIC) - start;
 	if (r < 0) {
 		log_error("cannot take a snapshot: %s", strerror(-r));
-		return snapshot_free(snapshot);
+		snapshot_free(snapshot);
+		return r;
 	}
-	return snapshot;
+	*ret_snapshot = snapshot;
+	return 0;
 }
 
 static struct json_object *json_string(const char *text)

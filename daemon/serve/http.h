@@ -17,7 +17,12 @@ struct http;
 
 /* What the daemon answers with; data is passed on. */
 struct http_callbacks {
-	struct snapshot *(*snapshot)(void *data);    /* new, or NULL */
+	/*
+	 * A new snapshot of the sources of these names (NULL: of all), or a negative
+	 * errno; *ret_error, freed by the caller, is set where a name is unknown.
+	 */
+	int (*snapshot)(void *data, const char *const *names, struct snapshot **ret_snapshot,
+			char **ret_error);
 	struct json_object *(*status)(void *data);   /* new, or NULL */
 	int (*reload)(void *data, char **ret_error); /* *ret_error is freed by the caller */
 	char *const *(*allowed_hosts)(void *data);   /* NULL-terminated, or NULL */

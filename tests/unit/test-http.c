@@ -2,7 +2,9 @@
 /* Negotiation, Host headers, and a real server spoken to over real sockets. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
+#include <paimon/histogram.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,16 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
+#include "model/histogram.h"
 #include "serve/http.h"
 #include "serve/listen.h"
 #include "serve/negotiate.h"
 #include "serve/openmetrics.h"
+#include "util/clock.h"
 
 static void test_negotiate(void **state)
 {
@@ -116,41 +122,77 @@ static void test_host(void **state)
 			fail_msg("Host %s: expected %d", table[i].host, table[i].ok);
 }
 
-static struct snapshot *on_snapshot(void *data)
-{
-	return snapshot_new("test");
-}
+/* 10,000 series: what a reply looks like that no socket buffer takes at once. */
+#define NR_HISTOGRAMS 400
 
-static struct json_object *on_status(void *data)
-{
-	return json_object_new_object();
-}
-
-static int on_reload(void *data, char **ret_error)
-{
-	if (*(int *)data)
-		*ret_error = strdup("x.conf:3: bad");
-	return *(int *)data ? -EINVAL : 0;
-}
-
-static char *const *on_allowed_hosts(void *data)
-{
-	return NULL;
-}
+static const struct metric latency = {
+	.name = "x_seconds",
+	.help = "Times.",
+	.type = METRIC_HISTOGRAM,
+	.scheme = &histogram_latency,
+};
 
 struct server {
 	sd_event *event;
 	struct http *http;
 	struct sockaddr_un unix_address;
 	struct sockaddr_in tcp_address;
-	int reload_fails;
+	char *hosts[2];
+	int nr_histograms;
+	bool reload_fails;
 };
+
+static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
+		       char **ret_error)
+{
+	static const uint64_t cells[PAIMON_HIST_CELLS] = {1, 2, 3};
+	struct server *server = data;
+	struct snapshot *snapshot;
+
+	if (names && strcmp(names[0], "x")) {
+		*ret_error = strdup("there is only x");
+		return -EINVAL;
+	}
+	snapshot = snapshot_new("test");
+	for (int i = 0; i < server->nr_histograms; i++) {
+		char name[16];
+		struct label label = {"device", name};
+
+		snprintf(name, sizeof(name), "d%d", i);
+		assert_int_equal(snapshot_add_histogram(snapshot, &latency, &label, 1, cells, 9),
+				 0);
+	}
+	*ret_snapshot = snapshot;
+	return 0;
+}
+
+static struct json_object *on_status(void *data)
+{
+	return json_tokener_parse("{\"version\": \"9.8\", \"input\": \"replay\", \"sources\": ["
+				  "{\"name\": \"iopf\", \"state\": \"failed\","
+				  " \"reason\": \"<b>&\\\"\"}]}");
+}
+
+static int on_reload(void *data, char **ret_error)
+{
+	struct server *server = data;
+
+	if (server->reload_fails)
+		*ret_error = strdup("x.conf:3: bad");
+	return server->reload_fails ? -EINVAL : 0;
+}
+
+static char *const *on_allowed_hosts(void *data)
+{
+	struct server *server = data;
+
+	return server->hosts;
+}
 
 static int setup(void **state)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct http_callbacks callbacks = {on_snapshot, on_status, on_reload, on_allowed_hosts,
-					   &s->reload_fails};
+	struct http_callbacks callbacks = {on_snapshot, on_status, on_reload, on_allowed_hosts, s};
 	socklen_t size = sizeof(s->tcp_address);
 	int unix_fd, tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -161,7 +203,7 @@ static int setup(void **state)
 	s->tcp_address.sin_family = AF_INET;
 	s->tcp_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_return_code(bind(tcp_fd, (struct sockaddr *)&s->tcp_address, size), errno);
-	assert_return_code(listen(tcp_fd, 10), errno);
+	assert_return_code(listen(tcp_fd, SOMAXCONN), errno);
 	getsockname(tcp_fd, (struct sockaddr *)&s->tcp_address, &size);
 	unix_fd = listen_unix(s->unix_address.sun_path);
 	assert_return_code(unix_fd, -unix_fd);
@@ -183,41 +225,93 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Sends text, lets the server run until it closes, and gives all it answered. */
-static char *ask(struct server *s, bool tcp, const char *text)
+/* rcvbuf: as small as that, or 0. */
+static int dial(struct server *s, bool tcp, int rcvbuf)
 {
-	static char answer[65536];
 	const struct sockaddr *address = tcp ? (void *)&s->tcp_address : (void *)&s->unix_address;
-	int fd = socket(tcp ? AF_INET : AF_UNIX, SOCK_STREAM, 0);
-	size_t size = 0;
-	ssize_t n = 1;
+	int fd = socket(tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (rcvbuf)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
 	assert_return_code(
 		connect(fd, address, tcp ? sizeof(s->tcp_address) : sizeof(s->unix_address)),
 		errno);
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	for (int i = 0; n && i < 100; i++) {
-		sd_event_run(s->event, 10000);
-		n = read(fd, answer + size, sizeof(answer) - 1 - size);
-		if (n > 0)
-			size += n;
+	return fd;
+}
+
+static char answer[4 << 20];
+static size_t answer_size;
+
+/* Sends text, lets the server run until it closes, and gives all it answered. */
+static char *ask_on(struct server *s, int fd, const char *text)
+{
+	size_t length = strlen(text), sent = 0;
+	ssize_t n = -1;
+
+	answer_size = 0;
+	for (int i = 0; n && i < 2000; i++) {
+		if (sent < length) {
+			n = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
+			sent += n > 0 ? n : 0;
+		}
+		sd_event_run(s->event, 1000);
+		n = read(fd, answer + answer_size, sizeof(answer) - 1 - answer_size);
+		answer_size += n > 0 ? n : 0;
+		if (n < 0 && errno != EAGAIN)
+			n = 0; /* reset: closed with what was sent unread */
 	}
 	close(fd);
-	answer[size] = '\0';
+	answer[answer_size] = '\0';
+	if (n)
+		fail_msg("the connection stays open: %zu bytes sent, \"%.200s\"", sent, answer);
 	return answer;
+}
+
+static char *ask(struct server *s, bool tcp, const char *text)
+{
+	return ask_on(s, dial(s, tcp, 0), text);
 }
 
 #define END "Host: localhost\r\nConnection: close\r\n\r\n"
 
-static void expect(struct server *s, bool tcp, const char *line, const char *part)
+static const char *body_of(const char *text)
 {
-	char text[256], *answer;
+	const char *end = strstr(text, "\r\n\r\n");
 
-	snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" END, line);
-	answer = ask(s, tcp, text);
-	if (!strstr(answer, part))
-		fail_msg("%s: no \"%s\" in \"%s\"", line, part, answer);
+	return end ? end + 4 : "";
+}
+
+/* lines: the request and its headers but Host. Returns the whole answer. */
+static const char *expect(struct server *s, bool tcp, const char *lines, const char *part)
+{
+	char text[512], *got;
+
+	snprintf(text, sizeof(text), strstr(lines, "\r\n") ? "%s\r\n" END : "%s HTTP/1.1\r\n" END,
+		 lines);
+	got = ask(s, tcp, text);
+	if (!strstr(got, part))
+		fail_msg("%s: no \"%s\" in \"%.1000s\"", lines, part, got);
+	return got;
+}
+
+/* Every error is a JSON object that repeats its status. */
+static const char *expect_error(struct server *s, bool tcp, const char *lines, int status)
+{
+	char start[32];
+	const char *got;
+	struct json_object *object, *error;
+
+	snprintf(start, sizeof(start), "HTTP/1.1 %d ", status);
+	got = expect(s, tcp, lines, start);
+	assert_int_equal(strncmp(got, start, strlen(start)), 0);
+	assert_non_null(strstr(got, "Content-Type: application/json\r\n"));
+	object = json_tokener_parse(body_of(got));
+	error = json_object_object_get(object, "error");
+	assert_int_equal(json_object_get_int(json_object_object_get(error, "code")), status);
+	assert_true(json_object_get_string_len(json_object_object_get(error, "message")) > 5);
+	json_object_put(object);
+	return got;
 }
 
 static void test_routes(void **state)
@@ -227,38 +321,134 @@ static void test_routes(void **state)
 	for (int tcp = 0; tcp < 2; tcp++) {
 		expect(s, tcp, "GET /metrics", "200 OK");
 		expect(s, tcp, "GET /metrics", TEXT_PROMETHEUS_TYPE);
-		expect(s, tcp, "HEAD /metrics", "200 OK");
-		expect(s, tcp, "GET /healthz", "200 OK");
+		expect(s, tcp, "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text",
+		       TEXT_OPENMETRICS_TYPE);
+		assert_string_equal(body_of(expect(s, tcp, "GET /healthz", "200 OK")), "ok\n");
+		assert_string_equal(body_of(expect(s, tcp, "HEAD /healthz", "200 OK")), "");
+		expect(s, tcp, "HEAD /healthz", "Content-Length: 3\r\n");
 		expect(s, tcp, "GET /v1/status", "application/json");
-		expect(s, tcp, "GET /nosuch", "404 Not Found");
-		expect(s, tcp, "POST /metrics", "405 ");
-		expect(s, tcp, "DELETE /metrics", "Allow: GET, HEAD");
+		expect_error(s, tcp, "GET /nosuch", 404);
+		expect_error(s, tcp, "GET /metrics/", 404);
+		expect_error(s, tcp, "POST /metrics", 405);
+		expect(s, tcp, "DELETE /metrics", "Allow: GET, HEAD\r\n");
 	}
 	expect(s, false, "GET /v1/snapshot", "\"input\":\"test\"");
-	expect(s, true, "GET /v1/snapshot", "404 ");
-	expect(s, true, "POST /v1/reload", "404 ");
-	assert_non_null(strstr(ask(s, true,
-				   "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n"
-				   "Connection: close\r\n\r\n"),
-			       "421 "));
-	assert_non_null(strstr(ask(s, true,
-				   "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-"
-				   "text\r\n" END),
-			       TEXT_OPENMETRICS_TYPE));
+	expect_error(s, true, "GET /v1/snapshot", 404);
+	expect_error(s, true, "POST /v1/reload", 404);
+	expect_error(s, false, "GET /v1/reload", 405);
+	expect(s, false, "GET /v1/reload", "Allow: POST\r\n");
 }
 
-/* The server runs as the same user, so the peer may always reload here; who may
- * not is tested in the guest (10-smoke). */
+/* A page for people: nothing of what it shows is markup, and nothing runs. */
+static void test_page(void **state)
+{
+	const char *page = expect(*state, true, "GET /", "200 OK");
+
+	assert_non_null(strstr(page, "Content-Type: text/html; charset=utf-8\r\n"));
+	assert_non_null(strstr(page, "Content-Security-Policy: default-src 'none'\r\n"));
+	assert_non_null(strstr(page, "<h1>paimond 9.8</h1>"));
+	assert_non_null(strstr(page, "REPLAY"));
+	assert_non_null(strstr(page, "<td>iopf</td><td>failed</td><td></td>"
+				     "<td>&lt;b&gt;&amp;&quot;</td>"));
+	assert_non_null(strstr(page, "href=\"/metrics\""));
+	assert_non_null(strstr(page, "href=\"/healthz\""));
+	assert_non_null(strstr(page, "href=\"/v1/status\""));
+	assert_null(strstr(page, "<script"));
+	assert_null(strstr(page, "//"));
+}
+
+static void test_hosts(void **state)
+{
+	struct server *s = *state;
+	static const char evil[] = "GET /metrics HTTP/1.1\r\nHost: mon.example\r\n"
+				   "Connection: close\r\n\r\n";
+	static char mon[] = "mon.example";
+
+	assert_non_null(strstr(ask(s, true, evil), "HTTP/1.1 421 "));
+	assert_non_null(strstr(answer, "{\"error\":{\"code\":421,"));
+	assert_non_null(strstr(ask(s, false, evil), "HTTP/1.1 200 "));
+	s->hosts[0] = mon; /* as after a reload */
+	assert_non_null(strstr(ask(s, true, evil), "HTTP/1.1 200 "));
+}
+
 static void test_reload(void **state)
 {
 	struct server *s = *state;
 
 	expect(s, false, "POST /v1/reload", "\"reloaded\":true");
-	s->reload_fails = 1;
-	expect(s, false, "POST /v1/reload", "400 ");
+	s->reload_fails = true;
+	expect_error(s, false, "POST /v1/reload", 400);
 	expect(s, false, "POST /v1/reload", "x.conf:3: bad");
 }
 
+/* Who connects is who the kernel says connected. */
+static void test_reload_by_nobody(void **state)
+{
+	struct server *s = *state;
+	gid_t group = 65534;
+	int fd;
+
+	if (geteuid() != 0)
+		skip(); /* needs root, to become another user */
+	assert_return_code(setgroups(0, NULL), errno);
+	assert_return_code(setegid(group), errno);
+	assert_return_code(seteuid(65534), errno);
+	fd = dial(s, false, 0);
+	assert_return_code(seteuid(0), errno);
+	assert_return_code(setegid(0), errno);
+	assert_non_null(strstr(ask_on(s, fd, "POST /v1/reload HTTP/1.1\r\n" END), "HTTP/1.1 403 "));
+	assert_non_null(strstr(answer, "{\"error\":{\"code\":403,"));
+}
+
+static void test_collect(void **state)
+{
+	struct server *s = *state;
+	char many[400] = "GET /metrics?collect[]=x";
+
+	expect(s, true, "GET /metrics?collect[]=x", "200 OK");
+	expect(s, true, "GET /metrics?collect%5B%5D=x&collect%5B%5D=x&other=1", "200 OK");
+	expect_error(s, true, "GET /metrics?collect[]=y", 400);
+	expect(s, true, "GET /metrics?collect[]=y", "there is only x");
+	expect_error(s, true, "GET /metrics?collect[]=", 400);
+	expect_error(s, true, "GET /metrics?collect[]", 400);
+	for (int i = 0; i < 32; i++)
+		strcat(many, "&collect[]");
+	expect_error(s, true, many, 400);
+}
+
+static void test_gzip(void **state)
+{
+	struct server *s = *state;
+	static char plain[2 << 20], unpacked[2 << 20];
+	z_stream stream = {};
+	const char *body;
+
+	s->nr_histograms = NR_HISTOGRAMS;
+	body = body_of(expect(s, true, "GET /metrics", "200 OK"));
+	assert_null(strstr(answer, "Content-Encoding"));
+	assert_non_null(strstr(answer, "Vary: Accept, Accept-Encoding\r\n"));
+	assert_true(strlen(body) < sizeof(plain));
+	strcpy(plain, body);
+
+	body = body_of(expect(s, true, "GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip",
+			      "Content-Encoding: gzip\r\n"));
+	assert_non_null(strstr(answer, "Vary: Accept, Accept-Encoding\r\n"));
+	stream.next_in = (Bytef *)body;
+	stream.avail_in = answer + answer_size - body;
+	stream.next_out = (Bytef *)unpacked;
+	stream.avail_out = sizeof(unpacked) - 1;
+	assert_true(stream.avail_in < strlen(plain) / 10);
+	assert_int_equal(inflateInit2(&stream, MAX_WBITS + 16), Z_OK);
+	assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(stream.avail_in, 0);
+	inflateEnd(&stream);
+	assert_string_equal(unpacked, plain);
+
+	/* What is small is not worth it. */
+	expect(s, true, "GET /healthz HTTP/1.1\r\nAccept-Encoding: gzip", "\r\n\r\nok\n");
+}
+
+/* A status of the right class, or no answer at all; never one that is 200. */
 static void test_garbage(void **state)
 {
 	struct server *s = *state;
@@ -268,23 +458,106 @@ static void test_garbage(void **state)
 	memset(huge, 'A', 60000);
 	huge[60000] = '\0';
 	memcpy(huge, "GET /", 5);
-	ask(s, true, huge);
-	ask(s, true, "\r\n\r\n\r\n\r\n");
-	ask(s, true, "GET\r\n\r\n");
-	ask(s, true, "GET /metrics HTTP/9.9\r\n\r\n");
+	assert_non_null(strstr(ask(s, true, huge), "HTTP/1.1 414 "));
+	memcpy(huge, "GET / HTTP/1.1\r\nX: ", 19);
+	assert_non_null(strstr(ask(s, true, huge), "HTTP/1.1 431 "));
+	assert_string_equal(ask(s, true, "GET\r\n\r\n"), "");
+	assert_non_null(strstr(ask(s, true, "GET /metrics HTTP/9.9\r\n" END), "HTTP/1.1 505 "));
 	expect(s, true, "GET /healthz", "200 OK");
 	free(huge);
 }
 
+static void test_sizes(void **state)
+{
+	struct server *s = *state;
+	static char text[12000];
+	int n;
+
+	n = snprintf(text, sizeof(text), "GET /healthz HTTP/1.1\r\nX: ");
+	memset(text + n, 'A', 9000);
+	strcpy(text + n + 9000, "\r\n" END);
+	assert_non_null(strstr(ask(s, true, text), "HTTP/1.1 431 "));
+	assert_non_null(strstr(answer, "{\"error\":{\"code\":431,"));
+	expect_error(s, false, "POST /v1/reload HTTP/1.1\r\nContent-Length: 65537", 413);
+	/* This one libmicrohttpd refuses itself. */
+	expect(s, false, "POST /v1/reload HTTP/1.1\r\nContent-Length: 99999999999999999999",
+	       "HTTP/1.1 413 ");
+	expect_error(s, false, "POST /v1/reload HTTP/1.1\r\nTransfer-Encoding: chunked", 411);
+	assert_non_null(strstr(
+		ask(s, false, "POST /v1/reload HTTP/1.1\r\nContent-Length: 5\r\n" END "hello"),
+		"\"reloaded\":true"));
+}
+
+enum stall {
+	STALL_SILENT, /* connected, and nothing more */
+	STALL_HEADER, /* half a header */
+	STALL_READER, /* asked for much, and takes nothing of it */
+	NR_STALLS,
+};
+
+/*
+ * 200 clients of each kind stall, on each listener, without ever giving up.
+ * Every scrape between them is answered whole, at once: long before a timeout.
+ */
+static void test_stalled(void **state)
+{
+	static const char *const says[NR_STALLS] = {
+		[STALL_SILENT] = "",
+		[STALL_HEADER] = "GET /metrics HTTP/1.1\r\nHost: loc",
+		[STALL_READER] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	};
+	struct server *s = *state;
+	int fds[2 * NR_STALLS * 200], nr = 0;
+	uint64_t started = clock_ns(CLOCK_MONOTONIC);
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &limit), errno);
+	s->nr_histograms = NR_HISTOGRAMS;
+	for (int i = 0; i < 2 * NR_STALLS * 200; i++) {
+		enum stall stall = i / 200 % NR_STALLS;
+		bool tcp = i >= NR_STALLS * 200;
+
+		fds[nr] = dial(s, tcp, 4096);
+		assert_int_equal(send(fds[nr], says[stall], strlen(says[stall]), MSG_NOSIGNAL),
+				 strlen(says[stall]));
+		nr++;
+		sd_event_run(s->event, 0);
+		if (i % 50 != 49)
+			continue;
+		for (int j = 0; j < 2; j++) {
+			char *got = ask(s, j, "GET /metrics HTTP/1.1\r\n" END);
+
+			assert_non_null(strstr(got, "HTTP/1.1 200 OK"));
+			assert_int_equal(strtoul(strstr(got, "Content-Length: ") + 16, NULL, 10),
+					 strlen(body_of(got)));
+			assert_non_null(strstr(got, "x_seconds_count{device=\"d399\""));
+		}
+	}
+	/* 48 scrapes; a timeout alone would take ten seconds. */
+	assert_true(clock_ns(CLOCK_MONOTONIC) - started < 8000000000);
+	for (int i = 0; i < nr; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_negotiate),
 		cmocka_unit_test(test_gzip_wanted),
 		cmocka_unit_test(test_host),
-		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		TEST(test_routes),
+		TEST(test_page),
+		TEST(test_hosts),
+		TEST(test_reload),
+		TEST(test_reload_by_nobody),
+		TEST(test_collect),
+		TEST(test_gzip),
+		TEST(test_garbage),
+		TEST(test_sizes),
+		TEST(test_stalled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

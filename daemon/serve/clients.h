@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who is connected to a listener, and who has to go when there are too many.
+ *
+ * Connections stand in the order of their last progress: connected, sent a whole
+ * request, took a whole answer. When one more comes than there may be, or more
+ * bytes of answers wait to be taken than may wait, the one that has stood still
+ * for longest goes. So stalled clients, however many and however they stall, do
+ * not keep a new one out. Called by http.c, on the daemon's one thread.
+ */
+#ifndef PAIMON_CLIENTS_H
+#define PAIMON_CLIENTS_H
+
+#include <stddef.h>
+
+struct client {
+	struct clients *clients; /* NULL: gone already, as far as we are concerned */
+	struct client *previous, *next;
+	int fd;
+	size_t waiting; /* bytes of the answer that it has not taken */
+};
+
+struct clients {
+	unsigned int max;
+	size_t max_waiting;
+	unsigned int nr;
+	size_t waiting;
+	struct client *first, *last; /* first: who stood still for longest */
+};
+
+/* A new connection, or NULL: no memory. Makes room. The descriptor stays the
+ * caller's: who has to go is shut down, and is closed by who sees the end. */
+struct client *clients_add(struct clients *clients, int fd);
+
+/* It made progress, and has nothing more to take. */
+void client_progress(struct client *client);
+
+/* An answer of that size waits for it. Makes room, and never at its cost. */
+void client_answer(struct client *client, size_t size);
+
+/* Its connection is closed. */
+struct client *client_free(struct client *client);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* gzip of an answer, by zlib at its fastest level. Pure: any thread. */
+#ifndef PAIMON_GZIP_H
+#define PAIMON_GZIP_H
+
+#include "../util/buffer.h"
+
+/* Puts the compressed form in place of what the buffer holds. On failure, a
+ * negative errno, the buffer is as it was. */
+int gzip_buffer(struct buffer *buffer);
+
+#endif
