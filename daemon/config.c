@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,16 @@ static const char *set_iopf_group_timeout(struct config *config, const char *val
 	return NULL;
 }
 
+static const char *set_iopf_include(struct config *config, const char *value)
+{
+	return set_list(&config->iopf_include, value);
+}
+
+static const char *set_iopf_exclude(struct config *config, const char *value)
+{
+	return set_list(&config->iopf_exclude, value);
+}
+
 static const struct key {
 	const char *section;
 	const char *name;
@@ -159,6 +170,8 @@ static const struct key {
 	{"iopf", "backend", set_iopf_backend},
 	{"iopf", "max_devices", set_iopf_max_devices},
 	{"iopf", "group_timeout", set_iopf_group_timeout},
+	{"iopf", "include", set_iopf_include},
+	{"iopf", "exclude", set_iopf_exclude},
 };
 
 struct parser {
@@ -336,9 +349,26 @@ struct config *config_free(struct config *config)
 	if (!config)
 		return NULL;
 	free_strings(config->allowed_hosts);
+	free_strings(config->iopf_include);
+	free_strings(config->iopf_exclude);
 	free(config->state_dir);
 	free(config->socket);
 	free(config->listen);
 	free(config);
 	return NULL;
+}
+
+static bool matches(char *const *patterns, const char *device)
+{
+	for (; patterns && *patterns; patterns++)
+		if (!fnmatch(*patterns, device, 0))
+			return true;
+	return false;
+}
+
+bool config_serves(char *const *include, char *const *exclude, const char *device)
+{
+	bool all = !include || !*include;
+
+	return (all || matches(include, device)) && !matches(exclude, device);
 }

@@ -40,6 +40,8 @@ struct config {
 	enum iopf_backend iopf_backend;
 	uint32_t iopf_max_devices;	/* 1 to 1024; takes a restart with cleared state */
 	uint64_t iopf_group_timeout_ns; /* 0: never */
+	char **iopf_include;		/* patterns of the devices that are served, or NULL: all */
+	char **iopf_exclude;		/* but these; NULL-terminated, as above */
 };
 
 /*
@@ -49,5 +51,8 @@ struct config {
  */
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error);
 struct config *config_free(struct config *config);
+
+/* Is a device to be served? include: NULL or empty for all; exclude wins. */
+bool config_serves(char *const *include, char *const *exclude, const char *device);
 
 #endif

@@ -168,8 +168,8 @@ static int add_stage(struct snapshot *snapshot, const struct iopf_device *d, enu
 	return snapshot_add_histogram(snapshot, &metric_stages[stage], label, 1, cells, h->sum_ns);
 }
 
-static int add_device(struct snapshot *snapshot, const struct iopf_device *d,
-		      const struct in_flight *in_flight)
+static int add_device(struct snapshot *snapshot, const struct config *config,
+		      const struct iopf_device *d, const struct in_flight *in_flight)
 {
 	char name[PAIMON_DEVICE_NAME_LEN];
 	struct label label = {"device", name};
@@ -178,6 +178,8 @@ static int add_device(struct snapshot *snapshot, const struct iopf_device *d,
 
 	memcpy(name, d->name, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
+	if (!config_serves(config->iopf_include, config->iopf_exclude, name))
+		return 0;
 	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)
 		sizes[i] = d->size_cells[i];
 	r = add_counters(snapshot, &metric_requests, name, "access", access_names, d->requests, 8,
@@ -242,7 +244,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		visit_spilled(iopf, now, in_flight);
 	for (uint32_t i = 0; i < nr && !r; i++)
 		if (iopf->devices[i].name[0])
-			r = add_device(snapshot, &iopf->devices[i], &in_flight[i]);
+			r = add_device(snapshot, source->config, &iopf->devices[i], &in_flight[i]);
 	for (int i = 0; i < IOPF_NR_DROPPED && !r; i++) {
 		struct label label = {"reason", dropped_names[i]};
 

@@ -113,6 +113,29 @@ static void test_read(void **data)
 	iopf_source.detach(&source, false);
 }
 
+/* What is not served counts on: it is all there when it is served again. */
+static void test_exclude(void **data)
+{
+	static char pattern[] = "dev?";
+	char *exclude[] = {pattern, NULL};
+
+	source.replay = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	config.iopf_exclude = exclude;
+	config.iopf_group_timeout_ns = 1000000;
+	assert_int_equal(iopf_source.reload(&source), 0);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_LAST);
+	usleep(2000);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "write"), -1);
+	assert_int_equal(value_of("paimon_iopf_group_duration_seconds", NULL), -1);
+	config.iopf_exclude = NULL;
+	config.iopf_group_timeout_ns = 0; /* it expired in the read above, or not at all */
+	assert_int_equal(iopf_source.reload(&source), 0);
+	assert_int_equal(value_of("paimon_iopf_requests_total", "write"), 1);
+	assert_int_equal(value_of("paimon_iopf_groups_lost_total", "timeout"), 1);
+	iopf_source.detach(&source, false);
+}
+
 static char *pin(const char *name)
 {
 	static char path[256];
@@ -222,8 +245,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),	TEST(test_pins),      TEST(test_foreign_pins),
-		TEST(test_missing_pin), TEST(test_not_bpffs),
+		TEST(test_read),	 TEST(test_exclude),	 TEST(test_pins),
+		TEST(test_foreign_pins), TEST(test_missing_pin), TEST(test_not_bpffs),
 	};
 	int r;
 

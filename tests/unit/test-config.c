@@ -65,6 +65,8 @@ static void test_defaults(void **state)
 	assert_string_equal(config->socket, "/run/paimon/paimond.sock");
 	assert_string_equal(config->listen, "127.0.0.1:10190");
 	assert_null(config->allowed_hosts);
+	assert_null(config->iopf_include);
+	assert_null(config->iopf_exclude);
 	assert_int_equal(config->iopf, SOURCE_AUTO);
 	assert_int_equal(config->iopf_max_devices, 64);
 	assert_int_equal(config->iopf_group_timeout_ns, 30000000000);
@@ -81,11 +83,11 @@ static void test_all_keys(void **state)
 
 	put(path, "# a comment\n[paimond]\nstate_dir = /x\nsocket=/y\nlisten = [::1]:99\n"
 		  "allowed_hosts = a.example, b\n\n[iopf]\nenable = yes\nmax_devices = 7\n"
-		  "group_timeout = 0.5\n");
+		  "group_timeout = 0.5\ninclude = 0000:6a:* dsa?\nexclude = *.7\n");
 	snprintf(file, sizeof(file), "%s/20-second.conf", extra);
 	put(file, "[iopf]\nmax_devices = 9\n");
 	snprintf(file, sizeof(file), "%s/10-first.conf", extra);
-	put(file, "[iopf]\nmax_devices = 8\nenable = no\n[paimond]\nlisten = no\n");
+	put(file, "[iopf]\nmax_devices = 8\nenable = no\nexclude =\n[paimond]\nlisten = no\n");
 	snprintf(file, sizeof(file), "%s/ignored", extra);
 	put(file, "nonsense");
 	assert_int_equal(config_load(path, true, &config, &error), 0);
@@ -98,6 +100,10 @@ static void test_all_keys(void **state)
 	assert_int_equal(config->iopf, SOURCE_NO);
 	assert_int_equal(config->iopf_max_devices, 9);
 	assert_int_equal(config->iopf_group_timeout_ns, 500000000);
+	assert_string_equal(config->iopf_include[0], "0000:6a:*");
+	assert_string_equal(config->iopf_include[1], "dsa?");
+	assert_null(config->iopf_include[2]);
+	assert_null(config->iopf_exclude[0]); /* taken back */
 	config_free(config);
 }
 
@@ -219,6 +225,23 @@ static void test_no_memory(void **state)
 	config_free(config);
 }
 
+static void test_serves(void **state)
+{
+	static char pci[] = "0000:6a:*", dsa[] = "dsa?", odd[] = "*.[1-7]";
+	char *const none[] = {NULL}, *const include[] = {pci, dsa, NULL};
+	char *const exclude[] = {odd, NULL};
+
+	assert_true(config_serves(NULL, NULL, "x"));
+	assert_true(config_serves(none, none, "x"));
+	assert_true(config_serves(include, NULL, "dsa0"));
+	assert_false(config_serves(include, NULL, "dsa10"));
+	assert_false(config_serves(include, NULL, "x"));
+	assert_true(config_serves(include, exclude, "0000:6a:00.0"));
+	assert_false(config_serves(include, exclude, "0000:6a:00.1"));
+	assert_true(config_serves(NULL, exclude, "x"));
+	assert_false(config_serves(NULL, exclude, "y.2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_in_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_is_a_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
+		cmocka_unit_test(test_serves),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
 
