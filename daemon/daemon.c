@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "cost.h"
 #include "fdstore.h"
 #include "lock.h"
 #include "model/snapshot.h"
@@ -26,7 +27,9 @@
 #include "util/log.h"
 #include "version.h"
 
-#define RETRY_USEC (5 * 1000000ULL) /* until a source that is not up is tried again */
+#define RETRY_USEC                                                              \
+	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
+			  * measurement of the cost */
 #define NR_SOURCES 1
 
 struct daemon {
@@ -35,6 +38,7 @@ struct daemon {
 	struct config *config;
 	bool last_reload_successful;
 	struct source sources[NR_SOURCES];
+	struct cost cost;
 	struct replay *replay;
 	struct http *http;
 	sd_event_source *retry;
@@ -145,6 +149,7 @@ static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 		    daemon->sources[i].ops->outdated(&daemon->sources[i]))
 			source_stop(&daemon->sources[i], false);
 	start_sources(daemon);
+	cost_tick(&daemon->cost);
 	sd_event_source_set_time_relative(event_source, RETRY_USEC);
 	return 0;
 }
@@ -216,6 +221,7 @@ static int add_self(struct daemon *daemon, struct snapshot *snapshot)
 		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
 					    daemon->last_reload_successful);
 	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
+	r = r ?: cost_read(&daemon->cost, snapshot);
 	return r ?: self_read(snapshot);
 }
 
@@ -313,6 +319,7 @@ static struct json_object *on_status(void *data)
 	for (int i = 0; i < NR_SOURCES; i++)
 		json_object_array_add(sources, source_status(&daemon->sources[i]));
 	json_object_object_add(object, "sources", sources);
+	json_object_object_add(object, "cost", cost_status(&daemon->cost));
 	return object;
 }
 
@@ -493,6 +500,7 @@ static int setup(struct daemon *daemon)
 			.replay = daemon->options->replay,
 		};
 	start_sources(daemon);
+	cost_init(&daemon->cost, daemon->sources, NR_SOURCES);
 	if (daemon->options->replay) {
 		if (daemon->sources[0].state != SOURCE_UP)
 			return -ENOTSUP;

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+
 static const struct metric metric_cpu = {
 	.name = "process_cpu_seconds_total",
 	.help = "User and system CPU time spent by paimond.",
@@ -77,14 +79,11 @@ static int read_age(double *ret_age)
 	return 0;
 }
 
-int self_read(struct snapshot *snapshot)
+int self_measure(struct self *ret_self)
 {
-	static double start_time; /* of the process; it does not change */
 	unsigned long long virtual_pages, resident_pages;
-	struct timespec cpu, now;
+	struct self self = {};
 	struct rlimit limit;
-	uint64_t nr_fds = 0;
-	double age = 0;
 	FILE *statm;
 	int r;
 
@@ -93,25 +92,34 @@ int self_read(struct snapshot *snapshot)
 		return -errno;
 	r = fscanf(statm, "%llu %llu", &virtual_pages, &resident_pages) == 2 ? 0 : -EIO;
 	fclose(statm);
-	if (r < 0 || (r = count_fds(&nr_fds)) < 0)
+	if (r < 0 || (r = count_fds(&self.descriptors)) < 0)
 		return r;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (!start_time && (r = read_age(&age)) < 0)
+	getrlimit(RLIMIT_NOFILE, &limit);
+	self.descriptors_max = limit.rlim_cur;
+	self.resident_bytes = resident_pages * sysconf(_SC_PAGESIZE);
+	self.virtual_bytes = virtual_pages * sysconf(_SC_PAGESIZE);
+	*ret_self = self;
+	return 0;
+}
+
+int self_read(struct snapshot *snapshot)
+{
+	static double start_time; /* of the process; it does not change */
+	double age = 0;
+	struct self self;
+	int r = self_measure(&self);
+
+	if (r < 0 || (!start_time && (r = read_age(&age)) < 0))
 		return r;
 	if (!start_time)
-		start_time = now.tv_sec + now.tv_nsec * 1e-9 - age;
-	getrlimit(RLIMIT_NOFILE, &limit);
+		start_time = clock_ns(CLOCK_REALTIME) * 1e-9 - age;
 
-	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0, cpu.tv_sec + cpu.tv_nsec * 1e-9);
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0,
-					    resident_pages * sysconf(_SC_PAGESIZE));
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0,
-					    virtual_pages * sysconf(_SC_PAGESIZE));
-	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, nr_fds);
-	r = r ?: snapshot_add_integer(snapshot, &metric_max_fds, NULL, 0, limit.rlim_cur);
+	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0,
+			      clock_ns(CLOCK_PROCESS_CPUTIME_ID) * 1e-9);
+	r = r ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0, self.resident_bytes);
+	r = r ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0, self.virtual_bytes);
+	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, self.descriptors);
+	r = r ?: snapshot_add_integer(snapshot, &metric_max_fds, NULL, 0, self.descriptors_max);
 	r = r ?: snapshot_add_real(snapshot, &metric_start_time, NULL, 0, start_time);
 	return r;
 }

@@ -6,8 +6,21 @@
 #ifndef PAIMON_SELF_H
 #define PAIMON_SELF_H
 
+#include <stdint.h>
+
 #include "model/snapshot.h"
 
+struct self {
+	uint64_t resident_bytes;
+	uint64_t virtual_bytes;
+	uint64_t descriptors;
+	uint64_t descriptors_max;
+};
+
+/* 0 or a negative errno. */
+int self_measure(struct self *ret_self);
+
+/* Adds the metrics. 0 or a negative errno. */
 int self_read(struct snapshot *snapshot);
 
 #endif

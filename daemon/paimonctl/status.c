@@ -36,6 +36,32 @@ static void print_source(struct json_object *source)
 	puts(reason);
 }
 
+/*
+ * What paimon costs right now. Without run times the CPU is that of the daemon
+ * alone, and the line says what to do. Replay runs the programs itself: they are
+ * part of its own time.
+ */
+static void print_cost(struct json_object *cost, bool replay)
+{
+	double ns = json_number(cost, "ns_per_event", -1);
+	double bpf = replay ? 0 : json_number(cost, "bpf_cpu_percent", -1);
+	double cpu = json_number(cost, "daemon_cpu_percent", 0);
+
+	printf("cost           ");
+	if (ns >= 0)
+		printf("%.0f ns/event, ", ns);
+	else if (json_number(cost, "events_per_second", -1) == 0)
+		printf("no events, ");
+	printf("%.1f %% of a CPU%s, ", bpf >= 0 ? cpu + bpf : cpu,
+	       bpf >= 0 ? "" : " for paimond alone");
+	printf("%.1f MiB of maps, %.0f of %.0f descriptors\n",
+	       json_number(cost, "map_bytes", 0) / (1 << 20), json_number(cost, "descriptors", 0),
+	       json_number(cost, "descriptors_max", 0));
+	if (!json_object_get_boolean(json_object_object_get(cost, "run_times")))
+		puts("               (run times of BPF programs are off: sysctl "
+		     "kernel.bpf_stats_enabled=1 turns them on)");
+}
+
 static int run(struct context *context, int argc, char **argv)
 {
 	struct json_object *status, *config, *sources;
@@ -64,7 +90,9 @@ static int run(struct context *context, int argc, char **argv)
 	       json_object_get_boolean(json_object_object_get(config, "last_reload_successful"))
 		       ? ""
 		       : " (the last reload failed: the one before is in force)");
-	printf("state          %s\n\n", json_text(status, "state_dir", "none is kept"));
+	printf("state          %s\n", json_text(status, "state_dir", "none is kept"));
+	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
+	puts("");
 	printf("%-8s  %-6s  %-10s  %-19s  %s\n", "SOURCE", "STATE", "BACKEND", "SINCE", "NOTE");
 	sources = json_object_object_get(status, "sources");
 	for (size_t i = 0; sources && i < json_object_array_length(sources); i++)

@@ -436,6 +436,25 @@ static bool iopf_outdated(struct source *source)
 	return source->backend != backend_names[wanted];
 }
 
+/* What a dispatcher calls counts as its own run time. */
+static void iopf_objects(const struct source *source, struct source_objects *objects)
+{
+	const struct iopf *iopf = source->data;
+	struct bpf_map *map;
+
+	for (int i = 0; i < iopf->nr_hooks; i++) {
+		const struct iopf_hook *hook = &iopf->hooks[i];
+		int fd = source->adopted ? hook->adopted : bpf_program__fd(hook->dispatcher);
+
+		if (fd >= 0)
+			objects->programs[objects->nr_programs++] = fd;
+	}
+	objects->programs[objects->nr_programs++] = bpf_program__fd(iopf->bpf->progs.iopf_expire);
+	bpf_object__for_each_map(map, iopf->bpf->obj)
+		objects->maps[objects->nr_maps++] = bpf_map__fd(map);
+	objects->events = iopf_events(iopf);
+}
+
 static int iopf_reload(struct source *source)
 {
 	struct iopf *iopf = source->data;
@@ -467,6 +486,7 @@ const struct source_ops iopf_source = {
 	.attach = iopf_attach,
 	.outdated = iopf_outdated,
 	.read = iopf_read,
+	.objects = iopf_objects,
 	.reload = iopf_reload,
 	.detach = iopf_detach,
 };

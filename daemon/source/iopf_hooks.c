@@ -92,7 +92,7 @@ static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, 
 {
 	struct iopf_hook *hook = &iopf->hooks[iopf->nr_hooks++];
 
-	*hook = (struct iopf_hook){.name = link_names[backend][which], .link = -1};
+	*hook = (struct iopf_hook){.name = link_names[backend][which], .link = -1, .adopted = -1};
 	return hook;
 }
 
@@ -240,10 +240,38 @@ static bool is_link_of(int fd, const struct iopf_hook *hook)
 void iopf_hooks_close(struct iopf *iopf)
 {
 	for (int i = 0; i < iopf->nr_hooks; i++) {
-		if (iopf->hooks[i].link >= 0)
-			close(iopf->hooks[i].link);
-		iopf->hooks[i].link = -1;
+		struct iopf_hook *hook = &iopf->hooks[i];
+
+		if (hook->link >= 0)
+			close(hook->link);
+		if (hook->adopted >= 0)
+			close(hook->adopted);
+		hook->link = hook->adopted = -1;
 	}
+}
+
+/*
+ * The pin of an attached dispatcher: whoever adopts its link cannot ask for the
+ * program, and wants to know what it costs. NULL: out of memory.
+ */
+static char *program_path(const struct source *source, const struct iopf_hook *hook)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s-program", hook->name);
+	return iopf_state_path(source, name);
+}
+
+/* Without the pin nothing is lost but the account of the program's run time. */
+static void pin_program(const struct source *source, const struct iopf_hook *hook)
+{
+	char *path = program_path(source, hook);
+
+	if (path)
+		unlink(path);
+	if (!path || bpf_obj_pin(bpf_program__fd(hook->dispatcher), path) < 0)
+		log_warning("iopf: cannot pin the program of %s: %s", hook->name, strerror(errno));
+	free(path);
 }
 
 bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
@@ -251,10 +279,10 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		struct iopf_hook *hook = &iopf->hooks[i];
 		int fd = fdstore_take(hook->name);
+		char *path;
 
 		if (fd < 0) {
-			char *path = iopf_state_path(source, hook->name);
-
+			path = iopf_state_path(source, hook->name);
 			fd = path ? bpf_obj_get(path) : -ENOMEM;
 			free(path);
 		}
@@ -269,6 +297,9 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 			iopf_hooks_close(iopf);
 			return false;
 		}
+		path = program_path(source, hook);
+		hook->adopted = path ? bpf_obj_get(path) : -1;
+		free(path);
 	}
 	return true;
 }
@@ -278,8 +309,12 @@ void iopf_hooks_drop(const struct source *source)
 	for (int i = 0; i < IOPF_NR_BACKENDS; i++)
 		for (int j = 0; j < IOPF_NR_FUNCTIONS; j++)
 			if (link_names[i][j]) {
+				char program[64];
+
+				snprintf(program, sizeof(program), "%s-program", link_names[i][j]);
 				fdstore_remove(link_names[i][j]);
 				iopf_unpin(source, link_names[i][j]);
+				iopf_unpin(source, program);
 			}
 	/* What is attached next must not count beside them. */
 	fdstore_sync();
@@ -356,6 +391,7 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 					   "cannot keep the link to %s for the next "
 					   "daemon: %s",
 					   iopf->hooks[i].target, strerror(-r));
+		pin_program(source, &iopf->hooks[i]);
 	}
 	return 0;
 }

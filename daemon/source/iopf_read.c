@@ -256,3 +256,20 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 	free(in_flight);
 	return r;
 }
+
+uint64_t iopf_events(const struct iopf *iopf)
+{
+	uint64_t events = 0;
+
+	for (uint32_t i = 0; i < iopf->max_devices && i < iopf->state->devices; i++) {
+		const struct iopf_device *d = &iopf->devices[i];
+
+		for (int j = 0; j < 8; j++)
+			events += d->requests[j];
+		for (int j = 0; j < 4; j++)
+			events += d->responses[j];
+		for (int j = 0; j <= PAIMON_HIST_BOUNDS; j++)
+			events += d->stages[IOPF_STAGE_QUEUE].cells[j];
+	}
+	return events;
+}

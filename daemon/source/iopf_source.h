@@ -32,6 +32,7 @@ struct iopf_hook {
 	struct bpf_map *programs;    /* element index of this map */
 	uint32_t index;
 	int link;
+	int adopted; /* the program of an adopted link; -1: not adopted, or not known */
 };
 
 /* The data of an attached source. */
@@ -72,6 +73,9 @@ void iopf_unpin(const struct source *source, const char *name);
 
 /* Adds all points of the source: source_ops.read. 0 or a negative errno. */
 int iopf_read(struct source *source, struct snapshot *snapshot);
+
+/* Requests, handlings of timed groups, and responses counted so far. */
+uint64_t iopf_events(const struct iopf *iopf);
 
 /*
  * Runs a dispatcher on made-up arguments, those of its tracepoint, through

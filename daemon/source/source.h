@@ -11,12 +11,23 @@
 #define PAIMON_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../config.h"
 #include "../model/snapshot.h"
 
 struct source;
+
+/* What a source has in the kernel, for the account of what paimon costs. The
+ * descriptors stay the source's. */
+struct source_objects {
+	int programs[32]; /* those that hooks and the daemon run */
+	size_t nr_programs;
+	int maps[32];
+	size_t nr_maps;
+	uint64_t events; /* that the programs have counted so far */
+};
 
 struct source_ops {
 	const char *name; /* as in the configuration and in label source= */
@@ -34,6 +45,9 @@ struct source_ops {
 
 	/* Adds the source's points. 0 or a negative errno. */
 	int (*read)(struct source *source, struct snapshot *snapshot);
+
+	/* Fills in a zeroed struct; the source is up. */
+	void (*objects)(const struct source *source, struct source_objects *objects);
 
 	/* Takes up a changed configuration (source->config points to it
 	 * already) without a restart, as far as possible. */

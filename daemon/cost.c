@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cost.h"
+
+#include <bpf/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "self.h"
+#include "util/clock.h"
+
+static const struct metric metric_run_time = {
+	.name = "paimon_bpf_program_run_time_seconds_total",
+	.help = "Time spent in a BPF program; only while kernel.bpf_stats_enabled is 1.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_runs = {
+	.name = "paimon_bpf_program_runs_total",
+	.help = "Runs of a BPF program; only while kernel.bpf_stats_enabled is 1.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_misses = {
+	.name = "paimon_bpf_program_recursion_misses_total",
+	.help = "Runs of a BPF program that were skipped, since it was running on that CPU.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_map_bytes = {
+	.name = "paimon_bpf_map_bytes",
+	.help = "Memory of a BPF map, as the kernel accounts it.",
+	.type = METRIC_GAUGE,
+};
+
+/* Where it cannot be read, run times are taken as not measured. */
+static bool has_run_times(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
+	int c = file ? fgetc(file) : EOF;
+
+	if (file)
+		fclose(file);
+	return c == '1';
+}
+
+static uint64_t map_bytes(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && fgets(line, sizeof(line), info))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	if (info)
+		fclose(info);
+	return bytes;
+}
+
+static void add_maps(struct cost *cost, const struct source_objects *objects)
+{
+	for (size_t i = 0; i < objects->nr_maps && cost->nr_maps < COST_MAX_MAPS; i++) {
+		struct bpf_map_info info = {};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(objects->maps[i], &info, &size))
+			continue;
+		memcpy(cost->maps[cost->nr_maps].name, info.name, sizeof(info.name));
+		cost->maps[cost->nr_maps++].bytes = map_bytes(objects->maps[i]);
+	}
+}
+
+static uint64_t sources_up(const struct cost *cost)
+{
+	uint64_t up = 0;
+
+	for (size_t i = 0; i < cost->nr_sources; i++)
+		if (cost->sources[i].state == SOURCE_UP)
+			up += cost->sources[i].attached_ns;
+	return up;
+}
+
+static void look_for_changes(struct cost *cost)
+{
+	uint64_t up = sources_up(cost);
+
+	if (up == cost->seen)
+		return;
+	cost->seen = up;
+	cost->nr_maps = 0;
+	for (size_t i = 0; i < cost->nr_sources; i++) {
+		struct source_objects objects = {};
+
+		if (cost->sources[i].state != SOURCE_UP)
+			continue;
+		cost->sources[i].ops->objects(&cost->sources[i], &objects);
+		add_maps(cost, &objects);
+	}
+}
+
+static struct cost_sample take_sample(const struct cost *cost)
+{
+	struct cost_sample sample = {
+		.time_ns = clock_ns(CLOCK_MONOTONIC),
+		.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+		.sources = sources_up(cost),
+		.run_times = has_run_times(),
+	};
+
+	for (size_t i = 0; i < cost->nr_sources; i++) {
+		struct source_objects objects = {};
+
+		if (cost->sources[i].state != SOURCE_UP)
+			continue;
+		cost->sources[i].ops->objects(&cost->sources[i], &objects);
+		sample.events += objects.events;
+		for (size_t j = 0; j < objects.nr_programs; j++) {
+			struct bpf_prog_info info = {};
+			__u32 size = sizeof(info);
+
+			if (!bpf_obj_get_info_by_fd(objects.programs[j], &info, &size))
+				sample.run_ns += info.run_time_ns;
+		}
+	}
+	return sample;
+}
+
+void cost_init(struct cost *cost, const struct source *sources, size_t nr_sources)
+{
+	*cost = (struct cost){.sources = sources, .nr_sources = nr_sources};
+	cost_tick(cost);
+	cost_tick(cost);
+}
+
+void cost_tick(struct cost *cost)
+{
+	look_for_changes(cost);
+	cost->before = cost->latest;
+	cost->latest = take_sample(cost);
+}
+
+static int add_program(struct snapshot *snapshot, int fd, bool run_times)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+	struct label label = {"program", info.name};
+	int r;
+
+	/* One that the kernel tells nothing of has no series. */
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return 0;
+	r = snapshot_add_integer(snapshot, &metric_misses, &label, 1, info.recursion_misses);
+	if (r < 0 || !run_times)
+		return r;
+	r = snapshot_add_integer(snapshot, &metric_runs, &label, 1, info.run_cnt);
+	return r
+		       ?: snapshot_add_real(snapshot, &metric_run_time, &label, 1,
+					    info.run_time_ns / 1e9);
+}
+
+int cost_read(struct cost *cost, struct snapshot *snapshot)
+{
+	bool run_times = has_run_times();
+	int r = 0;
+
+	look_for_changes(cost);
+	for (size_t i = 0; i < cost->nr_sources; i++) {
+		struct source_objects objects = {};
+
+		if (cost->sources[i].state != SOURCE_UP)
+			continue;
+		cost->sources[i].ops->objects(&cost->sources[i], &objects);
+		for (size_t j = 0; j < objects.nr_programs && !r; j++)
+			r = add_program(snapshot, objects.programs[j], run_times);
+	}
+	for (size_t i = 0; i < cost->nr_maps && !r; i++) {
+		struct label label = {"map", cost->maps[i].name};
+
+		r = snapshot_add_integer(snapshot, &metric_map_bytes, &label, 1,
+					 cost->maps[i].bytes);
+	}
+	return r;
+}
+
+static void add_number(struct json_object *object, const char *key, bool known, double value)
+{
+	json_object_object_add(object, key, known ? json_object_new_double(value) : NULL);
+}
+
+static void add_bytes(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+struct json_object *cost_status(struct cost *cost)
+{
+	struct json_object *object = json_object_new_object();
+	const struct cost_sample *from = &cost->before;
+	struct cost_sample now = take_sample(cost);
+	double ns = now.time_ns - from->time_ns;
+	/* A source that came or went in between has other counters. */
+	bool same = now.sources == from->sources && now.events >= from->events && ns > 0;
+	bool measured = same && now.run_times && from->run_times && now.run_ns >= from->run_ns;
+	uint64_t events = now.events - from->events, run_ns = now.run_ns - from->run_ns;
+	uint64_t bytes = 0;
+	struct self self;
+
+	look_for_changes(cost);
+	for (size_t i = 0; i < cost->nr_maps; i++)
+		bytes += cost->maps[i].bytes;
+	add_number(object, "events_per_second", same, events * 1e9 / ns);
+	add_number(object, "ns_per_event", measured && events, (double)run_ns / events);
+	add_number(object, "bpf_cpu_percent", measured, run_ns * 100 / ns);
+	add_number(object, "daemon_cpu_percent", ns > 0, (now.cpu_ns - from->cpu_ns) * 100 / ns);
+	json_object_object_add(object, "run_times", json_object_new_boolean(now.run_times));
+	add_bytes(object, "map_bytes", bytes);
+	if (!self_measure(&self)) {
+		add_bytes(object, "resident_bytes", self.resident_bytes);
+		add_bytes(object, "descriptors", self.descriptors);
+		add_bytes(object, "descriptors_max", self.descriptors_max);
+	}
+	return object;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What paimon costs: run times of its BPF programs and bytes of its BPF maps, as
+ * the kernel accounts them, and the CPU, memory and descriptors of the daemon.
+ * For metrics, and for the line in `paimonctl status`.
+ *
+ * Sizes of maps are read when the sources change, not at each scrape. Rates are
+ * those of the last five to ten seconds: the daemon calls cost_tick() every five.
+ * Called by the daemon, on its one thread.
+ */
+#ifndef PAIMON_COST_H
+#define PAIMON_COST_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/snapshot.h"
+#include "source/source.h"
+
+#define COST_MAX_MAPS 64
+
+struct cost_sample {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t events;
+	uint64_t run_ns; /* of all programs */
+	uint64_t cpu_ns; /* of the daemon */
+	uint64_t sources;
+	bool run_times; /* does the kernel measure them? */
+};
+
+struct cost {
+	const struct source *sources;
+	size_t nr_sources;
+	uint64_t seen; /* changes with the sources that are up */
+	struct {
+		char name[16];
+		uint64_t bytes;
+	} maps[COST_MAX_MAPS];
+	size_t nr_maps;
+	struct cost_sample before, latest;
+};
+
+/* The sources outlive it. */
+void cost_init(struct cost *cost, const struct source *sources, size_t nr_sources);
+
+void cost_tick(struct cost *cost);
+
+/* Adds the metrics. 0 or a negative errno. */
+int cost_read(struct cost *cost, struct snapshot *snapshot);
+
+/* A new object for "cost" in /v1/status. */
+struct json_object *cost_status(struct cost *cost);
+
+#endif
