@@ -17,6 +17,7 @@
 #include "fdstore.h"
 #include "lock.h"
 #include "model/snapshot.h"
+#include "privilege.h"
 #include "self.h"
 #include "serve/http.h"
 #include "serve/listen.h"
@@ -479,7 +480,8 @@ static int setup(struct daemon *daemon)
 		return r;
 	}
 	r = take_lock(daemon);
-	if (r < 0)
+	if (r < 0 || (r = open_sockets(daemon, &unix_fd, &tcp_fd)) < 0 ||
+	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
@@ -513,9 +515,6 @@ static int setup(struct daemon *daemon)
 				       0, on_retry, daemon);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
-	if (r < 0)
-		return r;
-	r = open_sockets(daemon, &unix_fd, &tcp_fd);
 	return r < 0 ? r : http_new(daemon->event, unix_fd, tcp_fd, &callbacks, &daemon->http);
 }
 

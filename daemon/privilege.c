@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Under systemd the unit has done nearly all of this. Called once by the daemon,
+ * when it has its configuration, its lock and its sockets, before it loads anything.
+ */
+#include "privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/log.h"
+
+#define USER "paimond"
+
+/* The last one only where uid 0 must work in another user's folder. */
+static const cap_value_t needed[] = {CAP_BPF, CAP_PERFMON, CAP_DAC_OVERRIDE};
+
+/* Can this user get to a folder and work in it? The caller is root. */
+static bool reaches(uid_t uid, const char *folder)
+{
+	bool reached;
+
+	if (seteuid(uid) < 0)
+		return false;
+	reached = !faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS);
+	return !seteuid(0) && reached;
+}
+
+/* The capabilities that come with any exec go, so long as that is allowed. */
+static void drop_bounding(int nr_needed)
+{
+	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+		bool keep = false;
+
+		for (int i = 0; i < nr_needed; i++)
+			keep |= cap == needed[i];
+		if (!keep && cap_get_bound(cap) > 0)
+			cap_drop_bound(cap);
+	}
+}
+
+static int become(const struct passwd *user)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int keep_needed(int nr_needed)
+{
+	cap_t had = cap_get_proc(), keep = cap_init();
+	int r = had && keep ? 0 : -ENOMEM;
+
+	for (int i = 0; i < nr_needed && !r; i++) {
+		cap_flag_value_t there = CAP_CLEAR;
+
+		cap_get_flag(had, needed[i], CAP_PERMITTED, &there);
+		if (cap_set_flag(keep, CAP_PERMITTED, 1, &needed[i], there) < 0 ||
+		    cap_set_flag(keep, CAP_EFFECTIVE, 1, &needed[i], there) < 0)
+			r = -errno;
+	}
+	/* The unit leaves nothing to give up, and its filter no call to do it. */
+	if (!r && CAP_DIFFERS(cap_compare(had, keep), CAP_PERMITTED) && cap_set_proc(keep) < 0)
+		r = -errno;
+	cap_free(had);
+	cap_free(keep);
+	return r;
+}
+
+/* root becomes USER where that user can work. */
+static int drop_root(const char *state_dir, int *nr_needed)
+{
+	const struct passwd *user = getpwnam(USER);
+	struct stat st;
+	int r;
+
+	if (user && state_dir && !reaches(user->pw_uid, state_dir)) {
+		log_info("user " USER " cannot work in %s: paimond stays uid 0, without root's "
+			 "capabilities",
+			 state_dir);
+		user = NULL;
+	}
+	if (!user && state_dir && !stat(state_dir, &st) && st.st_uid)
+		*nr_needed = 3;
+	drop_bounding(*nr_needed);
+	r = user ? become(user) : 0;
+	if (r < 0)
+		log_error("cannot become user " USER ": %s", strerror(-r));
+	return r;
+}
+
+int privileges_drop(const char *state_dir)
+{
+	int nr_needed = 2, r = 0;
+
+	if (geteuid() == 0)
+		r = drop_root(state_dir, &nr_needed);
+	else
+		drop_bounding(nr_needed);
+	if (!r)
+		r = keep_needed(nr_needed);
+	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		log_error("cannot give up privileges: %s", strerror(-r));
+	return r;
+}
