@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Misuses /dev/paimon-soft. Nothing is asserted but that every call returns: what
+ * is at fault shows in the kernel's log, in a module that cannot be unloaded, or in
+ * a machine that hangs.
+ *
+ * soft-abuse random [CALLS [SEED [PROCESSES]]]
+ *	Random system calls from several processes of two threads each, valid,
+ *	half valid and garbage, with forks, exits and unmapped memory in between.
+ *	Prints how many calls succeeded and how many failed, by error.
+ * soft-abuse nomem
+ *	Each call with its first allocation failing, then with its second, and so
+ *	on until it gets through; needs a kernel with CONFIG_FAULT_INJECTION.
+ * soft-abuse load MODULE.ko
+ *	The same for the loading of a module.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <paimon/uapi.h>
+
+#define DEVICE "/dev/paimon-soft"
+#define PAGES 64
+#define NR_FILES 4
+#define NR_ERRORS 256
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "soft-abuse: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* What the threads of a process share. */
+struct process {
+	int files[NR_FILES];
+	uint32_t pasids[8];
+	char *memory;
+	uint64_t calls;
+	uint64_t results[NR_ERRORS]; /* by errno, 0: success */
+};
+
+struct thread {
+	struct process *process;
+	uint64_t random, calls;
+};
+
+static uint32_t below(struct thread *t, uint32_t n)
+{
+	t->random = t->random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (t->random >> 33) % n;
+}
+
+/* Mostly good, now and then not. */
+static uint32_t mostly(struct thread *t, uint32_t good)
+{
+	uint32_t roll = below(t, 16);
+
+	return roll ? good : below(t, 2) ? (uint32_t)t->random : below(t, 64);
+}
+
+static uint32_t some_pasid(struct thread *t)
+{
+	return mostly(t, __atomic_load_n(&t->process->pasids[below(t, 8)], __ATOMIC_RELAXED));
+}
+
+static void *some_memory(struct thread *t)
+{
+	return t->process->memory + below(t, PAGES) * 4096;
+}
+
+static long submit(struct thread *t, int fd)
+{
+	struct paimon_soft_request requests[8];
+	struct paimon_soft_submit data = {
+		.size = mostly(t, sizeof(data)),
+		.nr = mostly(t, below(t, 9)),
+		.requests = (uintptr_t)requests,
+	};
+
+	for (int i = 0; i < 8; i++)
+		requests[i] = (struct paimon_soft_request){
+			.addr = (uintptr_t)some_memory(t),
+			.device = mostly(t, below(t, 3)),
+			.pasid = some_pasid(t),
+			.grpid = mostly(t, below(t, 8)),
+			.perm = mostly(t, 1 + below(t, 3)),
+			.flags = mostly(t, PAIMON_IOPF_PASID_VALID | below(t, 16)),
+		};
+	if (!below(t, 32))
+		data.requests = (uintptr_t)some_memory(t);
+	/* More than eight of them lie beyond the array, on the stack. */
+	if (data.nr > 8 && data.nr <= PAIMON_SOFT_MAX_REQUESTS)
+		data.nr = 8;
+	return ioctl(fd, PAIMON_SOFT_SUBMIT, &data);
+}
+
+static long bind_or_not(struct thread *t, int fd)
+{
+	struct paimon_soft_bind bind = {.size = mostly(t, sizeof(bind)), .pasid = some_pasid(t)};
+	long r;
+
+	if (below(t, 3))
+		return ioctl(fd, PAIMON_SOFT_UNBIND, &bind);
+	r = ioctl(fd, PAIMON_SOFT_BIND, &bind);
+	if (!r)
+		__atomic_store_n(&t->process->pasids[below(t, 8)], bind.pasid, __ATOMIC_RELAXED);
+	return r;
+}
+
+static long garbage(struct thread *t, int fd)
+{
+	unsigned int size = below(t, 200);
+	uint32_t data[64];
+
+	for (int i = 0; i < 64; i++)
+		data[i] = mostly(t, i ? 0 : size);
+	return ioctl(fd, _IOC(below(t, 4), PAIMON_SOFT_IOC, below(t, 8), size),
+		     below(t, 8) ? (void *)data : some_memory(t));
+}
+
+static long fail_alloc(struct thread *t, int fd)
+{
+	struct paimon_soft_fail data = {.size = mostly(t, sizeof(data)), .nth = below(t, 8)};
+
+	return ioctl(fd, PAIMON_SOFT_FAIL_ALLOC, &data);
+}
+
+static long reopen(struct thread *t, uint32_t which)
+{
+	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	fd = __atomic_exchange_n(&t->process->files[which], fd, __ATOMIC_RELAXED);
+	return close(fd);
+}
+
+/* A child asks for the parent's memory, and goes without reading. */
+static long in_a_child(struct thread *t, int fd)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		submit(t, fd);
+		_exit(0);
+	}
+	return child < 0 ? -1 : waitpid(child, NULL, 0) < 0 ? -1 : 0;
+}
+
+static long one_call(struct thread *t)
+{
+	uint32_t which = below(t, NR_FILES);
+	int fd = __atomic_load_n(&t->process->files[which], __ATOMIC_RELAXED);
+	struct paimon_soft_response responses[16];
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	switch (below(t, 24)) {
+	case 0 ... 9:
+		return submit(t, fd);
+	case 10 ... 13:
+		return read(fd, below(t, 16) ? (void *)responses : some_memory(t),
+			    below(t, sizeof(responses)));
+	case 14 ... 16:
+		return bind_or_not(t, fd);
+	case 17:
+		return garbage(t, fd);
+	case 18:
+		return poll(&pollfd, 1, 0);
+	case 19:
+		return fail_alloc(t, fd);
+	case 20:
+		return below(t, 4) ? madvise(some_memory(t), 4096, MADV_DONTNEED)
+				   : reopen(t, which);
+	case 21:
+		/* A hole, and memory again, read-only now and then. */
+		munmap(some_memory(t), 4096);
+		return mmap(some_memory(t), 4096, PROT_READ | (below(t, 4) ? PROT_WRITE : 0),
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
+			       ? -1
+			       : 0;
+	case 22:
+		return below(t, 16) ? submit(t, fd) : in_a_child(t, fd);
+	default:
+		return ioctl(fd, mostly(t, PAIMON_SOFT_INFO), some_memory(t));
+	}
+}
+
+static void *run_thread(void *data)
+{
+	struct thread *t = data;
+
+	for (uint64_t i = 0; i < t->calls; i++) {
+		long r = one_call(t);
+
+		__atomic_fetch_add(&t->process->results[r < 0 ? errno % NR_ERRORS : 0], 1,
+				   __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static int run_process(uint64_t calls, uint64_t seed, int results)
+{
+	struct process p = {};
+	struct thread threads[2];
+	pthread_t ids[2];
+
+	p.memory = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+	if (p.memory == MAP_FAILED)
+		fail("mmap");
+	for (int i = 0; i < NR_FILES; i++) {
+		p.files[i] = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (p.files[i] < 0)
+			fail(DEVICE);
+	}
+	for (int i = 0; i < 2; i++) {
+		threads[i] = (struct thread){&p, seed * 2 + i, calls / 2};
+		if (pthread_create(&ids[i], NULL, run_thread, &threads[i]))
+			fail("pthread_create");
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(ids[i], NULL);
+	/* Files are closed and memory goes by the exit, with faults under way. */
+	return write(results, p.results, sizeof(p.results)) != sizeof(p.results);
+}
+
+static int random_calls(uint64_t calls, uint64_t seed, unsigned int processes)
+{
+	uint64_t all[NR_ERRORS] = {}, one[NR_ERRORS], total = 0;
+	int results[2], failed = 0;
+
+	if (pipe(results) < 0)
+		fail("pipe");
+	for (unsigned int i = 0; i < processes; i++)
+		if (!fork())
+			_exit(run_process(calls / processes, seed * 100 + i, results[1]));
+	for (unsigned int i = 0; i < processes; i++) {
+		if (read(results[0], one, sizeof(one)) != sizeof(one))
+			fail("pipe");
+		for (int j = 0; j < NR_ERRORS; j++)
+			all[j] += one[j];
+	}
+	for (int status; wait(&status) > 0;)
+		failed |= status;
+	for (int i = 0; i < NR_ERRORS; i++)
+		if (all[i]) {
+			total += all[i];
+			printf("%-8ju %s\n", all[i], strerror(i));
+		}
+	printf("%-8ju in all\n", total);
+	return !!failed || total < calls - 2 * processes;
+}
+
+/* Allocation failures, one at a time */
+
+static int nth_file;
+
+static void set_nth(int n)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", n);
+
+	if (pwrite(nth_file, text, length, 0) != length)
+		fail("fail-nth");
+}
+
+/* What is left of the count: 0, the nth allocation was reached and failed. */
+static int get_nth(void)
+{
+	char text[16] = "";
+
+	if (pread(nth_file, text, sizeof(text) - 1, 0) <= 0)
+		fail("fail-nth");
+	return atoi(text);
+}
+
+/* Runs a call until no allocation is left to fail in it; -1 if it ever fails oddly. */
+static int each_allocation(const char *name, long (*call)(void *), void *data)
+{
+	int failed = 0, survived = 0;
+
+	for (int n = 1; n < 10000; n++) {
+		int left, error;
+		long r;
+
+		set_nth(n);
+		r = call(data);
+		error = errno;
+		left = get_nth();
+		set_nth(0);
+		if (left) {
+			printf("%-16s %d failed, %d did without\n", name, failed, survived);
+			if (r < 0)
+				fprintf(stderr, "soft-abuse: %s: %s with all memory there is\n",
+					name, strerror(error));
+			return r < 0 ? -1 : failed + survived;
+		}
+		if (r >= 0) {
+			survived++;
+		} else if (error == ENOMEM) {
+			failed++;
+		} else {
+			fprintf(stderr, "soft-abuse: %s: %s where there was no memory\n", name,
+				strerror(error));
+			return -1;
+		}
+	}
+	return -1;
+}
+
+static long call_open(void *data)
+{
+	int fd = open(DEVICE, O_RDWR);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+struct nomem {
+	int fd;
+	char *memory;
+	uint32_t grpid;
+	uint32_t nr;
+};
+
+static long call_bind(void *data)
+{
+	struct nomem *n = data;
+	struct paimon_soft_bind bind = {.size = sizeof(bind)};
+	long r = ioctl(n->fd, PAIMON_SOFT_BIND, &bind);
+
+	return r < 0 ? r : ioctl(n->fd, PAIMON_SOFT_UNBIND, &bind);
+}
+
+/* Requests of one group; the answers are read with no failure set. */
+static long call_submit(void *data)
+{
+	struct nomem *n = data;
+	struct paimon_soft_request requests[3] = {};
+	struct paimon_soft_submit submit = {
+		.size = sizeof(submit),
+		.nr = n->nr,
+		.requests = (uintptr_t)requests,
+	};
+	int r, error;
+
+	n->grpid++;
+	for (uint32_t i = 0; i < n->nr; i++)
+		requests[i] = (struct paimon_soft_request){
+			.addr = (uintptr_t)n->memory,
+			.grpid = n->grpid,
+			.perm = PAIMON_IOPF_PERM_READ,
+			.flags = i == n->nr - 1 ? PAIMON_IOPF_LAST : 0,
+		};
+	r = ioctl(n->fd, PAIMON_SOFT_SUBMIT, &submit);
+	error = errno;
+	/* Whatever came of it, the last request of the group closes it for good. */
+	if (r < 0 && submit.done < n->nr - 1) {
+		int left = get_nth();
+
+		set_nth(0);
+		submit.requests += sizeof(*requests) * (n->nr - 1);
+		submit.nr = 1;
+		if (ioctl(n->fd, PAIMON_SOFT_SUBMIT, &submit) < 0)
+			fail("closing a group");
+		set_nth(left);
+	}
+	errno = error;
+	return r;
+}
+
+static long call_read(void *data)
+{
+	struct nomem *n = data;
+	struct paimon_soft_response response;
+
+	return read(n->fd, &response, sizeof(response)) == sizeof(response) ? 0 : -1;
+}
+
+static int nomem(void)
+{
+	struct nomem n = {.fd = open(DEVICE, O_RDWR), .nr = 3};
+	int r[4];
+
+	if (n.fd < 0)
+		fail(DEVICE);
+	n.memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	r[0] = each_allocation("open", call_open, NULL);
+	r[1] = each_allocation("bind", call_bind, &n);
+	r[2] = each_allocation("submit", call_submit, &n);
+	for (uint32_t i = 0; i < n.grpid; i++)
+		if (call_read(&n))
+			fail("a group without an answer");
+	r[3] = fcntl(n.fd, F_SETFL, O_NONBLOCK) ?: call_read(&n) == -1 && errno == EAGAIN;
+	/* Each but the reading has allocations of its own. */
+	return r[0] <= 0 || r[1] <= 0 || r[2] <= 0 || r[3] != 1;
+}
+
+static long call_load(void *data)
+{
+	int fd = open(data, O_RDONLY | O_CLOEXEC), r, error;
+
+	if (fd < 0)
+		return -1;
+	r = syscall(SYS_finit_module, fd, "", 0);
+	error = errno;
+	close(fd);
+	if (!r) {
+		int left = get_nth();
+		char name[64];
+		const char *base = strrchr(data, '/');
+
+		snprintf(name, sizeof(name), "%s", base ? base + 1 : (char *)data);
+		name[strcspn(name, ".")] = '\0';
+		set_nth(0);
+		if (syscall(SYS_delete_module, name, 0))
+			fail("delete_module");
+		set_nth(left);
+	}
+	errno = error;
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(command, "random"))
+		return random_calls(argc > 2 ? strtoull(argv[2], NULL, 10) : 100000,
+				    argc > 3 ? strtoull(argv[3], NULL, 10) : 1,
+				    argc > 4 ? strtoul(argv[4], NULL, 10) : 4);
+	nth_file = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (nth_file < 0)
+		fail("/proc/thread-self/fail-nth");
+	if (!strcmp(command, "nomem"))
+		return nomem();
+	if (!strcmp(command, "load") && argc > 2)
+		return each_allocation(argv[2], call_load, argv[2]) <= 0;
+	fprintf(stderr,
+		"usage: soft-abuse random [CALLS [SEED [PROCESSES]]] | nomem | load MODULE\n");
+	return 2;
+}
