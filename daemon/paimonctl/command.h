@@ -25,22 +25,25 @@ struct json_object;
 struct context {
 	const char *socket;
 	bool json;
-	struct client *client; /* made by command_options() */
+	const char *argument;  /* of the command, or NULL */
+	struct client *client; /* both by command_options() */
 };
 
 struct command {
 	const char *name;
-	const char *summary; /* for the list of commands */
-	const char *options; /* the lines of --help for the command's own options */
+	const char *summary;  /* for the list of commands */
+	const char *argument; /* of the command, optional, as in its usage; NULL: it takes none */
+	const char *options;  /* the lines of --help for the command's own options */
 	int (*run)(struct context *context, int argc, char **argv); /* an exit code */
 };
 
-extern const struct command command_status, command_metrics, command_reload, command_top;
+extern const struct command command_check, command_list, command_metrics, command_reload,
+	command_stat, command_status, command_top;
 
 /*
  * Reads the options of a subcommand: --socket, --json and --help here, own ones
  * (short_options, long_options) through take, which returns 0, or an exit code
- * after it said what is wrong. Returns -1 to go on, or an exit code.
+ * after it said what is wrong; and the command's argument. Returns -1 to go on, or an exit code.
  */
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
 		    const char *short_options, const struct option *long_options,
@@ -54,6 +57,9 @@ int complain_client(const struct context *context, int error);
 
 /* Says what paimond answered instead of 200, after what; returns EXIT_FAILED. */
 int complain_response(const char *what, const struct response *response);
+
+/* Prints one line and releases the object; an exit code. NULL: there was no memory for it. */
+int print_json(struct json_object *object);
 
 /* GETs path and parses the answer; EXIT_DONE, or an exit code after a message. */
 int get_json(struct context *context, const char *path, struct json_object **ret_object);

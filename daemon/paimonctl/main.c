@@ -16,10 +16,8 @@
 #include "table.h"
 
 static const struct command *const commands[] = {
-	&command_status,
-	&command_metrics,
-	&command_reload,
-	&command_top,
+	&command_status, &command_check,   &command_list,   &command_top,
+	&command_stat,	 &command_metrics, &command_reload,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -77,6 +75,20 @@ int get_json(struct context *context, const char *path, struct json_object **ret
 	return EXIT_DONE;
 }
 
+int print_json(struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	int r = EXIT_DONE;
+
+	if (!object || !text)
+		r = complain("%s", strerror(ENOMEM));
+	else
+		puts(text);
+	json_object_put(object);
+	return r;
+}
+
 static void usage(void)
 {
 	puts("Usage: paimonctl [--socket PATH] COMMAND [OPTIONS]\n\n"
@@ -92,11 +104,12 @@ static void usage(void)
 
 static void command_usage(const struct command *command)
 {
-	printf("Usage: paimonctl %s [OPTIONS]\n\n%s.\n\nOptions:\n%s"
+	printf("Usage: paimonctl %s [OPTIONS]%s%s%s\n\n%s.\n\nOptions:\n%s"
 	       "  --json         print JSON\n"
 	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
 	       "  --help         print this help\n",
-	       command->name, command->summary, command->options);
+	       command->name, command->argument ? " [" : "", command->argument ?: "",
+	       command->argument ? "]" : "", command->summary, command->options);
 }
 
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
@@ -133,8 +146,11 @@ int command_options(struct context *context, const struct command *command, int 
 				return r;
 		}
 	}
+	if (optind < argc && command->argument)
+		context->argument = argv[optind++];
 	if (optind < argc) {
-		complain("%s takes no argument: %s", command->name, argv[optind]);
+		complain("%s takes %s argument: %s", command->name,
+			 command->argument ? "one" : "no", argv[optind]);
 		fprintf(stderr, "Try: paimonctl %s --help\n", command->name);
 		return EXIT_USAGE;
 	}

@@ -47,6 +47,17 @@ const char *point_label(struct json_object *point, const char *name)
 	return json_text(json_object_object_get(point, "labels"), name, "");
 }
 
+bool points_first(struct json_object *points, size_t i, const char *label)
+{
+	const char *value = point_label(json_object_array_get_idx(points, i), label);
+
+	/* Most likely the one before: the points of one device are neighbours. */
+	while (i-- > 0)
+		if (!strcmp(point_label(json_object_array_get_idx(points, i), label), value))
+			return false;
+	return true;
+}
+
 bool point_matches(struct json_object *point, const char *const *labels)
 {
 	for (; *labels; labels += 2)
@@ -73,6 +84,31 @@ bool sample_find(struct json_object *sample, const char *metric, const char *con
 	if (found)
 		*ret_sum = sum;
 	return found;
+}
+
+/* The number at key of the one point with these labels; absent is 0. */
+static double point_number(struct json_object *sample, const char *metric,
+			   const char *const *labels, const char *key)
+{
+	struct json_object *points = sample_points(sample, metric);
+
+	for (size_t i = 0; points && i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+
+		if (point_matches(point, labels))
+			return json_number(point, key, 0);
+	}
+	return 0;
+}
+
+double sample_real(struct json_object *sample, const char *metric, const char *const *labels)
+{
+	return point_number(sample, metric, labels, "value");
+}
+
+double sample_sum(struct json_object *sample, const char *metric, const char *const *labels)
+{
+	return point_number(sample, metric, labels, "sum");
 }
 
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,

@@ -73,12 +73,8 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	if (r)
 		return r;
-	if (context->json) {
-		puts(json_object_to_json_string_ext(
-			status, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-		json_object_put(status);
-		return EXIT_DONE;
-	}
+	if (context->json)
+		return print_json(status);
 	printf("paimond %s, revision %s, pid %.0f, ", json_text(status, "version", "?"),
 	       json_text(status, "revision", "?"), json_number(status, "pid", 0));
 	print_uptime(json_number(status, "uptime_seconds", 0));

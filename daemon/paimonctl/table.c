@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "escape.h"
 #include "table.h"
 
 #define VALUE_WIDTH 7 /* with the space before it */
@@ -47,25 +48,54 @@ static bool source_up(const struct view *view, struct json_object *sample)
 	return sample_find(sample, "paimon_source_up", labels, &up) && up;
 }
 
-int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
-		  struct table *ret_table)
+/* Replay keeps no totals: what another process counted has nothing to do with this one's. */
+static bool replayed_anew(struct json_object *before, struct json_object *now)
+{
+	const char *labels[] = {NULL};
+
+	return json_text(now, "input", NULL) &&
+	       sample_real(before, "process_start_time_seconds", labels) !=
+		       sample_real(now, "process_start_time_seconds", labels);
+}
+
+struct table table_begin(const struct view *view, struct json_object *before,
+			 struct json_object *now)
 {
 	struct table table = {.view = view};
-	int r;
 
 	table.seconds =
 		(json_number(now, "monotonic_ns", 0) - json_number(before, "monotonic_ns", 0)) /
 		1e9;
-	if (source_up(view, now) && !source_up(view, before))
+	if ((source_up(view, now) && !source_up(view, before)) || replayed_anew(before, now))
 		table.seconds = 0;
 	table.restarted = !(table.seconds > 0);
-	r = view->compute(before, now, &table);
+	return table;
+}
+
+void table_rates(struct table *table, struct row *row)
+{
+	table->restarted |= row->restarted;
+	for (size_t i = 0; i < table->view->nr_columns; i++) {
+		enum column_type type = table->view->columns[i].type;
+
+		if (type == COLUMN_COUNT)
+			continue;
+		if (row->restarted || !(table->seconds > 0))
+			row->values[i] = NAN;
+		else if (type == COLUMN_RATE)
+			row->values[i] /= table->seconds;
+	}
+}
+
+int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
+		  struct table *ret_table)
+{
+	struct table table = table_begin(view, before, now);
+	int r = view->compute(before, now, &table);
 	if (r < 0) {
 		table_clear(&table);
 		return r;
 	}
-	for (size_t i = 0; i < table.nr_rows; i++)
-		table.restarted |= table.rows[i].restarted;
 	*ret_table = table;
 	return 0;
 }
@@ -129,11 +159,16 @@ void format_value(enum column_type type, double value, char text[16])
 
 int table_key_width(const struct table *table)
 {
-	size_t width = 12;
+	int width = table->view->key_width;
 
-	for (size_t i = 0; i < table->nr_rows; i++)
-		if (strlen(table->rows[i].name) > width)
-			width = strlen(table->rows[i].name);
+	for (size_t i = 0; i < table->nr_rows; i++) {
+		char *name = escape_terminal(table->rows[i].name);
+		int need = name ? escape_width(name) : 0;
+
+		if (need > width)
+			width = need;
+		free(name);
+	}
 	return width;
 }
 
@@ -194,9 +229,12 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 void table_row(const struct table *table, const struct row *row, size_t first, size_t end,
 	       FILE *out)
 {
-	char text[16];
+	char text[16], *name;
 
-	fprintf(out, "%-*s", table_key_width(table), row->name);
+	name = escape_terminal(row->name);
+	fprintf(out, "%s%*s", name ?: "", table_key_width(table) - (name ? escape_width(name) : 0),
+		"");
+	free(name);
 	for (size_t i = first; i < end; i++) {
 		format_value(table->view->columns[i].type, row->values[i], text);
 		fprintf(out, "%*s", VALUE_WIDTH, text);
@@ -230,50 +268,90 @@ void table_title(const struct table *table, struct json_object *now, FILE *out)
 		fputs("  counters began anew", out);
 }
 
-static struct json_object *value_json(const struct column *column, double value)
+int json_add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (value && object && !json_object_object_add(object, key, value))
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+int json_append(struct json_object *array, struct json_object *value)
+{
+	if (value && array && !json_object_array_add(array, value))
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+int json_add_text(struct json_object *object, const char *key, const char *text)
+{
+	char *escaped = text ? escape_json(text) : NULL;
+	int r;
+
+	if (!text)
+		return object && !json_object_object_add(object, key, NULL) ? 0 : -ENOMEM;
+	r = json_add(object, key, escaped ? json_object_new_string(escaped) : NULL);
+	free(escaped);
+	return r;
+}
+
+static int add_value(struct json_object *object, const struct column *column, double value)
 {
 	char text[32];
 
 	if (isnan(value))
-		return NULL;
+		return json_add_text(object, column->json, NULL);
 	if (isinf(value)) /* the man page says so: JSON has no infinity */
 		value = paimon_hist_bounds[PAIMON_HIST_BOUNDS - 1] / 1e9;
 	snprintf(text, sizeof(text), "%.9g", value);
-	return json_object_new_double_s(value, text);
+	return json_add(object, column->json, json_object_new_double_s(value, text));
+}
+
+static int add_column(struct json_object *row, const struct column *column, double value)
+{
+	struct json_object *group;
+	int r = 0;
+
+	if (!column->group_json)
+		return add_value(row, column, value);
+	if (!json_object_object_get_ex(row, column->group_json, &group)) {
+		group = json_object_new_object();
+		r = json_add(row, column->group_json, group);
+	}
+	return r ?: add_value(group, column, value);
+}
+
+static int add_row(struct json_object *rows, const struct view *view, const struct row *row)
+{
+	struct json_object *object = json_object_new_object();
+	int r = json_append(rows, object);
+
+	r = r ?: json_add_text(object, "name", row->name);
+	r = r ?: json_add(object, "restarted", json_object_new_boolean(row->restarted));
+	for (size_t c = 0; c < view->nr_columns && !r; c++)
+		r = add_column(object, &view->columns[c], row->values[c]);
+	return r;
 }
 
 struct json_object *table_json(const struct table *table, struct json_object *now)
 {
 	struct json_object *frame = json_object_new_object(), *rows = json_object_new_array();
-	const char *input = json_text(now, "input", NULL);
+	struct json_object *time = json_object_object_get(now, "realtime_ns");
+	int r;
 
-	json_object_object_add(frame, "realtime_ns",
-			       json_object_get(json_object_object_get(now, "realtime_ns")));
-	json_object_object_add(frame, "view", json_object_new_string(table->view->name));
-	json_object_object_add(frame, "input", input ? json_object_new_string(input) : NULL);
-	json_object_object_add(frame, "interval_seconds", json_object_new_double(table->seconds));
-	json_object_object_add(frame, "restarted", json_object_new_boolean(table->restarted));
-	json_object_object_add(frame, "rows", rows);
-	for (size_t i = 0; i < table->nr_rows; i++) {
-		const struct row *row = &table->rows[i];
-		struct json_object *object = json_object_new_object(), *at;
-
-		json_object_array_add(rows, object);
-		json_object_object_add(object, "name", json_object_new_string(row->name));
-		json_object_object_add(object, "restarted",
-				       json_object_new_boolean(row->restarted));
-		for (size_t c = 0; c < table->view->nr_columns; c++) {
-			const struct column *column = &table->view->columns[c];
-
-			at = object;
-			if (column->group_json &&
-			    !json_object_object_get_ex(object, column->group_json, &at)) {
-				at = json_object_new_object();
-				json_object_object_add(object, column->group_json, at);
-			}
-			json_object_object_add(at, column->json,
-					       value_json(column, row->values[c]));
-		}
+	r = time ? json_add(frame, "realtime_ns", json_object_get(time))
+		 : json_add_text(frame, "realtime_ns", NULL);
+	r = r ?: json_add_text(frame, "view", table->view->name);
+	r = r ?: json_add_text(frame, "input", json_text(now, "input", NULL));
+	r = r ?: json_add(frame, "interval_seconds", json_object_new_double(table->seconds));
+	r = r ?: json_add(frame, "restarted", json_object_new_boolean(table->restarted));
+	for (size_t i = 0; i < table->nr_rows && !r; i++)
+		r = add_row(rows, table->view, &table->rows[i]);
+	if (r || json_object_object_add(frame, "rows", rows)) {
+		json_object_put(rows);
+		json_object_put(frame);
+		return NULL;
 	}
 	return frame;
 }

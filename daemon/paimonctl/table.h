@@ -27,6 +27,7 @@ struct column {
 	const char *group, *group_json; /* heading over neighbours that belong together, or NULL */
 	const char *title, *json;
 	enum column_type type;
+	bool alarm; /* better 0 */
 };
 
 #define TABLE_MAX_COLUMNS 32
@@ -48,6 +49,7 @@ struct table {
 struct view {
 	const char *name;    /* also that of its source */
 	const char *key;     /* what a row is */
+	int key_width;	     /* at least */
 	const char *nothing; /* shown where there is no row */
 	const struct column *columns;
 	size_t nr_columns;
@@ -57,6 +59,12 @@ struct view {
 
 extern const struct view view_iopf;
 
+/* An empty table of that interval. seconds is 0 where the two answers are not of one count: the
+ * source, or what it counts in, began anew in between. */
+struct table table_begin(const struct view *view, struct json_object *before,
+			 struct json_object *now);
+/* Turns differences into rates; all is NAN but what is of this moment where there are none. */
+void table_rates(struct table *table, struct row *row);
 /* Returns 0 or -ENOMEM. */
 int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
 		  struct table *ret_table);
@@ -89,8 +97,18 @@ void table_title(const struct table *table, struct json_object *now, FILE *out);
 const char *json_text(struct json_object *object, const char *key, const char *fallback);
 double json_number(struct json_object *object, const char *key, double fallback);
 
+/*
+ * Building objects. value is taken over in any case; NULL: there was no memory
+ * for it. A text of NULL is null. 0 or -ENOMEM.
+ */
+int json_add(struct json_object *object, const char *key, struct json_object *value);
+int json_append(struct json_object *array, struct json_object *value);
+int json_add_text(struct json_object *object, const char *key, const char *text);
+
 /* Reading samples. labels: pairs of name and value, NULL at the end. */
 struct json_object *sample_points(struct json_object *sample, const char *metric);
+/* Is point i the first one with its value of that label? */
+bool points_first(struct json_object *points, size_t i, const char *label);
 bool point_matches(struct json_object *point, const char *const *labels);
 const char *point_label(struct json_object *point, const char *name);
 bool sample_find(struct json_object *sample, const char *metric, const char *const *labels,
@@ -99,6 +117,9 @@ bool sample_find(struct json_object *sample, const char *metric, const char *con
  * it went back. */
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
 		      const char *const *labels, bool *restarted);
+/* A gauge, and the sum of a histogram; absent is 0. */
+double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
+double sample_sum(struct json_object *sample, const char *metric, const char *const *labels);
 /* The cells of a histogram that were hit in between, to be freed. The number, or -ENOMEM. */
 int sample_cells(struct json_object *before, struct json_object *now, const char *metric,
 		 const char *const *labels, bool *restarted, struct histogram_cell **ret_cells);

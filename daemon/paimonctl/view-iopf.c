@@ -9,26 +9,27 @@
 #include "table.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
-#define LATENCY(title, json)                                                                      \
-	{title, json, "p50", "p50", COLUMN_SECONDS}, {title, json, "p90", "p90", COLUMN_SECONDS}, \
-		{title, json, "p99", "p99", COLUMN_SECONDS},                                      \
-	{                                                                                         \
-		title, json, "max", "max", COLUMN_SECONDS                                         \
+#define SECONDS(group, json, title)                              \
+	{                                                        \
+		group, json, title, title, COLUMN_SECONDS, false \
 	}
+#define LATENCY(group, json)                                                                   \
+	SECONDS(group, json, "p50"), SECONDS(group, json, "p90"), SECONDS(group, json, "p99"), \
+		SECONDS(group, json, "max")
 
 enum { REQUESTS, GROUPS, OUTSTANDING, PARTIAL, RESPONSES, DISCARDED = RESPONSES + 4, LOST, STAGES };
 
 static const struct column columns[] = {
-	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE},
-	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE},
-	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT},
-	{NULL, NULL, "PART", "partial_requests", COLUMN_COUNT},
-	{"responses/s", "responses_per_second", "SUCC", "success", COLUMN_RATE},
-	{"responses/s", "responses_per_second", "INVAL", "invalid", COLUMN_RATE},
-	{"responses/s", "responses_per_second", "FAIL", "failure", COLUMN_RATE},
-	{"responses/s", "responses_per_second", "OTHER", "other", COLUMN_RATE},
-	{"dropped/s", "dropped_per_second", "DISC", "discarded_requests", COLUMN_RATE},
-	{"dropped/s", "dropped_per_second", "LOST", "lost_groups", COLUMN_RATE},
+	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE, false},
+	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE, false},
+	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT, false},
+	{NULL, NULL, "PART", "partial_requests", COLUMN_COUNT, false},
+	{"responses/s", "responses_per_second", "SUCC", "success", COLUMN_RATE, false},
+	{"responses/s", "responses_per_second", "INVAL", "invalid", COLUMN_RATE, true},
+	{"responses/s", "responses_per_second", "FAIL", "failure", COLUMN_RATE, true},
+	{"responses/s", "responses_per_second", "OTHER", "other", COLUMN_RATE, true},
+	{"dropped/s", "dropped_per_second", "DISC", "discarded_requests", COLUMN_RATE, true},
+	{"dropped/s", "dropped_per_second", "LOST", "lost_groups", COLUMN_RATE, true},
 	LATENCY("queue", "queue_seconds"),
 	LATENCY("service", "service_seconds"),
 	LATENCY("total", "total_seconds"),
@@ -50,8 +51,8 @@ static double gauge(struct json_object *now, const char *metric, const char *con
 	return sample_find(now, metric, labels, &value) ? (double)value : NAN;
 }
 
-static int compute_row(struct json_object *before, struct json_object *now,
-		       const struct table *table, struct row *row)
+static int compute_row(struct json_object *before, struct json_object *now, struct table *table,
+		       struct row *row)
 {
 	const char *device[] = {"device", row->name, NULL};
 	double *v = row->values;
@@ -81,24 +82,10 @@ static int compute_row(struct json_object *before, struct json_object *now,
 									       quantiles[q]);
 		free(cells);
 	}
-	for (size_t i = 0; i < NR(columns); i++) {
-		if (row->restarted || !(table->seconds > 0))
-			v[i] = NAN;
-		else if (columns[i].type == COLUMN_RATE)
-			v[i] /= table->seconds;
-	}
+	table_rates(table, row);
 	v[OUTSTANDING] = gauge(now, "paimon_iopf_outstanding_groups", device);
 	v[PARTIAL] = gauge(now, "paimon_iopf_partial_requests", device);
 	return 0;
-}
-
-static bool has_row(const struct table *table, const char *name)
-{
-	/* Most likely the latest: the points of one device are neighbours. */
-	for (size_t i = table->nr_rows; i > 0; i--)
-		if (!strcmp(table->rows[i - 1].name, name))
-			return true;
-	return false;
 }
 
 static int compute(struct json_object *before, struct json_object *now, struct table *table)
@@ -110,7 +97,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 		struct row *row;
 		int r;
 
-		if (has_row(table, name))
+		if (!points_first(points, i, "device"))
 			continue;
 		row = table_add(table, name);
 		r = row ? compute_row(before, now, table, row) : -ENOMEM;
@@ -123,6 +110,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 const struct view view_iopf = {
 	.name = "iopf",
 	.key = "DEVICE",
+	.key_width = 12,
 	.nothing = "no device has had an I/O page fault yet",
 	.columns = columns,
 	.nr_columns = NR(columns),

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/* paimonctl check: the kernel, its BTF, and what BPF programs can do on it. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define AS_ROOT "as root: paimonctl check"
+
+/* r0 = 0; exit */
+static const struct bpf_insn nothing[] = {
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+	{.code = BPF_JMP | BPF_EXIT},
+};
+
+void check_kernel(struct check *check)
+{
+	struct utsname uts;
+
+	uname(&uts);
+	check_add(check, "kernel", CHECK_OK, NULL, "%s, %s", uts.release, uts.machine);
+}
+
+static struct btf *load_btf(void)
+{
+	struct btf *btf;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return NULL;
+	libbpf_set_print(NULL);
+	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	return libbpf_get_error(btf) ? NULL : btf;
+}
+
+void check_btf(struct check *check)
+{
+	struct btf *btf = load_btf();
+
+	check->btf = btf;
+	if (btf)
+		check_add(check, "BTF", CHECK_OK, NULL, "/sys/kernel/btf/vmlinux, %u types",
+			  btf__type_cnt(btf));
+	else
+		check_add(
+			check, "BTF", CHECK_FATAL,
+			"boot a kernel with CONFIG_DEBUG_INFO_BTF=y (those of Debian have it); of "
+			"this one: grep BTF /boot/config-$(uname -r)",
+			"no /sys/kernel/btf/vmlinux that can be read (%s)", strerror(errno));
+	btf__free(btf);
+}
+
+/* Loads a program that does nothing and runs it, as replay does. */
+static int try_program(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "paimon_check", "GPL", nothing, 2,
+			       NULL);
+	int r = fd < 0 ? fd : bpf_prog_test_run_opts(fd, &run);
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int try_map(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "paimon_check", 4, 8, 1, &options);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+void check_bpf(struct check *check)
+{
+	int map = try_map(), program = try_program(), r = map ? map : program;
+
+	if (r == -ENOSYS) {
+		check_add(check, "BPF", CHECK_FATAL,
+			  "boot a kernel with CONFIG_BPF_SYSCALL=y (those of Debian have it)",
+			  "this kernel has none");
+	} else if (!check->privileged) {
+		check_add(check, "BPF", CHECK_WARNING, AS_ROOT,
+			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+		check_add(check, "replay", CHECK_WARNING, AS_ROOT,
+			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+		return;
+	} else if (r) {
+		check_add(check, "BPF", CHECK_FATAL,
+			  r == -EPERM ? "run paimond outside of this container, or allow bpf(2) in "
+					"its seccomp profile"
+				      : "see the kernel's log: dmesg | tail",
+			  "a %s is refused: %s", map ? "map" : "program", strerror(-r));
+	} else {
+		check_add(check, "BPF", CHECK_OK, NULL, "maps and programs load and run");
+	}
+	if (!r && check->btf)
+		check_add(check, "replay", CHECK_OK, NULL,
+			  "paimond --replay works here, without module and hardware");
+	else
+		check_add(check, "replay", CHECK_MISSING,
+			  "first what is named above: replay runs the real BPF programs",
+			  "cannot work here");
+}
+
+/*
+ * Attaches a program that does nothing to a function that the kernel keeps for
+ * tests and never calls, and detaches it again: programs may load and yet not attach.
+ */
+static int try_fentry(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY);
+	struct btf *btf = load_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "bpf_fentry_test1", BTF_KIND_FUNC) : -ENOENT;
+	int program, link;
+
+	btf__free(btf);
+	if (id < 0)
+		return id;
+	options.attach_btf_id = (__u32)id;
+	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "paimon_check", "GPL", nothing, 2, &options);
+	if (program < 0)
+		return program;
+	link = bpf_raw_tracepoint_open(NULL, program);
+	close(program);
+	if (link >= 0)
+		close(link);
+	return link < 0 ? link : 0;
+}
+
+static const char *instead(const struct check *check)
+{
+	return check->module	   ? "nothing to do: paimon.ko is loaded, and does without"
+	       : check->no_modules ? "boot a kernel that has it (those of Debian do)"
+				   : "load paimon.ko: with its tracepoints this is not needed";
+}
+
+void check_attach(struct check *check)
+{
+	int r;
+
+	check->kprobe = !access("/sys/bus/event_source/devices/kprobe", F_OK);
+	if (check->kprobe)
+		check_add(check, "kprobe", CHECK_OK, NULL, "functions can be probed");
+	else
+		check_add(check, "kprobe", CHECK_MISSING, instead(check),
+			  "this kernel has none (CONFIG_KPROBE_EVENTS)");
+	if (!check->privileged) {
+		check_add(check, "fentry", CHECK_WARNING, AS_ROOT,
+			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+		return;
+	}
+	r = try_fentry();
+	check->fentry = !r;
+	if (!r)
+		check_add(check, "fentry", CHECK_OK, NULL, "a program attached to a function");
+	else
+		check_add(check, "fentry", CHECK_MISSING,
+			  check->kprobe ? "nothing to do: kprobes serve instead" : instead(check),
+			  "refused: %s%s", strerror(-r),
+			  r == -EPERM ? " (lockdown, or a security module)" : "");
+}
+
+void check_functions(struct check *check)
+{
+	static const char *const entries[] = {"iommu_report_device_fault"};
+	static const char *const workers[] = {"iopf_handle_group", "iommu_sva_handle_iopf"};
+	static const char *const responses[] = {"iopf_group_response", "iommu_page_response"};
+	static const struct {
+		const char *const *names;
+		size_t nr;
+	} stages[] = {{entries, 1}, {workers, 2}, {responses, 2}};
+	struct btf *btf = load_btf();
+	const char *found[3] = {};
+
+	for (size_t i = 0; btf && i < 3; i++)
+		for (size_t j = 0; j < stages[i].nr && !found[i]; j++)
+			if (btf__find_by_name_kind(btf, stages[i].names[j], BTF_KIND_FUNC) > 0)
+				found[i] = stages[i].names[j];
+	btf__free(btf);
+	check->functions = found[0] && found[2];
+	if (check->functions)
+		check_add(check, "functions", CHECK_OK, NULL, "%s, %s%s%s", found[0],
+			  found[1] ?: "", found[1] ? ", " : "", found[2]);
+	else if (!check->btf)
+		check_add(check, "functions", CHECK_WARNING, "see BTF above",
+			  "not known: they are looked up in BTF");
+	else
+		check_add(check, "functions", CHECK_MISSING,
+			  "boot a kernel with CONFIG_IOMMU_SVA=y, if a device here can fault",
+			  "the kernel's own handler of page faults (%s) is not built in",
+			  found[0] ? responses[0] : entries[0]);
+}
+
+bool check_tracepoints(void)
+{
+	static const char *const types[] = {
+		"btf_trace_paimon_iopf_request",
+		"btf_trace_paimon_iopf_handle",
+		"btf_trace_paimon_iopf_response",
+		"btf_trace_paimon_iopf_discard",
+	};
+	struct btf *base = load_btf(), *btf;
+	bool found = true;
+
+	/* A module without BTF of its own: nothing can be said, so nothing bad. */
+	btf = base ? btf__parse_split("/sys/kernel/btf/paimon", base) : NULL;
+	if (btf && !libbpf_get_error(btf)) {
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+			found &= btf__find_by_name_kind(btf, types[i], BTF_KIND_TYPEDEF) > 0;
+		btf__free(btf);
+	}
+	btf__free(base);
+	return found;
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/* paimonctl check: file systems, modules, privileges, limits: what files of /proc and /sys say. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <iopf.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../config.h"
+#include "check.h"
+#include "escape.h"
+
+#define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+/* Maps, programs and links of the source, standard streams, event loop, sockets; and as many
+ * clients as each of the two listeners takes. */
+#define OWN_DESCRIPTORS 64
+#define CONNECTIONS (2 * 256)
+
+/* The start of a file without its last newline; false: it cannot be read. */
+static bool read_text(const char *path, char *ret_text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, ret_text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (length < 0)
+		return false;
+	ret_text[length] = 0;
+	ret_text[strcspn(ret_text, "\n")] = 0;
+	return true;
+}
+
+/* The number behind key in a file of lines "key: number". */
+static bool read_field(const char *path, const char *key, const char *format, void *ret_number)
+{
+	FILE *file = fopen(path, "re");
+	char line[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, key, strlen(key)) &&
+			sscanf(line + strlen(key), format, ret_number) == 1;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+void check_capabilities(struct check *check)
+{
+	const uint64_t need = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON;
+	uint64_t effective = 0;
+
+	read_field("/proc/self/status", "CapEff:", "%" SCNx64, &effective);
+	check->privileged = (effective & need) == need || effective & 1ULL << CAP_SYS_ADMIN;
+	if (check->privileged)
+		check_add(check, "privileges", CHECK_OK, NULL,
+			  "this user has CAP_BPF and CAP_PERFMON");
+	else if (!access(CHECK_UNIT, F_OK))
+		check_add(check, "privileges", CHECK_OK, NULL,
+			  "none of this user; paimond.service gives paimond CAP_BPF and "
+			  "CAP_PERFMON");
+	else
+		check_add(check, "privileges", CHECK_WARNING,
+			  "as root: paimond, or install paimond.service (meson install -C build)",
+			  "this user lacks CAP_BPF and CAP_PERFMON, and paimond.service is not "
+			  "installed");
+}
+
+void check_lockdown(struct check *check)
+{
+	char text[128];
+
+	if (!read_text("/sys/kernel/security/lockdown", text, sizeof(text)))
+		check_add(check, "lockdown", CHECK_OK, NULL,
+			  "not known (%s); what it would forbid is tried below",
+			  errno == ENOENT ? "securityfs is not mounted, or not built in"
+					  : strerror(errno));
+	else if (strstr(text, "[confidentiality]"))
+		check_add(check, "lockdown", CHECK_FATAL,
+			  "boot with lockdown=integrity on the kernel's command line",
+			  "confidentiality: BPF programs may not read what they count");
+	else if (strstr(text, "[integrity]"))
+		check_add(check, "lockdown", CHECK_OK, NULL,
+			  "integrity: only signed modules can be loaded");
+	else
+		check_add(check, "lockdown", CHECK_OK, NULL, "none");
+}
+
+void check_secure_boot(struct check *check)
+{
+	char data[8] = "";
+
+	if (access("/sys/firmware/efi", F_OK) < 0)
+		check_add(check, "secure boot", CHECK_OK, NULL, "off: not booted by UEFI");
+	else if (!read_text(SECURE_BOOT, data, sizeof(data)))
+		check_add(check, "secure boot", CHECK_OK, NULL, "not known: %s", strerror(errno));
+	else if (data[4] && access("/sys/module/paimon", F_OK) < 0)
+		check_add(check, "secure boot", CHECK_WARNING,
+			  "to use paimon.ko sign it, and enrol the key: mokutil --import KEY.der",
+			  "on: only signed modules can be loaded");
+	else
+		check_add(check, "secure boot", CHECK_OK, NULL, "%s", data[4] ? "on" : "off");
+}
+
+/* Where file systems of a type are mounted: all of them, separated by blanks. */
+static bool find_mounts(const char *type, char *ret_where, size_t size)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	size_t length = 0;
+
+	*ret_where = 0;
+	while (mounts && (entry = getmntent(mounts)) && length < size)
+		if (!strcmp(entry->mnt_type, type) && !strstr(ret_where, entry->mnt_dir))
+			length += (size_t)snprintf(ret_where + length, size - length, "%s%s",
+						   length ? " " : "", entry->mnt_dir);
+	if (mounts)
+		endmntent(mounts);
+	return *ret_where;
+}
+
+static bool kernel_has_filesystem(const char *name)
+{
+	FILE *file = fopen("/proc/filesystems", "re");
+	char line[64], have[32];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "nodev %31s", have) == 1 && !strcmp(have, name);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+void check_bpffs(struct check *check)
+{
+	char where[256];
+
+	if (find_mounts("bpf", where, sizeof(where)))
+		check_add(check, "bpffs", CHECK_OK, NULL, "mounted at %s", where);
+	else if (kernel_has_filesystem("bpf"))
+		check_add(check, "bpffs", CHECK_MISSING,
+			  "as root: mount -t bpf bpf /sys/fs/bpf (systemd does so at boot)",
+			  "not mounted");
+	else
+		check_add(check, "bpffs", CHECK_FATAL,
+			  "boot a kernel with CONFIG_BPF_SYSCALL=y (those of Debian have it)",
+			  "this kernel has no such file system");
+}
+
+/* The folder, or the nearest one above that is there: is it in bpffs? */
+void check_state_dir(struct check *check)
+{
+	const char *dir = check->config->state_dir;
+	char path[512], *slash;
+	struct statfs fs;
+	bool there = true;
+	int r;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	while ((r = statfs(path, &fs)) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) &&
+	       slash != path) {
+		*slash = 0;
+		there = false;
+	}
+	if (r < 0 && errno == EACCES)
+		check_add(check, "state_dir", CHECK_WARNING, "as root: paimonctl check",
+			  "%s: this user may not look there", dir);
+	else if (r < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+		check_add(check, "state_dir", CHECK_MISSING,
+			  "as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a folder in "
+			  "bpffs (paimond.conf(5))",
+			  "%s is not in bpffs: totals could not outlive paimond", dir);
+	else if (!there && !access(CHECK_UNIT, F_OK))
+		check_add(check, "state_dir", CHECK_MISSING, "as root: systemd-tmpfiles --create",
+			  "%s is not there yet", dir);
+	else
+		check_add(check, "state_dir", CHECK_OK, NULL, "%s%s", dir,
+			  there ? "" : ", made by paimond when it starts");
+}
+
+void check_tracefs(struct check *check)
+{
+	char where[256];
+
+	if (find_mounts("tracefs", where, sizeof(where)) ||
+	    (find_mounts("debugfs", where, sizeof(where)) &&
+	     !access("/sys/kernel/debug/tracing/events", F_OK)))
+		check_add(check, "tracefs", CHECK_OK, NULL, "mounted at %s", where);
+	else if (kernel_has_filesystem("tracefs"))
+		check_add(check, "tracefs", CHECK_WARNING,
+			  "as root: mount -t tracefs tracefs /sys/kernel/tracing",
+			  "not mounted: paimond does without, perf and bpftrace do not");
+	else
+		check_add(check, "tracefs", CHECK_WARNING,
+			  "nothing to do; for perf and bpftrace boot a kernel with CONFIG_FTRACE=y",
+			  "this kernel has none: paimond does without, perf and bpftrace do not");
+}
+
+/* Does modules.dep of the running kernel know paimon.ko? Its path, in the modules' folder. */
+static bool module_installed(char *ret_path, size_t size)
+{
+	char path[512], *line = NULL, *colon, *name;
+	struct utsname uts;
+	bool found = false;
+	size_t allocated = 0;
+	FILE *file;
+
+	uname(&uts);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", uts.release);
+	file = fopen(path, "re");
+	while (file && !found && getline(&line, &allocated, file) > 0) {
+		colon = strchr(line, ':');
+		if (!colon)
+			continue;
+		*colon = 0;
+		name = strrchr(line, '/') ? strrchr(line, '/') + 1 : line;
+		found = !strncmp(name, "paimon.ko", strlen("paimon.ko"));
+	}
+	if (found)
+		snprintf(ret_path, size, "/lib/modules/%s/%s", uts.release, line);
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+void check_module(struct check *check)
+{
+	char version[64] = "", path[384];
+
+	check->no_modules = access("/proc/modules", F_OK) < 0;
+	if (!access("/sys/module/paimon", F_OK)) {
+		read_text("/sys/module/paimon/version", version, sizeof(version));
+		check->module = check_tracepoints();
+		if (!check->module)
+			check_add(
+				check, "paimon.ko", CHECK_MISSING,
+				"install the module of this version: make -C kmod modules "
+				"modules_install && depmod, then modprobe -r paimon; modprobe paimon",
+				"loaded, version %s, without the tracepoints of %s",
+				*version ? version : "unknown", PAIMON_VERSION);
+		else if (strcmp(version, PAIMON_VERSION))
+			check_add(check, "paimon.ko", CHECK_WARNING,
+				  "as root: systemctl stop paimond; modprobe -r paimon; systemctl "
+				  "start paimond",
+				  "loaded, version %s; paimonctl is " PAIMON_VERSION,
+				  *version ? version : "unknown");
+		else
+			check_add(check, "paimon.ko", CHECK_OK, NULL,
+				  "loaded, version %s, with its tracepoints", version);
+	} else if (module_installed(path, sizeof(path))) {
+		check_add(check, "paimon.ko", CHECK_MISSING, "as root: modprobe paimon",
+			  "installed, not loaded: %s", path);
+	} else if (check->no_modules) {
+		check_add(check, "paimon.ko", CHECK_MISSING,
+			  "nothing to do: paimond counts without it what the lines below allow",
+			  "this kernel takes no modules");
+	} else {
+		check_add(check, "paimon.ko", CHECK_MISSING,
+			  "in paimon's sources, as root: make -C kmod modules modules_install && "
+			  "depmod",
+			  "not installed for this kernel");
+	}
+}
+
+void check_iopf(struct check *check)
+{
+	const char *backend = check->module			  ? "paimon.ko"
+			      : check->functions && check->fentry ? "fentry"
+			      : check->functions && check->kprobe ? "kprobe"
+								  : NULL;
+
+	check->iopf = backend || (check->functions && !check->privileged);
+	if (backend)
+		check_add(check, "page faults", CHECK_OK, NULL, "counted with %s%s", backend,
+			  check->module ? "" : ": those that the kernel's own handler gets");
+	else if (check->iopf)
+		check_add(check, "page faults", CHECK_WARNING, "as root: paimonctl check",
+			  "not known: what can be attached was not tried");
+	else
+		check_add(
+			check, "page faults", CHECK_MISSING,
+			check->no_modules
+				? "boot a kernel with modules (those of Debian have them); to see "
+				  "what it would look like: paimond --replay"
+				: "load paimon.ko (see there); to see what it would look like: "
+				  "paimond --replay",
+			"neither paimon.ko nor functions of the kernel to count with");
+}
+
+void check_pmus(struct check *check)
+{
+	static const char *const wanted[] = {"pai_ext", "pai_crypto", "arm_cspmu*", "nvidia*"};
+	DIR *dir = opendir("/sys/bus/event_source/devices");
+	char found[256] = "";
+	struct dirent *entry;
+	size_t others = 0;
+
+	if (!dir) {
+		check_add(check, "PMUs", CHECK_WARNING,
+			  "boot a kernel with CONFIG_PERF_EVENTS=y, if you want them",
+			  "no /sys/bus/event_source/devices: %s", strerror(errno));
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		bool matches = false;
+		char *name;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+			matches |= !fnmatch(wanted[i], entry->d_name, 0);
+		name = matches ? escape_terminal(entry->d_name) : NULL;
+		if (name && strlen(found) + strlen(name) + 3 < sizeof(found))
+			strcat(strcat(found, name), ", ");
+		else
+			others++;
+		free(name);
+	}
+	closedir(dir);
+	check_add(check, "PMUs", CHECK_OK, NULL, "%s%zu other%s (paimonctl list)",
+		  *found ? found : "none of an accelerator or a CoreSight system; ", others,
+		  others == 1 ? "" : "s");
+}
+
+void check_descriptors(struct check *check)
+{
+	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS;
+	struct rlimit limit = {};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max >= need)
+		check_add(check, "descriptors", CHECK_OK, NULL,
+			  "%ju needed, %ju allowed here; 65536 by paimond.service", (uintmax_t)need,
+			  (uintmax_t)limit.rlim_max);
+	else
+		check_add(check, "descriptors", CHECK_WARNING,
+			  "ulimit -n 1024 before paimond is started, or let systemd start it",
+			  "%ju needed, %ju allowed here", (uintmax_t)need,
+			  (uintmax_t)limit.rlim_max);
+}
+
+/* What the maps of a source take at most, in bytes; a hash has 48 more for each element. */
+static uint64_t map_bytes(const struct config *config)
+{
+	uint64_t devices = config->iopf_max_devices;
+
+	return devices * (sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
+			  PAIMON_DEVICE_NAME_LEN +
+			  4 * (48 + sizeof(uint64_t) + sizeof(struct iopf_known))) +
+	       IOPF_MAX_SPILLED * (48 + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
+	       sizeof(struct iopf_state);
+}
+
+void check_memory(struct check *check)
+{
+	uint64_t need = map_bytes(check->config), available = 0;
+
+	if (!read_field("/proc/meminfo", "MemAvailable:", "%" SCNu64, &available))
+		return;
+	available *= 1024;
+	if (available / 2 > need)
+		check_add(check, "memory", CHECK_OK, NULL,
+			  "%.1f MiB needed for maps, %.0f MiB available", need / 0x1p20,
+			  available / 0x1p20);
+	else
+		check_add(check, "memory", CHECK_WARNING,
+			  "free some memory, or set a smaller max_devices (paimond.conf(5))",
+			  "%.1f MiB needed for maps, %.1f MiB available", need / 0x1p20,
+			  available / 0x1p20);
+}
+
+void check_sysctls(struct check *check)
+{
+	char paranoid[16] = "?", unprivileged[16] = "?";
+
+	read_text("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
+	read_text("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged, sizeof(unprivileged));
+	check_add(check, "sysctl", CHECK_OK, NULL,
+		  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimond has the "
+		  "capabilities to pass both",
+		  paranoid, unprivileged);
+}

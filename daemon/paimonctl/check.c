@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimonctl check: what this machine offers, and for each thing that is missing
+ * the next step. It does not need the daemon, and says whether that runs.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../config.h"
+#include "command.h"
+#include "escape.h"
+#include "table.h"
+
+static const char *const words[] = {"ok", "warning", "missing", "missing"};
+
+void check_add(struct check *check, const char *name, enum check_status status, const char *next,
+	       const char *format, ...)
+{
+	struct finding *finding = &check->findings[check->nr_findings];
+	va_list args;
+
+	if (check->nr_findings == CHECK_MAX_FINDINGS)
+		return;
+	*finding = (struct finding){.name = name, .status = status};
+	va_start(args, format);
+	vsnprintf(finding->found, sizeof(finding->found), format, args);
+	va_end(args);
+	if (next)
+		snprintf(finding->next, sizeof(finding->next), "%s", next);
+	check->nr_findings++;
+}
+
+static void check_daemon(struct check *check, struct context *context)
+{
+	struct json_object *status = NULL;
+	struct response response;
+	int r = client_get(context->client, "/v1/status", NULL, &response);
+
+	if (r == -ENOENT || r == -ECONNREFUSED) {
+		check_add(check, "paimond", CHECK_MISSING,
+			  access(CHECK_UNIT, F_OK) ? "as root: paimond"
+						   : "as root: systemctl start paimond",
+			  "does not run: nothing at %s", context->socket);
+		return;
+	}
+	if (r < 0) {
+		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond", "%s",
+			  client_error(context->client));
+		return;
+	}
+	if (response.status == 200 && response.body)
+		status = json_tokener_parse(response.body);
+	response_clear(&response);
+	if (!json_object_is_type(status, json_type_object))
+		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond",
+			  "no sensible answer at %s", context->socket);
+	else if (strcmp(json_text(status, "version", "?"), PAIMON_VERSION))
+		check_add(check, "paimond", CHECK_WARNING, "as root: systemctl restart paimond",
+			  "runs, version %s; paimonctl is " PAIMON_VERSION,
+			  json_text(status, "version", "?"));
+	else
+		check_add(check, "paimond", CHECK_OK, NULL, "runs, version %s%s",
+			  json_text(status, "version", "?"),
+			  json_text(status, "input", NULL) ? ", on replayed input" : "");
+	json_object_put(status);
+}
+
+/* Reads the configuration into check->config; without one that is valid, the defaults. */
+static int check_config(struct check *check, const char *path, bool required,
+			struct config **ret_config)
+{
+	char *error = NULL;
+	int r = config_load(path, required, ret_config, &error);
+
+	if (!r) {
+		check_add(check, "configuration", CHECK_OK, NULL, "%s%s", path,
+			  access(path, F_OK) ? " is not there: the defaults" : " has no error");
+	} else {
+		check_add(check, "configuration", CHECK_FATAL, "paimond --check-config", "%s",
+			  error ?: strerror(-r));
+		free(error);
+		error = NULL;
+		r = config_load("/nonexistent", false, ret_config, &error);
+	}
+	free(error);
+	check->config = r ? NULL : *ret_config;
+	return r;
+}
+
+static const struct finding *first_fatal(const struct check *check)
+{
+	for (size_t i = 0; i < check->nr_findings; i++)
+		if (check->findings[i].status == CHECK_FATAL)
+			return &check->findings[i];
+	return NULL;
+}
+
+static void print_text(const struct check *check)
+{
+	const struct finding *fatal = first_fatal(check);
+
+	for (size_t i = 0; i < check->nr_findings; i++) {
+		const struct finding *finding = &check->findings[i];
+		char *found = escape_terminal(finding->found);
+
+		printf("%-13s  %-7s  %s\n", finding->name, words[finding->status], found ?: "");
+		if (finding->next[0])
+			printf("%24s next: %s\n", "", finding->next);
+		free(found);
+	}
+	if (fatal)
+		printf("\nnot usable: paimond cannot run before this is mended: %s\n", fatal->name);
+	else
+		printf("\nusable: paimond can run here%s\n",
+		       check->iopf ? "" : ", on replayed input only");
+}
+
+static struct json_object *to_json(const struct check *check)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *findings = json_object_new_array();
+	int r = 0;
+
+	r |= json_add(object, "usable", json_object_new_boolean(!first_fatal(check)));
+	for (size_t i = 0; i < check->nr_findings && !r; i++) {
+		const struct finding *finding = &check->findings[i];
+		struct json_object *item = json_object_new_object();
+
+		r |= json_add_text(item, "name", finding->name);
+		r |= json_add_text(item, "status", words[finding->status]);
+		r |= json_add_text(item, "found", finding->found);
+		r |= json_add_text(item, "next", finding->next[0] ? finding->next : NULL);
+		r |= json_add(item, "fatal",
+			      json_object_new_boolean(finding->status == CHECK_FATAL));
+		r |= json_append(findings, item);
+	}
+	r |= json_add(object, "checks", findings);
+	if (!r)
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+static int take(int option, const char *value, void *user)
+{
+	*(const char **)user = value;
+	return 0;
+}
+
+static int run(struct context *context, int argc, char **argv)
+{
+	static void (*const checks[])(struct check * check) = {
+		check_kernel,	check_btf,	   check_capabilities, check_bpf,
+		check_lockdown, check_secure_boot, check_module,       check_functions,
+		check_attach,	check_iopf,	   check_bpffs,	       check_state_dir,
+		check_tracefs,	check_pmus,	   check_descriptors,  check_memory,
+		check_sysctls,
+	};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
+	struct check check = {};
+	struct config *config = NULL;
+	const char *path = NULL;
+	int r = command_options(context, &command_check, argc, argv, "", options, take, &path);
+
+	if (r >= 0)
+		return r;
+	if (check_config(&check, path ?: CONFIG_PATH, path, &config) < 0)
+		return complain("%s", strerror(ENOMEM));
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		checks[i](&check);
+	check_daemon(&check, context);
+	config_free(config);
+	if (context->json)
+		r = print_json(to_json(&check));
+	else
+		print_text(&check);
+	return r > 0 ? r : first_fatal(&check) ? EXIT_FAILED : EXIT_DONE;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.summary = "Shows what this machine offers, and what to do about what is missing",
+	.options = "  --config FILE  of paimond (default " CONFIG_PATH ")\n",
+	.run = run,
+};

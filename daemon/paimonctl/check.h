@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between check.c (the subcommand), check-kernel.c (what BPF can do here) and
+ * check-system.c (files, limits, modules). A finding is one line of the output.
+ * All of it is asked of this machine, by the user who runs paimonctl; nothing
+ * stays attached, loaded or created.
+ */
+#ifndef PAIMONCTL_CHECK_H
+#define PAIMONCTL_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum check_status {
+	CHECK_OK,
+	CHECK_WARNING, /* not known, or less than it could be */
+	CHECK_MISSING,
+	CHECK_FATAL, /* missing, and paimond cannot run without it */
+};
+
+struct finding {
+	const char *name;
+	enum check_status status;
+	char found[512];
+	char next[512]; /* the next step; "": none, as status is CHECK_OK */
+};
+
+#define CHECK_MAX_FINDINGS 32
+#define CHECK_UNIT "/lib/systemd/system/paimond.service"
+
+struct config;
+
+struct check {
+	const char *socket;
+	const struct config *config;
+	struct finding findings[CHECK_MAX_FINDINGS];
+	size_t nr_findings;
+	/* What later findings build on. */
+	bool privileged; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
+	bool btf;	 /* of the kernel, readable */
+	bool no_modules; /* this kernel takes none */
+	bool module;	 /* paimon.ko is loaded, and its tracepoints are ours */
+	bool functions;	 /* the fault handler's, in BTF */
+	bool fentry, kprobe;
+	bool iopf; /* there is something to count page faults with, or may be */
+};
+
+/* Adds a finding. next as in struct finding, NULL for none; then what was found. */
+void check_add(struct check *check, const char *name, enum check_status status, const char *next,
+	       const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* In the order in which they are shown: later ones use what earlier ones found. */
+void check_capabilities(struct check *check);
+void check_kernel(struct check *check);
+void check_btf(struct check *check);
+void check_bpf(struct check *check);
+void check_lockdown(struct check *check);
+void check_secure_boot(struct check *check);
+void check_bpffs(struct check *check);
+void check_state_dir(struct check *check);
+void check_tracefs(struct check *check);
+void check_module(struct check *check);
+void check_functions(struct check *check);
+void check_attach(struct check *check);
+void check_iopf(struct check *check);
+void check_pmus(struct check *check);
+void check_descriptors(struct check *check);
+void check_memory(struct check *check);
+void check_sysctls(struct check *check);
+
+/* Are the tracepoints of the loaded paimon.ko those that paimond attaches to? */
+bool check_tracepoints(void);
+
+#endif

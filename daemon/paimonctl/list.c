@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimonctl list: what can be observed here. Sources and devices are the
+ * daemon's to know; PMUs and their events are in sysfs, daemon or not. One
+ * object is built of all that matches; the text is printed from it.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "escape.h"
+#include "pmu.h"
+#include "table.h"
+
+/* NULL matches all; a pattern without wildcards is a part of the name. */
+static bool matches(const char *pattern, const char *name)
+{
+	if (!pattern)
+		return true;
+	if (strpbrk(pattern, "*?["))
+		return !fnmatch(pattern, name, FNM_CASEFOLD);
+	return strcasestr(name, pattern);
+}
+
+/* The devices of a source, as SOURCE/DEVICE. */
+static int add_devices(struct json_object *array, struct json_object *snapshot, const char *source,
+		       const char *pattern)
+{
+	char metric[64];
+	struct json_object *points;
+	int r = 0;
+
+	snprintf(metric, sizeof(metric), "paimon_%.32s_requests_total", source);
+	points = sample_points(snapshot, metric);
+	for (size_t i = 0; points && i < json_object_array_length(points) && !r; i++) {
+		struct json_object *item;
+		char *name;
+
+		if (!points_first(points, i, "device"))
+			continue;
+		if (asprintf(&name, "%s/%s", source,
+			     point_label(json_object_array_get_idx(points, i), "device")) < 0)
+			return -ENOMEM;
+		if (matches(pattern, name)) {
+			item = json_object_new_object();
+			r = json_append(array, item);
+			r = r ?: json_add_text(item, "name", name);
+		}
+		free(name);
+	}
+	return r;
+}
+
+static int add_source(struct json_object *array, struct json_object *source,
+		      struct json_object *snapshot, const char *pattern)
+{
+	struct json_object *object = json_object_new_object(), *devices = json_object_new_array();
+	const char *name = json_text(source, "name", "?");
+	int r = json_add_text(object, "name", name);
+
+	r = r ?: json_add_text(object, "state", json_text(source, "state", NULL));
+	r = r ?: json_add_text(object, "backend", json_text(source, "backend", NULL));
+	r = r ?: json_add_text(object, "reason", json_text(source, "reason", NULL));
+	r = r ?: json_add(object, "devices", json_object_get(devices));
+	r = r ?: add_devices(devices, snapshot, name, pattern);
+	if (!r && (matches(pattern, name) || json_object_array_length(devices)))
+		r = json_append(array, json_object_get(object));
+	json_object_put(devices);
+	json_object_put(object);
+	return r;
+}
+
+static int add_pmu(struct json_object *array, const struct pmu *pmu, const char *pattern)
+{
+	struct json_object *object = json_object_new_object(), *events = json_object_new_array();
+	int r = json_add_text(object, "name", pmu->name);
+
+	r = r ?: json_add_text(object, "type", pmu->type);
+	r = r ?: json_add_text(object, "cpus", pmu->cpus);
+	r = r ?: json_add(object, "events", json_object_get(events));
+	for (size_t i = 0; i < pmu->nr_events && !r; i++) {
+		struct json_object *item;
+
+		if (!matches(pattern, pmu->events[i].name))
+			continue;
+		item = json_object_new_object();
+		r = json_append(events, item);
+		r = r ?: json_add_text(item, "name", pmu->events[i].name);
+		r = r ?: json_add_text(item, "config", pmu->events[i].config);
+		r = r ?: json_add_text(item, "scale", pmu->events[i].scale);
+		r = r ?: json_add_text(item, "unit", pmu->events[i].unit);
+	}
+	if (!r && (matches(pattern, pmu->name) || json_object_array_length(events)))
+		r = json_append(array, json_object_get(object));
+	json_object_put(events);
+	json_object_put(object);
+	return r;
+}
+
+static struct json_object *list_all(struct json_object *status, struct json_object *snapshot,
+				    const struct pmu *pmus, size_t nr_pmus, const char *pattern)
+{
+	struct json_object *known = json_object_object_get(status, "sources");
+	struct json_object *object = json_object_new_object();
+	struct json_object *sources = json_object_new_array(), *array = json_object_new_array();
+	int r = json_add(object, "pmus", array);
+
+	r = r
+		    ?: status ? json_add(object, "sources", json_object_get(sources))
+			      : json_add_text(object, "sources", NULL);
+	for (size_t i = 0; known && i < json_object_array_length(known) && !r; i++)
+		r = add_source(sources, json_object_array_get_idx(known, i), snapshot, pattern);
+	for (size_t i = 0; i < nr_pmus && !r; i++)
+		r = add_pmu(array, &pmus[i], pattern);
+	json_object_put(sources);
+	if (!r)
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+static size_t print_line(const char *name, const char *kind, const char *detail)
+{
+	char *shown = escape_terminal(name), *more = escape_terminal(detail);
+	int width = shown ? escape_width(shown) : 0;
+
+	printf("%s%*s  %-6s%s%s\n", shown ?: "?", width < 32 ? 32 - width : 0, "", kind,
+	       more && *more ? "  " : "", more ?: "");
+	free(shown);
+	free(more);
+	return 1;
+}
+
+static size_t print_source(struct json_object *source, const char *pattern)
+{
+	struct json_object *devices = json_object_object_get(source, "devices");
+	const char *note = json_text(source, "backend", json_text(source, "reason", NULL));
+	const char *name = json_text(source, "name", "?");
+	char detail[512];
+	size_t lines = 0;
+
+	snprintf(detail, sizeof(detail), "%s%s%s", json_text(source, "state", "?"),
+		 note ? ", " : "", note ?: "");
+	if (matches(pattern, name))
+		lines += print_line(name, "source", detail);
+	for (size_t i = 0; i < json_object_array_length(devices); i++)
+		lines += print_line(json_text(json_object_array_get_idx(devices, i), "name", "?"),
+				    "device", "");
+	return lines;
+}
+
+static size_t print_pmu(struct json_object *pmu, const char *pattern)
+{
+	struct json_object *events = json_object_object_get(pmu, "events");
+	const char *cpus = json_text(pmu, "cpus", NULL), *name = json_text(pmu, "name", "?");
+	char detail[512];
+	size_t lines = 0;
+
+	snprintf(detail, sizeof(detail), "type %s%s%s", json_text(pmu, "type", "?"),
+		 cpus ? ", CPUs " : "", cpus ?: "");
+	if (matches(pattern, name))
+		lines += print_line(name, "PMU", detail);
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+		const char *scale = json_text(event, "scale", NULL);
+
+		snprintf(detail, sizeof(detail), "%s%s%s%s%s", json_text(event, "config", ""),
+			 scale ? ", times " : "", scale ?: "",
+			 json_text(event, "unit", NULL) ? ", in " : "",
+			 json_text(event, "unit", ""));
+		lines += print_line(json_text(event, "name", "?"), "event", detail);
+	}
+	return lines;
+}
+
+static int print_all(struct json_object *all, const char *pattern)
+{
+	struct json_object *sources = json_object_object_get(all, "sources");
+	struct json_object *pmus = json_object_object_get(all, "pmus");
+	size_t lines = 0;
+
+	for (size_t i = 0; sources && i < json_object_array_length(sources); i++)
+		lines += print_source(json_object_array_get_idx(sources, i), pattern);
+	for (size_t i = 0; i < json_object_array_length(pmus); i++)
+		lines += print_pmu(json_object_array_get_idx(pmus, i), pattern);
+	if (lines)
+		return EXIT_DONE;
+	return pattern ? complain("nothing here matches %s (paimonctl list shows all)", pattern)
+		       : complain("nothing found (paimonctl check says what is missing)");
+}
+
+static int run(struct context *context, int argc, char **argv)
+{
+	struct json_object *status = NULL, *snapshot = NULL, *all;
+	struct pmu *pmus = NULL;
+	size_t nr_pmus = 0;
+	int r = command_options(context, &command_list, argc, argv, "", NULL, NULL, NULL), shown;
+
+	if (r >= 0)
+		return r;
+	/* What the daemon knows is missing without it, and no more: it was said why. */
+	r = get_json(context, "/v1/status", &status);
+	if (!r)
+		r = get_json(context, "/v1/snapshot", &snapshot);
+	if (r == EXIT_NOT_RUNNING) {
+		fputs("paimonctl: so without sources and devices, only the PMUs of sysfs:\n",
+		      stderr);
+		r = EXIT_DONE;
+	}
+	shown = pmu_read_all(PMU_FOLDER, &pmus, &nr_pmus);
+	if (shown < 0 && shown != -ENOENT)
+		r = complain("cannot read %s: %s", PMU_FOLDER, strerror(-shown));
+	all = list_all(status, snapshot, pmus, nr_pmus, context->argument);
+	pmu_free_all(pmus, nr_pmus);
+	json_object_put(status);
+	json_object_put(snapshot);
+	if (context->json || !all) {
+		shown = print_json(all);
+	} else {
+		shown = print_all(all, context->argument);
+		json_object_put(all);
+	}
+	return r ?: shown;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.summary = "Shows what can be observed here: sources, devices, PMUs and their events",
+	.argument = "PATTERN",
+	.options =
+		"  PATTERN        only names that have it as a part, or match it: nvidia, 'msr/*'\n",
+	.run = run,
+};
