@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stat.h"
 #include "table.h"
 
 #define UP                                               \
@@ -212,12 +213,154 @@ static void test_format(void **state)
 	}
 }
 
+/* Two devices: what stat adds up, and one of them alone. */
+static struct json_object *two_devices(const char *monotonic_ns, const char *start,
+				       const char *requests, const char *success,
+				       const char *failed, const char *queue,
+				       const char *soft0_total, const char *soft1_total)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(
+		asprintf(
+			&text,
+			"{\"monotonic_ns\":%s,\"input\":\"replay\",\"metrics\":[" UP
+			"{\"name\":\"process_start_time_seconds\",\"points\":["
+			"{\"labels\":{},\"value\":%s}]},"
+			"{\"name\":\"paimon_iopf_requests_total\",\"points\":["
+			"{\"labels\":{\"device\":\"soft0\",\"access\":\"read\"},\"value\":%s},"
+			"{\"labels\":{\"device\":\"soft1\",\"access\":\"read\"},\"value\":%s}]},"
+			"{\"name\":\"paimon_iopf_groups_total\",\"points\":["
+			"{\"labels\":{\"device\":\"soft0\",\"response\":\"success\"},\"value\":%s},"
+			"{\"labels\":{\"device\":\"soft1\",\"response\":\"invalid\"},\"value\":%s}]},"
+			"{\"name\":\"paimon_iopf_group_queue_seconds\",\"points\":["
+			"{\"labels\":{\"device\":\"soft0\"},\"sum\":0,\"cells\":[%s]}]},"
+			"{\"name\":\"paimon_iopf_group_duration_seconds\",\"points\":["
+			"{\"labels\":{\"device\":\"soft0\"},%s},"
+			"{\"labels\":{\"device\":\"soft1\"},%s}]}]}",
+			monotonic_ns, start, requests, requests, success, failed, queue,
+			soft0_total, soft1_total) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+static void test_stat(void **state)
+{
+	struct json_object *before = two_devices("1000000000", "5", "100", "50", "7", "",
+						 "\"sum\":1,\"cells\":[[0.5,2]]",
+						 "\"sum\":0,\"cells\":[]");
+	struct json_object *now = two_devices("3000000000", "5", "300", "150", "27", "[2e-6,99]",
+					      "\"sum\":1.5,\"cells\":[[1e-6,98],[0.5,3]]",
+					      "\"sum\":3,\"cells\":[[2e-6,100],[1,1]]");
+	struct json_object *other = two_devices("3000000000", "6", "1000", "9000", "27", "",
+						"\"sum\":1,\"cells\":[[0.5,20]]",
+						"\"sum\":0,\"cells\":[]");
+	struct table table;
+
+	assert_int_equal(stat_compute(before, now, NULL, &table), 0);
+	assert_int_equal(table.nr_rows, 1);
+	assert_true(value(&table, "", "REQ/s") == 200);
+	assert_true(value(&table, "", "GRP/s") == 60);
+	assert_true(value(&table, "", "FAIL/s") == 10);
+	assert_true(value(&table, "", "LOST/s") == 0);
+	/* 98 + 100 + 1 + 1 groups of both, 3.5 seconds: the 100th is a soft1, the 198th too. */
+	assert_true(value(&table, "total", "mean") == 3.5 / 200);
+	assert_true(value(&table, "total", "p50") == 2e-6);
+	assert_true(value(&table, "total", "p99") == 2e-6);
+	assert_true(value(&table, "total", "max") == 1);
+	assert_true(value(&table, "p99 of", "queue") == 2e-6);
+	assert_true(isnan(value(&table, "p99 of", "serv.")));
+	table_clear(&table);
+
+	assert_int_equal(stat_compute(before, now, "soft0", &table), 0);
+	assert_true(value(&table, "", "REQ/s") == 100);
+	assert_true(value(&table, "", "FAIL/s") == 0);
+	assert_true(value(&table, "total", "p50") == 1e-6);
+	assert_true(value(&table, "total", "max") == 0.5);
+	table_clear(&table);
+
+	/* Back, in the other order; and another process that has counted more already. */
+	assert_int_equal(stat_compute(now, before, NULL, &table), 0);
+	assert_true(table.restarted);
+	assert_true(isnan(value(&table, "", "REQ/s")) && isnan(value(&table, "total", "mean")));
+	table_clear(&table);
+	assert_int_equal(stat_compute(before, other, NULL, &table), 0);
+	assert_true(table.restarted);
+	assert_true(isnan(value(&table, "", "GRP/s")) && isnan(value(&table, "total", "max")));
+	table_clear(&table);
+	json_object_put(before);
+	json_object_put(now);
+	json_object_put(other);
+}
+
+#ifndef __SANITIZE_ADDRESS__
+/* Which allocation fails, 1: the next one; 0: none. */
+static long fail_at;
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t nr, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+void *malloc(size_t size)
+{
+	return fail_at && !--fail_at ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t nr, size_t size)
+{
+	return fail_at && !--fail_at ? NULL : __libc_calloc(nr, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+	return fail_at && !--fail_at ? NULL : __libc_realloc(memory, size);
+}
+
+/* Each allocation fails once: no frame, or the whole one; never one with holes. */
+static void test_json_no_memory(void **state)
+{
+	struct json_object *frame = NULL;
+	struct table table;
+	char *whole;
+	long failed = 0;
+
+	compute(sample("1000000000", UP, "0", "0", "0", "[1,1]"),
+		sample("2000000000", UP, "1", "0", "1", "[1,2]"), &table);
+	frame = table_json(&table, NULL);
+	whole = strdup(json_object_to_json_string(frame));
+	json_object_put(frame);
+	for (long i = 1;; i++) {
+		fail_at = i;
+		frame = table_json(&table, NULL);
+		if (fail_at)
+			break;
+		failed += !frame;
+		if (frame)
+			assert_string_equal(json_object_to_json_string(frame), whole);
+		json_object_put(frame);
+	}
+	fail_at = 0;
+	assert_string_equal(json_object_to_json_string(frame), whole);
+	assert_true(failed > 50);
+	json_object_put(frame);
+	free(whole);
+	table_clear(&table);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),	cmocka_unit_test(test_above_last_bound),
-		cmocka_unit_test(test_restart), cmocka_unit_test(test_sort),
-		cmocka_unit_test(test_bands),	cmocka_unit_test(test_format),
+		cmocka_unit_test(test_rates),	       cmocka_unit_test(test_above_last_bound),
+		cmocka_unit_test(test_restart),	       cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
+		cmocka_unit_test(test_stat),
+#ifndef __SANITIZE_ADDRESS__
+		cmocka_unit_test(test_json_no_memory),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("top", tests, NULL, NULL);
