@@ -73,6 +73,22 @@ char *escape_json(const char *text)
 	return escape(text, false);
 }
 
+size_t escape_cut(const char *text, int width)
+{
+	size_t cut = 0;
+	wchar_t c;
+
+	while (text[cut]) {
+		int length = decode((const unsigned char *)text + cut, &c);
+
+		width -= length && c >= 0x80 ? wcwidth(c) : 1;
+		if (width < 0)
+			break;
+		cut += length ? (size_t)length : 1;
+	}
+	return cut;
+}
+
 int escape_width(const char *text)
 {
 	int width = 0;

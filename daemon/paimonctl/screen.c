@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * top on a terminal. The state is in struct screen; draw() shows it, on_key()
- * and on_answer() change it. Nothing depends on colours, and only ASCII is
- * drawn. ncurses gives the terminal back at SIGINT and SIGTERM by itself.
+ * and on_answer() change it. Colours only stress what is said without them, are
+ * red, magenta and green on the terminal's own background, and are left out where
+ * it has none or NO_COLOR is set. ncurses gives the terminal back at SIGINT and
+ * SIGTERM by itself.
  */
 #include <curses.h>
 #include <errno.h>
 #include <json-c/json.h>
+#include <langinfo.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
+#include "escape.h"
+#include "heat.h"
 #include "top.h"
+
+enum { PAIR_HIGH = 1, PAIR_MIDDLE, PAIR_LOW };
 
 struct screen {
 	struct context *context;
@@ -25,7 +34,9 @@ struct screen {
 	double seconds;
 	int64_t next_ns;
 	struct json_object *before, *now; /* now without before: the first answer */
-	char error[512];		  /* "": connected */
+	struct table table;		  /* of both, where both are there */
+	struct heat heat;
+	char error[512]; /* "": connected */
 };
 
 static int64_t now_ns(void)
@@ -36,15 +47,32 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* What write prints, as lines on the screen from line y on. Returns the next line. */
+/* One line, as much of it as fits. */
+static void put_line(int y, const char *text, size_t length, attr_t attributes)
+{
+	char *line = strndup(text, length), *shown = line ? escape_terminal(line) : NULL;
+	wchar_t *wide = shown ? calloc(strlen(shown) + 1, sizeof(*wide)) : NULL;
+	int nr = 0;
+
+	if (wide && mbstowcs(wide, shown, strlen(shown)) != (size_t)-1) {
+		for (int width = 0; wide[nr] && (width += wcwidth(wide[nr])) <= COLS;)
+			nr++;
+		attrset(attributes);
+		mvaddnwstr(y, 0, wide, nr);
+		attrset(A_NORMAL);
+	}
+	free(wide);
+	free(shown);
+	free(line);
+}
+
+/* Lines from line y on. Returns the next line. */
 static int put_text(int y, const char *text, attr_t attributes)
 {
 	while (*text) {
-		int length = (int)strcspn(text, "\n");
+		size_t length = strcspn(text, "\n");
 
-		attrset(attributes);
-		mvaddnstr(y++, 0, text, length < COLS ? length : COLS);
-		attrset(A_NORMAL);
+		put_line(y++, text, length, attributes);
 		text += length + (text[length] == '\n');
 	}
 	return y;
@@ -65,6 +93,18 @@ static int put_headings(const struct table *table, size_t first, size_t end, int
 	return y;
 }
 
+/* Stresses what should be 0 and is not. */
+static void put_alarms(const struct table *table, const struct row *row, size_t first, size_t end,
+		       int y, bool selected)
+{
+	int x = table_key_width(table);
+
+	for (size_t i = first; i < end; i++, x += TABLE_VALUE_WIDTH)
+		if (table->view->columns[i].alarm && row->values[i] > 0 && x < COLS)
+			mvchgat(y, x, TABLE_VALUE_WIDTH, A_BOLD | (selected ? A_REVERSE : 0),
+				PAIR_HIGH, NULL);
+}
+
 static int put_row(const struct table *table, const struct row *row, size_t first, size_t end,
 		   int y, bool selected)
 {
@@ -76,15 +116,17 @@ static int put_row(const struct table *table, const struct row *row, size_t firs
 		return y;
 	table_row(table, row, first, end, out);
 	fclose(out);
-	y = put_text(y, text, selected ? A_REVERSE : A_NORMAL);
+	put_text(y, text, selected ? A_REVERSE : A_NORMAL);
+	put_alarms(table, row, first, end, y, selected);
 	free(text);
-	return y;
+	return y + 1;
 }
 
 /* One band of columns; all rows where they fit, else a window around the selected one. */
-static int put_band(struct screen *screen, const struct table *table, size_t first, size_t end,
-		    int y, size_t lines)
+static int put_band(struct screen *screen, size_t first, size_t end, int y, size_t lines)
 {
+	const struct table *table = &screen->table;
+
 	y = put_headings(table, first, end, y);
 	if (screen->selected < screen->top_row)
 		screen->top_row = screen->selected;
@@ -97,29 +139,103 @@ static int put_band(struct screen *screen, const struct table *table, size_t fir
 	return y;
 }
 
-/* As many bands one under the other as there is room for; left and right go through the rest. */
-static void put_table(struct screen *screen, struct table *table, int y)
+/* The mark of a level, and how it is stressed. */
+static void put_mark(int level, bool gap)
 {
-	int left = LINES - y - 1; /* the last line is for help */
-	size_t end, rows = table->nr_rows;
+	static const char ascii[HEAT_LEVELS] = ".:-=+*#@";
+	static const wchar_t blocks[HEAT_LEVELS] =
+		L"\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588";
+	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	short pair = level > 5 ? PAIR_HIGH : level > 3 ? PAIR_MIDDLE : PAIR_LOW;
+	wchar_t text[] = {level < 0 ? gap ? L'|' : L' '
+			  : utf8    ? blocks[level]
+				    : (wchar_t)ascii[level],
+			  0};
 
-	table_sort(table, screen->sort);
-	if (screen->selected >= rows)
-		screen->selected = rows - 1;
+	attr_set(A_NORMAL, level < 0 ? 0 : pair, NULL);
+	addwstr(text);
+	attr_set(A_NORMAL, 0, NULL);
+}
+
+static void put_strip(const struct screen *screen, const char *name, int y, int x, size_t width,
+		      double low, double high)
+{
+	char *shown = table_key_text(&screen->table, name);
+
+	put_text(y, shown ?: "", A_NORMAL);
+	free(shown);
+	move(y, x);
+	for (size_t age = width; age-- > 0;) {
+		double value = heat_value(&screen->heat, name, age);
+
+		put_mark(isnan(value) ? -1 : heat_level(value, low, high),
+			 heat_is_break(&screen->heat, age));
+	}
+}
+
+/*
+ * A strip for each row where they fit, else for the selected one: a mark an
+ * interval, higher and hotter with the logarithm of the time.
+ */
+static void put_heat(const struct screen *screen, int y)
+{
+	const struct table *table = &screen->table;
+	const struct column *column = &table->view->columns[table->view->heat];
+	int x = table_key_width(table) + 1, left = LINES - 1 - y;
+	size_t width = x < COLS ? (size_t)(COLS - x) : 0, rows = table->nr_rows;
+	char title[128], from[16], to[16];
+	double low, high;
+
+	width = width < HEAT_FRAMES ? width : HEAT_FRAMES;
+	if (left < 2 || !width || !heat_range(&screen->heat, width, &low, &high))
+		return;
+	format_value(column->type, low, from);
+	format_value(column->type, high, to);
+	snprintf(title, sizeof(title), "%s %s over time, newest right, %s to %s",
+		 column->group ?: "", column->title, from, to);
+	put_text(y++, title, A_BOLD);
+	if (rows < (size_t)left)
+		for (size_t i = 0; i < rows; i++)
+			put_strip(screen, table->rows[i].name, y++, x, width, low, high);
+	else
+		put_strip(screen, table->rows[screen->selected].name, y, x, width, low, high);
+}
+
+/* As many bands one under the other as there is room for; left and right go through the rest. */
+static int put_bands(struct screen *screen, int y)
+{
+	const struct table *table = &screen->table;
+	int left = LINES - y - 1; /* the last line is for help */
+	size_t end;
+
 	for (size_t first = screen->first_column; first < table->view->nr_columns; first = end) {
 		bool begins = first == screen->first_column;
 
 		end = table_band_end(table, first, COLS);
 		screen->more_columns = true;
-		if (left < 3 || (!begins && (size_t)left < rows + 2))
-			return;
-		y = put_band(screen, table, first, end, y, (size_t)left - 2);
+		if (left < 3 || (!begins && (size_t)left < table->nr_rows + 2))
+			return y;
+		y = put_band(screen, first, end, y, (size_t)left - 2);
 		left = LINES - y - 1;
 	}
 	screen->more_columns = false;
+	return y;
 }
 
-static void put_title(struct screen *screen, const struct table *table)
+static void put_table(struct screen *screen, int y)
+{
+	struct table *table = &screen->table;
+
+	table->key_max = COLS / 3 > 12 ? COLS / 3 : 12;
+	table_sort(table, screen->sort);
+	if (screen->selected >= table->nr_rows)
+		screen->selected = table->nr_rows - 1;
+	y = put_bands(screen, y);
+	if (!screen->more_columns || screen->first_column)
+		put_heat(screen, y);
+}
+
+static void put_title(const struct screen *screen)
 {
 	char *text = NULL;
 	size_t size;
@@ -127,12 +243,27 @@ static void put_title(struct screen *screen, const struct table *table)
 
 	if (!out)
 		return;
-	table_title(table, screen->now, out);
+	table_title(&screen->table, screen->now, out);
 	if (screen->paused)
 		fputs("  PAUSED", out);
 	fclose(out);
 	put_text(0, text, A_BOLD);
 	free(text);
+}
+
+static void put_footer(const struct screen *screen)
+{
+	const struct view *view = top_views[screen->view];
+	const struct column *column = screen->sort < 0 ? NULL : &view->columns[screen->sort];
+	char text[128];
+
+	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s",
+		 column && column->group ? column->group : "", column && column->group ? " " : "",
+		 column ? column->title : view->key, screen->paused ? "go on" : "pause",
+		 screen->first_column || screen->more_columns ? "  <- -> columns" : "");
+	move(LINES - 1, 0);
+	clrtoeol();
+	put_text(LINES - 1, text, A_NORMAL);
 }
 
 static const char help[] =
@@ -148,55 +279,70 @@ static const char help[] =
 
 static void draw(struct screen *screen)
 {
-	const struct view *view = top_views[screen->view];
-	const char *sort = screen->sort < 0 ? view->key : view->columns[screen->sort].title;
-	const char *group = screen->sort < 0 ? NULL : view->columns[screen->sort].group;
-	struct table table = {.view = view};
+	char *error = NULL;
 
 	erase();
 	if (screen->error[0]) {
 		put_text(0, "paimon  reconnecting", A_BOLD);
-		mvaddstr(1, 0, screen->error); /* wrapped: its end is the next step */
-	} else if (!screen->before) {
+		error = escape_terminal(screen->error);
+		mvaddstr(1, 0, error ?: ""); /* wrapped: its end is the next step */
+		free(error);
+	} else if (!screen->table.view) {
 		put_text(0, "paimon  waiting for the first interval", A_BOLD);
-	} else if (!table_compute(view, screen->before, screen->now, &table)) {
-		put_title(screen, &table);
+	} else {
+		put_title(screen);
 		if (screen->help)
 			put_text(2, help, A_NORMAL);
-		else if (table.nr_rows)
-			put_table(screen, &table, 2);
+		else if (screen->table.nr_rows)
+			put_table(screen, 2);
 		else
-			put_text(2, view->nothing, A_NORMAL);
-		table_clear(&table);
+			put_text(2, screen->table.view->nothing, A_NORMAL);
 	}
-	move(LINES - 1, 0);
-	clrtoeol();
-	printw("q quit  h help  s sort: %s%s%s  space pause%s", group ? group : "",
-	       group ? " " : "", sort,
-	       screen->first_column || screen->more_columns ? "  <- -> columns" : "");
+	put_footer(screen);
 	refresh();
 }
 
 /* Moves to the band before or behind the one shown. */
 static void scroll_columns(struct screen *screen, bool forward)
 {
-	struct table table = {.view = top_views[screen->view]};
+	const struct table *table = &screen->table;
 	size_t previous = 0, first = 0;
 
-	if (!screen->before ||
-	    table_compute(top_views[screen->view], screen->before, screen->now, &table))
+	if (!table->view)
 		return;
 	while (first < screen->first_column) {
 		previous = first;
-		first = table_band_end(&table, first, COLS);
+		first = table_band_end(table, first, COLS);
 	}
 	if (!forward)
 		screen->first_column = previous;
 	else if (screen->more_columns)
-		screen->first_column = table_band_end(&table, screen->first_column, COLS);
-	if (screen->first_column >= table.view->nr_columns)
+		screen->first_column = table_band_end(table, screen->first_column, COLS);
+	if (screen->first_column >= table->view->nr_columns)
 		screen->first_column = 0;
-	table_clear(&table);
+}
+
+/* The table of the two answers there are, or none. */
+static void compute(struct screen *screen)
+{
+	const struct view *view = top_views[screen->view];
+
+	table_clear(&screen->table);
+	if (screen->before)
+		table_compute(view, screen->before, screen->now, &screen->table);
+}
+
+static void next_view(struct screen *screen)
+{
+	size_t next = top_views[screen->view + 1] ? screen->view + 1 : 0;
+
+	if (next == screen->view)
+		return;
+	screen->view = next;
+	screen->sort = -1;
+	screen->first_column = screen->top_row = screen->selected = 0;
+	heat_clear(&screen->heat);
+	compute(screen);
 }
 
 /* Returns false to quit. */
@@ -218,9 +364,7 @@ static bool on_key(struct screen *screen, int key)
 		screen->paused = !screen->paused;
 		break;
 	case '\t':
-		screen->view = top_views[screen->view + 1] ? screen->view + 1 : 0;
-		screen->sort = -1;
-		screen->first_column = screen->top_row = screen->selected = 0;
+		next_view(screen);
 		break;
 	case KEY_UP:
 		screen->selected -= screen->selected > 0;
@@ -264,6 +408,11 @@ static bool on_answer(struct screen *screen, int r, struct response *response)
 	if (!object)
 		json_object_put(screen->now);
 	screen->now = object;
+	compute(screen);
+	if (screen->table.view)
+		heat_add(&screen->heat, &screen->table, screen->table.view->heat);
+	else if (screen->heat.frames)
+		heat_add_break(&screen->heat);
 	return screen->before;
 }
 
@@ -309,6 +458,19 @@ static void loop(struct screen *screen, unsigned long frames)
 	}
 }
 
+/* Those that can be read on light and on dark; without a terminal's colours all stays as it is. */
+static void use_colors(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if ((no_color && *no_color) || !has_colors() || start_color() == ERR ||
+	    use_default_colors() == ERR)
+		return;
+	init_pair(PAIR_HIGH, COLOR_RED, -1);
+	init_pair(PAIR_MIDDLE, COLOR_MAGENTA, -1);
+	init_pair(PAIR_LOW, COLOR_GREEN, -1);
+}
+
 int screen_run(struct context *context, double seconds, unsigned long frames)
 {
 	struct screen screen = {.context = context, .seconds = seconds, .sort = -1};
@@ -330,6 +492,7 @@ int screen_run(struct context *context, double seconds, unsigned long frames)
 		return complain("top: cannot use a terminal of type %s (set TERM, or use -b)",
 				getenv("TERM") ?: "(none)");
 	}
+	use_colors();
 	cbreak();
 	noecho();
 	nodelay(stdscr, TRUE);
@@ -340,6 +503,8 @@ int screen_run(struct context *context, double seconds, unsigned long frames)
 	loop(&screen, frames);
 	endwin();
 	delscreen(terminal);
+	table_clear(&screen.table);
+	heat_clear(&screen.heat);
 	json_object_put(screen.before);
 	json_object_put(screen.now);
 	return EXIT_DONE;

@@ -11,8 +11,6 @@
 #include "escape.h"
 #include "table.h"
 
-#define VALUE_WIDTH 7 /* with the space before it */
-
 void table_clear(struct table *table)
 {
 	for (size_t i = 0; i < table->nr_rows; i++)
@@ -157,12 +155,21 @@ void format_value(enum column_type type, double value, char text[16])
 	format_digits(value, large[i], text);
 }
 
+char *table_key_text(const struct table *table, const char *name)
+{
+	char *text = escape_terminal(name);
+
+	if (text && table->key_max && escape_width(text) > table->key_max)
+		strcpy(text + escape_cut(text, table->key_max - 1), "+");
+	return text;
+}
+
 int table_key_width(const struct table *table)
 {
 	int width = table->view->key_width;
 
 	for (size_t i = 0; i < table->nr_rows; i++) {
-		char *name = escape_terminal(table->rows[i].name);
+		char *name = table_key_text(table, table->rows[i].name);
 		int need = name ? escape_width(name) : 0;
 
 		if (need > width)
@@ -193,7 +200,7 @@ size_t table_band_end(const struct table *table, size_t first, int width)
 	while (end < table->view->nr_columns) {
 		size_t next = group_end(table->view, end);
 
-		if (table_key_width(table) + (int)(next - first) * VALUE_WIDTH > width)
+		if (table_key_width(table) + (int)(next - first) * TABLE_VALUE_WIDTH > width)
 			break;
 		end = next;
 	}
@@ -207,7 +214,7 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 	fprintf(out, "%-*s", table_key_width(table), "");
 	for (size_t i = first; i < end;) {
 		size_t next = group_end(table->view, i);
-		int width = (int)(next - i) * VALUE_WIDTH;
+		int width = (int)(next - i) * TABLE_VALUE_WIDTH;
 		const char *group = columns[i].group;
 
 		if (group) {
@@ -222,7 +229,7 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 	}
 	fprintf(out, "\n%-*s", table_key_width(table), table->view->key);
 	for (size_t i = first; i < end; i++)
-		fprintf(out, "%*s", VALUE_WIDTH, columns[i].title);
+		fprintf(out, "%*s", TABLE_VALUE_WIDTH, columns[i].title);
 	fputc('\n', out);
 }
 
@@ -231,13 +238,13 @@ void table_row(const struct table *table, const struct row *row, size_t first, s
 {
 	char text[16], *name;
 
-	name = escape_terminal(row->name);
+	name = table_key_text(table, row->name);
 	fprintf(out, "%s%*s", name ?: "", table_key_width(table) - (name ? escape_width(name) : 0),
 		"");
 	free(name);
 	for (size_t i = first; i < end; i++) {
 		format_value(table->view->columns[i].type, row->values[i], text);
-		fprintf(out, "%*s", VALUE_WIDTH, text);
+		fprintf(out, "%*s", TABLE_VALUE_WIDTH, text);
 	}
 	fputc('\n', out);
 }

@@ -17,6 +17,8 @@
 
 struct json_object;
 
+#define TABLE_VALUE_WIDTH 7 /* of a column, with the space before it */
+
 enum column_type {
 	COLUMN_RATE,	/* a second */
 	COLUMN_COUNT,	/* at this moment */
@@ -40,6 +42,7 @@ struct row {
 
 struct table {
 	const struct view *view;
+	int key_max;	/* longer names are cut, 0: never */
 	double seconds; /* length of the interval */
 	bool restarted; /* one of the rows, or the machine */
 	struct row *rows;
@@ -53,6 +56,7 @@ struct view {
 	const char *nothing; /* shown where there is no row */
 	const struct column *columns;
 	size_t nr_columns;
+	size_t heat; /* the column that top shows over time */
 	/* Adds the rows. before and now: answers of /v1/snapshot. 0 or -ENOMEM. */
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
@@ -82,6 +86,8 @@ void format_value(enum column_type type, double value, char text[16]);
  * together. The first column behind the band that begins at column first.
  */
 int table_key_width(const struct table *table);
+/* A name as it is shown, at most key_max wide; to be freed. NULL: no memory. */
+char *table_key_text(const struct table *table, const char *name);
 size_t table_band_end(const struct table *table, size_t first, int width);
 void table_headings(const struct table *table, size_t first, size_t end, FILE *out);
 void table_row(const struct table *table, const struct row *row, size_t first, size_t end,

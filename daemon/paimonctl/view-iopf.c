@@ -114,5 +114,6 @@ const struct view view_iopf = {
 	.nothing = "no device has had an I/O page fault yet",
 	.columns = columns,
 	.nr_columns = NR(columns),
+	.heat = STAGES + 2 * NR(quantiles) + 2, /* p99 of total */
 	.compute = compute,
 };

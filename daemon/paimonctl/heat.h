@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What top remembers: one number of each row for each of the last frames, shown
+ * as a strip of marks, the newest on the right. Owned by screen.c; pure, tested
+ * in tests/unit/test-top.c.
+ */
+#ifndef PAIMONCTL_HEAT_H
+#define PAIMONCTL_HEAT_H
+
+#include "table.h"
+
+#define HEAT_FRAMES 512 /* no terminal is that wide */
+#define HEAT_LEVELS 8
+
+struct heat_row {
+	char *name;
+	float values[HEAT_FRAMES]; /* NAN: none */
+};
+
+struct heat {
+	struct heat_row *rows;
+	size_t nr_rows;
+	size_t frames;		  /* so far; frame i is at i % HEAT_FRAMES */
+	bool breaks[HEAT_FRAMES]; /* the daemon was away, or counts began anew */
+};
+
+/* Adds a frame: the column of each row. 0 or -ENOMEM: then a row is not followed. */
+int heat_add(struct heat *heat, const struct table *table, size_t column);
+/* Adds a frame without numbers. */
+void heat_add_break(struct heat *heat);
+void heat_clear(struct heat *heat);
+
+/* The value of row name, age frames ago (0: the latest); NAN where there is none. */
+double heat_value(const struct heat *heat, const char *name, size_t age);
+bool heat_is_break(const struct heat *heat, size_t age);
+
+/*
+ * Smallest and largest value of the last frames, over all rows; at least a
+ * factor of ten apart, so that noise does not look like a fire. False: none.
+ */
+bool heat_range(const struct heat *heat, size_t frames, double *ret_low, double *ret_high);
+
+/* 0 to HEAT_LEVELS - 1 by the logarithm of value between low and high. */
+int heat_level(double value, double low, double high);
+
+#endif
