@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heat.h"
 #include "stat.h"
 #include "table.h"
 
@@ -296,6 +297,61 @@ static void test_stat(void **state)
 	json_object_put(other);
 }
 
+static void test_heat(void **state)
+{
+	struct table table = {.view = &view_iopf};
+	struct heat heat = {};
+	double low, high;
+
+	assert_false(heat_range(&heat, 10, &low, &high));
+	table_add(&table, "a")->values[0] = 2;
+	table_add(&table, "b");
+	for (size_t i = 0; i < HEAT_FRAMES + 5; i++) {
+		table.rows[0].values[0] = (double)(i + 1);
+		assert_int_equal(heat_add(&heat, &table, 0), 0);
+	}
+	heat_add_break(&heat);
+	assert_true(heat_is_break(&heat, 0) && !heat_is_break(&heat, 1));
+	assert_true(isnan(heat_value(&heat, "a", 0)));
+	assert_true(heat_value(&heat, "a", 1) == HEAT_FRAMES + 5);
+	assert_true(heat_value(&heat, "a", HEAT_FRAMES - 1) == 7);
+	assert_true(isnan(heat_value(&heat, "a", HEAT_FRAMES)));
+	assert_true(isnan(heat_value(&heat, "b", 1)) && isnan(heat_value(&heat, "c", 1)));
+	/* The last three: a break, and two values closer than a factor of ten. */
+	assert_true(heat_range(&heat, 3, &low, &high));
+	assert_true(low == HEAT_FRAMES + 4 && high == low * 10);
+	assert_true(heat_range(&heat, 2 * HEAT_FRAMES, &low, &high));
+	assert_true(low == 7 && high == HEAT_FRAMES + 5);
+	/* A row that comes late has no past. */
+	table_add(&table, "late")->values[0] = 1;
+	heat_add(&heat, &table, 0);
+	assert_true(heat_value(&heat, "late", 0) == 1 && isnan(heat_value(&heat, "late", 1)));
+	heat_clear(&heat);
+	table_clear(&table);
+
+	assert_int_equal(heat_level(1, 1, 256), 0);
+	assert_int_equal(heat_level(2.1, 1, 256), 1);
+	assert_int_equal(heat_level(129, 1, 256), 7);
+	assert_int_equal(heat_level(256, 1, 256), 7);
+	assert_int_equal(heat_level(INFINITY, 1, 256), 7);
+	assert_int_equal(heat_level(0.001, 1, 256), 0);
+}
+
+static void test_key_text(void **state)
+{
+	struct table table = {.view = &view_iopf};
+	char *text;
+
+	table_add(&table, "0000:3a:00.0-and-so-on");
+	assert_int_equal(table_key_width(&table), 22);
+	table.key_max = 12;
+	assert_int_equal(table_key_width(&table), 12);
+	text = table_key_text(&table, table.rows[0].name);
+	assert_string_equal(text, "0000:3a:00.+");
+	free(text);
+	table_clear(&table);
+}
+
 #ifndef __SANITIZE_ADDRESS__
 /* Which allocation fails, 1: the next one; 0: none. */
 static long fail_at;
@@ -357,7 +413,8 @@ int main(void)
 		cmocka_unit_test(test_rates),	       cmocka_unit_test(test_above_last_bound),
 		cmocka_unit_test(test_restart),	       cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
-		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_heat),
+		cmocka_unit_test(test_key_text),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif
