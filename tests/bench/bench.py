@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the benchmarks share: a paimond of their own, processes seen from /proc,
+medians, and the table."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD_DIR", TOP / "build"))
+HERE = f"this machine, Linux {os.uname().release.split('-')[0]}"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(*command, **options):
+    """Runs a command meanwhile, and ends it with SIGTERM."""
+    running = subprocess.Popen(list(map(str, command)), **options)
+    try:
+        yield running
+    finally:
+        running.terminate()
+        try:
+            running.wait(30)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+@contextlib.contextmanager
+def paimond(work, port, max_devices=64):
+    """A replaying paimond with BPF state of its own, once it is ready; the
+    process, with ready_s, the time that took."""
+    config, log = pathlib.Path(work, "paimond.conf"), pathlib.Path(work, "paimond.log")
+    config.write_text(f"[paimond]\nsocket = {work}/paimond.sock\nlisten = 127.0.0.1:{port}\n"
+                      f"[iopf]\nmax_devices = {max_devices}\ninclude = bench*\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, log.open("w") as stderr:
+        path = f"{work}/notify-{time.monotonic_ns()}"
+        notify.bind(path)
+        notify.settimeout(30)
+        start = time.monotonic()
+        with process(BUILD / "daemon/paimond", "--config", config, "--replay=1", stderr=stderr,
+                     env={**os.environ, "NOTIFY_SOCKET": path}) as daemon:
+            try:
+                while b"READY=1" not in notify.recv(4096):
+                    pass
+            except TimeoutError:
+                raise SystemExit(f"bench: paimond did not start:\n{log.read_text()}") from None
+            daemon.ready_s = time.monotonic() - start
+            yield daemon
+
+
+def descriptors(pid):
+    """The fdinfo of each open descriptor, as a dictionary."""
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            yield dict(re.findall(r"^(\w+):\s*(.*)$", info.read_text(), re.MULTILINE))
+
+
+def program_ids(pid):
+    """The BPF programs that a process holds: id by name."""
+    ids = {info["prog_id"] for info in descriptors(pid) if "prog_id" in info}
+    shown = subprocess.run(["bpftool", "-j", "prog", "show"], check=True, stdout=subprocess.PIPE)
+    return {program.get("name"): str(program["id"]) for program in json.loads(shown.stdout)
+            if str(program["id"]) in ids}
+
+
+def iopf_run(*arguments):
+    """Nanoseconds of a group, those of its programs, and their runs."""
+    shown = subprocess.run([BUILD / "tests/bench/iopf-run", *map(str, arguments)], check=True,
+                           stdout=subprocess.PIPE, text=True)
+    return [float(number) for number in shown.stdout.split()]
+
+
+def paimond_programs(daemon):
+    ids = program_ids(daemon.pid)
+    return [ids[name] for name in ("paimon_request", "paimon_handle", "paimon_response")]
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def number(value, unit):
+    return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
+
+
+def table(title, rows, peer):
+    """rows: figure, paimon's, the peer's or None, unit, budget."""
+    print(f"\n{title}\n")
+    print(f"  {'figure':<44} {'paimon':>11} {peer:>14} {'ratio':>7}  budget")
+    for figure, ours, theirs, unit, budget in rows:
+        other = number(theirs, unit) if theirs is not None else "-"
+        ratio = f"{ours / theirs:.3f}" if theirs else "-"
+        print(f"  {figure:<44} {number(ours, unit):>11} {other:>14} {ratio:>7}  {budget}")
