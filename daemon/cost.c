@@ -60,13 +60,11 @@ static uint64_t map_bytes(int fd)
 static void add_maps(struct cost *cost, const struct source_objects *objects)
 {
 	for (size_t i = 0; i < objects->nr_maps && cost->nr_maps < COST_MAX_MAPS; i++) {
-		struct bpf_map_info info = {};
-		__u32 size = sizeof(info);
+		const struct source_object *map = &objects->maps[i];
+		char *name = cost->maps[cost->nr_maps].name;
 
-		if (bpf_obj_get_info_by_fd(objects->maps[i], &info, &size))
-			continue;
-		memcpy(cost->maps[cost->nr_maps].name, info.name, sizeof(info.name));
-		cost->maps[cost->nr_maps++].bytes = map_bytes(objects->maps[i]);
+		snprintf(name, sizeof(cost->maps->name), "%s", map->name);
+		cost->maps[cost->nr_maps++].bytes = map_bytes(map->fd);
 	}
 }
 
@@ -118,7 +116,7 @@ static struct cost_sample take_sample(const struct cost *cost)
 			struct bpf_prog_info info = {};
 			__u32 size = sizeof(info);
 
-			if (!bpf_obj_get_info_by_fd(objects.programs[j], &info, &size))
+			if (!bpf_obj_get_info_by_fd(objects.programs[j].fd, &info, &size))
 				sample.run_ns += info.run_time_ns;
 		}
 	}
@@ -139,15 +137,16 @@ void cost_tick(struct cost *cost)
 	cost->latest = take_sample(cost);
 }
 
-static int add_program(struct snapshot *snapshot, int fd, bool run_times)
+static int add_program(struct snapshot *snapshot, const struct source_object *program,
+		       bool run_times)
 {
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
-	struct label label = {"program", info.name};
+	struct label label = {"program", program->name};
 	int r;
 
 	/* One that the kernel tells nothing of has no series. */
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+	if (bpf_obj_get_info_by_fd(program->fd, &info, &size))
 		return 0;
 	r = snapshot_add_integer(snapshot, &metric_misses, &label, 1, info.recursion_misses);
 	if (r < 0 || !run_times)
@@ -171,7 +170,7 @@ int cost_read(struct cost *cost, struct snapshot *snapshot)
 			continue;
 		cost->sources[i].ops->objects(&cost->sources[i], &objects);
 		for (size_t j = 0; j < objects.nr_programs && !r; j++)
-			r = add_program(snapshot, objects.programs[j], run_times);
+			r = add_program(snapshot, &objects.programs[j], run_times);
 	}
 	for (size_t i = 0; i < cost->nr_maps && !r; i++) {
 		struct label label = {"map", cost->maps[i].name};

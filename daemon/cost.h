@@ -35,7 +35,7 @@ struct cost {
 	size_t nr_sources;
 	uint64_t seen; /* changes with the sources that are up */
 	struct {
-		char name[16];
+		char name[32];
 		uint64_t bytes;
 	} maps[COST_MAX_MAPS];
 	size_t nr_maps;

@@ -440,6 +440,7 @@ static bool iopf_outdated(struct source *source)
 static void iopf_objects(const struct source *source, struct source_objects *objects)
 {
 	const struct iopf *iopf = source->data;
+	const struct bpf_program *expire = iopf->bpf->progs.iopf_expire;
 	struct bpf_map *map;
 
 	for (int i = 0; i < iopf->nr_hooks; i++) {
@@ -447,11 +448,13 @@ static void iopf_objects(const struct source *source, struct source_objects *obj
 		int fd = source->adopted ? hook->adopted : bpf_program__fd(hook->dispatcher);
 
 		if (fd >= 0)
-			objects->programs[objects->nr_programs++] = fd;
+			objects->programs[objects->nr_programs++] =
+				(struct source_object){bpf_program__name(hook->dispatcher), fd};
 	}
-	objects->programs[objects->nr_programs++] = bpf_program__fd(iopf->bpf->progs.iopf_expire);
-	bpf_object__for_each_map(map, iopf->bpf->obj)
-		objects->maps[objects->nr_maps++] = bpf_map__fd(map);
+	objects->programs[objects->nr_programs++] =
+		(struct source_object){bpf_program__name(expire), bpf_program__fd(expire)};
+	bpf_object__for_each_map(map, iopf->bpf->obj) objects->maps[objects->nr_maps++] =
+		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
 	objects->events = iopf_events(iopf);
 }
 

@@ -19,12 +19,18 @@
 
 struct source;
 
-/* What a source has in the kernel, for the account of what paimon costs. The
- * descriptors stay the source's. */
+/* A program or a map in the kernel; name and descriptor stay the source's. The
+ * kernel itself keeps 15 characters of a name, which need not tell two apart. */
+struct source_object {
+	const char *name;
+	int fd;
+};
+
+/* What a source has in the kernel, for the account of what paimon costs. */
 struct source_objects {
-	int programs[32]; /* those that hooks and the daemon run */
+	struct source_object programs[32]; /* those that hooks and the daemon run */
 	size_t nr_programs;
-	int maps[32];
+	struct source_object maps[32];
 	size_t nr_maps;
 	uint64_t events; /* that the programs have counted so far */
 };
