@@ -106,8 +106,10 @@ def scrape(url=METRICS):
     """/metrics as {(name, frozenset of labels): value}."""
     from prometheus_client.parser import text_string_to_metric_families
     text = urllib.request.urlopen(url).read().decode()
-    return {(sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text) for sample in family.samples}
+    samples = [((sample.name, frozenset(sample.labels.items())), sample.value)
+               for family in text_string_to_metric_families(text) for sample in family.samples]
+    equal("series that are there once", len(dict(samples)), len(samples))
+    return dict(samples)
 
 
 def value(samples, name, **labels):
