@@ -28,6 +28,7 @@ static void put_last(struct clients *clients, struct client *client)
 
 static void drop(struct client *client)
 {
+	client->clients->dropped++;
 	take_out(client);
 	shutdown(client->fd, SHUT_RDWR);
 }

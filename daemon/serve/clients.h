@@ -25,6 +25,7 @@ struct clients {
 	size_t max_waiting;
 	unsigned int nr;
 	size_t waiting;
+	unsigned long dropped;	     /* who had to go, so far */
 	struct client *first, *last; /* first: who stood still for longest */
 };
 

@@ -43,6 +43,8 @@ struct listener {
 	sd_event_source *timer;
 	bool is_unix;
 	struct clients clients;
+	unsigned long dropped; /* of them, as logged */
+	uint64_t dropped_logged_ns;
 };
 
 struct http {
@@ -109,7 +111,10 @@ static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned in
 	const char *text = json_object_to_json_string_length(
 		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 
-	buffer_add(&body, text, length);
+	if (text)
+		buffer_add(&body, text, length);
+	else
+		body.error = -ENOMEM;
 	json_object_put(object);
 	return reply(connection, status, "application/json", &body, allow);
 }
@@ -377,11 +382,27 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 		shutdown(info->connect_fd, SHUT_RDWR);
 }
 
+/* The operator may want to know who stalls; once a minute is enough. */
+static void log_dropped(struct listener *listener)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	unsigned long dropped = listener->clients.dropped - listener->dropped;
+
+	if (!dropped || (listener->dropped && now - listener->dropped_logged_ns < LOG_INTERVAL))
+		return;
+	listener->dropped += dropped;
+	listener->dropped_logged_ns = now;
+	log_warning("http: %lu stalled %s to make room (at most %u; see ss -%stp)", dropped,
+		    dropped == 1 ? "connection was closed" : "connections were closed",
+		    listener->clients.max, listener->is_unix ? "x" : "");
+}
+
 static void run(struct listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
 
 	MHD_run(listener->mhd);
+	log_dropped(listener);
 	if (MHD_get_timeout(listener->mhd, &timeout) == MHD_YES) {
 		sd_event_source_set_time_relative(listener->timer, timeout * 1000);
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);

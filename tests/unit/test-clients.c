@@ -72,6 +72,7 @@ static void test_too_many(void **state)
 	assert_false(is_gone(2));
 	assert_false(is_gone(3));
 	assert_int_equal(clients.nr, 3);
+	assert_int_equal(clients.dropped, 1);
 	/* What comes of it afterwards counts no more. */
 	client_answer(client[1], 50);
 	client_progress(client[1]);
@@ -108,6 +109,7 @@ static void test_too_much(void **state)
 	assert_true(is_gone(1));
 	assert_false(is_gone(0));
 	assert_int_equal(clients.waiting, 500);
+	assert_int_equal(clients.dropped, 2);
 	client_progress(client[0]);
 	assert_int_equal(clients.waiting, 0);
 	/* Who waits for nothing does not have to go for memory. */

@@ -25,7 +25,6 @@
 #include "serve/listen.h"
 #include "serve/negotiate.h"
 #include "serve/openmetrics.h"
-#include "util/clock.h"
 
 static void test_negotiate(void **state)
 {
@@ -497,7 +496,8 @@ enum stall {
 
 /*
  * 200 clients of each kind stall, on each listener, without ever giving up.
- * Every scrape between them is answered whole, at once: long before a timeout.
+ * Every scrape between them is answered whole, at once: ask() gives up long
+ * before the ten seconds after which the first of them would be closed.
  */
 static void test_stalled(void **state)
 {
@@ -508,7 +508,6 @@ static void test_stalled(void **state)
 	};
 	struct server *s = *state;
 	int fds[2 * NR_STALLS * 200], nr = 0;
-	uint64_t started = clock_ns(CLOCK_MONOTONIC);
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -535,8 +534,6 @@ static void test_stalled(void **state)
 			assert_non_null(strstr(got, "x_seconds_count{device=\"d399\""));
 		}
 	}
-	/* 48 scrapes; a timeout alone would take ten seconds. */
-	assert_true(clock_ns(CLOCK_MONOTONIC) - started < 8000000000);
 	for (int i = 0; i < nr; i++)
 		close(fds[i]);
 }
