@@ -223,7 +223,11 @@ static int add_self(struct daemon *daemon, struct snapshot *snapshot)
 					    daemon->last_reload_successful);
 	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
 	r = r ?: cost_read(&daemon->cost, snapshot);
-	return r ?: self_read(snapshot);
+	if (r < 0)
+		return r;
+	/* Out of descriptors, /proc cannot be read; the rest is served all the same. */
+	r = self_read(snapshot);
+	return r == -ENOMEM ? r : 0;
 }
 
 static int fill_snapshot(struct daemon *daemon, const char *const *names, struct snapshot *snapshot)

@@ -2,7 +2,7 @@
 /*
  * One HTTP server on two listeners, in the daemon's event loop: the unix socket
  * answers everything, TCP only what may be scraped. libmicrohttpd does the
- * protocol; http.c has the routes, negotiation, and who may do what.
+ * protocol, http.c the limits, and answer.c what is answered.
  */
 #ifndef PAIMON_HTTP_H
 #define PAIMON_HTTP_H

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "answer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../util/cleanup.h"
+#include "clients.h"
+#include "gzip.h"
+#include "json.h"
+#include "negotiate.h"
+#include "openmetrics.h"
+#include "page.h"
+
+#define MAX_COLLECT 32
+#define MIN_GZIP 1024	   /* bytes: below, the headers are most of an answer */
+#define OPERATORS "paimon" /* the group whose members may change what is counted */
+
+struct client *answer_client(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Takes the body. allow: for a 405, or NULL. */
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
+			     const char *type, struct buffer *body, const char *allow)
+{
+	struct client *client = answer_client(connection);
+	struct MHD_Response *response;
+	bool gzip = false;
+	enum MHD_Result r;
+
+	if (!body->error && body->size >= MIN_GZIP &&
+	    http_wants_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+		gzip = !gzip_buffer(body);
+	/* Without memory for an answer the connection is closed. */
+	response = body->error ? NULL
+			       : MHD_create_response_from_buffer(body->size, body->data,
+								 MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(body->data);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (!strcmp(type, PAGE_TYPE))
+		MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+	if (gzip)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	if (allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	r = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	if (client)
+		client_answer(client, body->size);
+	return r;
+}
+
+/* Takes the object. */
+static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned int status,
+				  struct json_object *object, const char *allow)
+{
+	struct buffer body = {};
+	size_t length;
+	const char *text = json_object_to_json_string_length(
+		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+
+	if (text)
+		buffer_add(&body, text, length);
+	else
+		body.error = -ENOMEM;
+	json_object_put(object);
+	return reply(connection, status, "application/json", &body, allow);
+}
+
+enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,
+			     const char *message, const char *allow)
+{
+	struct json_object *object = json_object_new_object(), *error = json_object_new_object();
+
+	json_object_object_add(error, "code", json_object_new_int(status));
+	json_object_object_add(error, "message", json_object_new_string(message));
+	json_object_object_add(object, "error", error);
+	return reply_json(connection, status, object, allow);
+}
+
+static enum MHD_Result reply_no_memory(struct MHD_Connection *connection)
+{
+	return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", NULL);
+}
+
+struct collect {
+	const char *names[MAX_COLLECT + 1]; /* NULL-terminated */
+	size_t nr;			    /* those that did not fit included */
+};
+
+static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const char *key,
+				   const char *value)
+{
+	struct collect *collect = data;
+
+	if (strcmp(key, "collect[]"))
+		return MHD_YES;
+	if (collect->nr < MAX_COLLECT)
+		collect->names[collect->nr] = value ?: "";
+	collect->nr++;
+	return MHD_YES;
+}
+
+static enum MHD_Result get_metrics(const struct http_callbacks *callbacks,
+				   struct MHD_Connection *connection)
+{
+	enum text_format format = http_negotiate(header(connection, MHD_HTTP_HEADER_ACCEPT));
+	_cleanup_free_ char *error = NULL;
+	struct collect collect = {};
+	struct snapshot *snapshot;
+	struct buffer body = {};
+	int r;
+
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_collect, &collect);
+	if (collect.nr > MAX_COLLECT)
+		return answer_error(connection, MHD_HTTP_BAD_REQUEST, "too many collect[]", NULL);
+	r = callbacks->snapshot(callbacks->data, collect.nr ? collect.names : NULL, &snapshot,
+				&error);
+	if (r == -EINVAL && error)
+		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
+	if (r < 0)
+		return reply_no_memory(connection);
+	encode_text(snapshot, format, &body);
+	snapshot_free(snapshot);
+	return reply(connection, MHD_HTTP_OK,
+		     format == TEXT_OPENMETRICS ? TEXT_OPENMETRICS_TYPE : TEXT_PROMETHEUS_TYPE,
+		     &body, NULL);
+}
+
+static enum MHD_Result get_health(const struct http_callbacks *callbacks,
+				  struct MHD_Connection *connection)
+{
+	struct buffer body = {};
+
+	buffer_add_string(&body, "ok\n");
+	return reply(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &body, NULL);
+}
+
+static enum MHD_Result get_page(const struct http_callbacks *callbacks,
+				struct MHD_Connection *connection)
+{
+	struct json_object *status = callbacks->status(callbacks->data);
+	struct buffer body = {};
+
+	if (!status)
+		return reply_no_memory(connection);
+	encode_page(status, &body);
+	json_object_put(status);
+	return reply(connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
+}
+
+static enum MHD_Result get_status(const struct http_callbacks *callbacks,
+				  struct MHD_Connection *connection)
+{
+	struct json_object *status = callbacks->status(callbacks->data);
+
+	return status ? reply_json(connection, MHD_HTTP_OK, status, NULL)
+		      : reply_no_memory(connection);
+}
+
+static enum MHD_Result get_snapshot(const struct http_callbacks *callbacks,
+				    struct MHD_Connection *connection)
+{
+	_cleanup_free_ char *error = NULL;
+	struct snapshot *snapshot;
+	struct json_object *object;
+
+	if (callbacks->snapshot(callbacks->data, NULL, &snapshot, &error) < 0)
+		return reply_no_memory(connection);
+	object = encode_json(snapshot);
+	snapshot_free(snapshot);
+	return object ? reply_json(connection, MHD_HTTP_OK, object, NULL)
+		      : reply_no_memory(connection);
+}
+
+static enum MHD_Result post_reload(const struct http_callbacks *callbacks,
+				   struct MHD_Connection *connection)
+{
+	_cleanup_free_ char *error = NULL;
+	struct json_object *object;
+
+	if (callbacks->reload(callbacks->data, &error) < 0)
+		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error ?: "no memory", NULL);
+	object = json_object_new_object();
+	json_object_object_add(object, "reloaded", json_object_new_boolean(true));
+	return reply_json(connection, MHD_HTTP_OK, object, NULL);
+}
+
+static const struct route {
+	const char *path;
+	const char *method;
+	bool unix_only;
+	bool operators_only;
+	enum MHD_Result (*handle)(const struct http_callbacks *callbacks,
+				  struct MHD_Connection *connection);
+} routes[] = {
+	{"/", MHD_HTTP_METHOD_GET, false, false, get_page},
+	{"/metrics", MHD_HTTP_METHOD_GET, false, false, get_metrics},
+	{"/healthz", MHD_HTTP_METHOD_GET, false, false, get_health},
+	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, get_status},
+	{"/v1/snapshot", MHD_HTTP_METHOD_GET, true, false, get_snapshot},
+	{"/v1/reload", MHD_HTTP_METHOD_POST, true, true, post_reload},
+};
+
+/* Is the peer root, or in the operators' group, supplementary groups included? */
+static bool peer_is_operator(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	_cleanup_free_ gid_t *groups = NULL;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct group *operators;
+
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	/* The daemon's own user too: `systemctl reload` runs paimonctl as that. */
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	operators = getgrnam(OPERATORS);
+	if (!operators)
+		return false;
+	if (peer.gid == operators->gr_gid)
+		return true;
+	size = 0;
+	if (getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 ||
+	    errno != ERANGE)
+		return false;
+	groups = malloc(size);
+	if (!groups || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (groups[i] == operators->gr_gid)
+			return true;
+	return false;
+}
+
+enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
+		       struct MHD_Connection *connection, const char *path, const char *method)
+{
+	char hostname[256] = "";
+
+	gethostname(hostname, sizeof(hostname) - 1);
+	if (!is_unix && !http_host_allowed(header(connection, MHD_HTTP_HEADER_HOST), hostname,
+					   callbacks->allowed_hosts(callbacks->data)))
+		return answer_error(connection, MHD_HTTP_MISDIRECTED_REQUEST,
+				    "this Host is not served: see allowed_hosts in paimond.conf(5)",
+				    NULL);
+	if (!strcmp(method, MHD_HTTP_METHOD_HEAD))
+		method = MHD_HTTP_METHOD_GET;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+		const struct route *route = &routes[i];
+
+		if (strcmp(path, route->path) || (route->unix_only && !is_unix))
+			continue;
+		if (strcmp(method, route->method))
+			return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+					    "this path does not take this method",
+					    route->method[0] == 'G' ? "GET, HEAD" : route->method);
+		if (route->operators_only && !peer_is_operator(connection))
+			return answer_error(
+				connection, MHD_HTTP_FORBIDDEN,
+				"only root and members of group " OPERATORS " may do this", NULL);
+		return route->handle(callbacks, connection);
+	}
+	return answer_error(connection, MHD_HTTP_NOT_FOUND, "no such path: see /", NULL);
+}
