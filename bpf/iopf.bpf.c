@@ -333,14 +333,21 @@ static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, 
 }
 
 /* The device of a later event, or NULL; only a request names a device. */
-static __always_inline struct iopf_device *known_device(u64 dev, u32 *ret_index)
+static __always_inline struct iopf_device *find_device(u64 dev, u32 *ret_index)
 {
 	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev);
 	struct iopf_device *d = known ? device_at(known->device) : NULL;
 
 	if (d)
 		*ret_index = known->device;
-	else
+	return d;
+}
+
+static __always_inline struct iopf_device *known_device(u64 dev, u32 *ret_index)
+{
+	struct iopf_device *d = find_device(dev, ret_index);
+
+	if (!d)
 		count_dropped(IOPF_DROPPED_DEVICE);
 	return d;
 }
@@ -396,16 +403,19 @@ static __always_inline void on_discard(u64 dev, u32 pasid, u32 grpid, u32 nr, u3
 	struct iopf_device *d;
 	u32 index;
 
-	d = known_device(dev, &index);
-	if (!d)
-		return;
 	if (reason > PAIMON_IOPF_NR_REASONS)
 		reason = PAIMON_IOPF_NR_REASONS;
 	if (grpid == PAIMON_IOPF_ALL_GROUPS) {
+		d = find_device(dev, &index);
+		if (!d) /* it never faulted */
+			return;
 		d->epoch_reason = reason;
 		__sync_fetch_and_add(&d->epoch, 1);
 		return;
 	}
+	d = known_device(dev, &index);
+	if (!d)
+		return;
 	atomic_add(&d->discarded[masked(reason, 7)], nr);
 	slot = find_group(index, iopf_slot_key(pasid, grpid));
 	if (slot && !slot->closed && atomic_xchg(&slot->first_ns, 0))

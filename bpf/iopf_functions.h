@@ -109,12 +109,6 @@ static __always_inline void on_discard_partial(u64 queue)
 		bpf_for_each_map_elem(&iopf_index, discard_if_of_queue, &discard, 0);
 }
 
-static __always_inline void on_remove(u64 dev)
-{
-	if (bpf_map_lookup_elem(&iopf_index, &dev))
-		on_discard(dev, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED);
-}
-
 #define FENTRY(name, call)                                 \
 	struct {                                           \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);     \
@@ -140,7 +134,7 @@ FENTRY(reported, on_reported((const void *)ctx[0], (const void *)ctx[1], ctx[2])
 FENTRY(handle, on_work((const void *)ctx[0]))
 FENTRY(response, on_answer(ctx[0], ctx[1]))
 FENTRY(discard, on_discard_partial(ctx[0]))
-FENTRY(remove, on_remove(ctx[1]))
+FENTRY(remove, on_discard(ctx[1], 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -178,4 +172,4 @@ KPROBE(report, IOPF_FN_REPORT, on_report((const void *)PARM0, (const void *)PARM
 KPROBE(handle, IOPF_FN_HANDLE, on_work((const void *)PARM0))
 KPROBE(response, IOPF_FN_RESPONSE, on_answer(PARM0, PARM1))
 KPROBE(discard, IOPF_FN_DISCARD, on_discard_partial(PARM0))
-KPROBE(remove, IOPF_FN_REMOVE, on_remove(PARM1))
+KPROBE(remove, IOPF_FN_REMOVE, on_discard(PARM1, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))

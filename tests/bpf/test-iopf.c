@@ -320,6 +320,10 @@ static void test_epoch(void **data)
 	struct fixture *f = *data;
 	struct iopf_device *d = &f->devices[0];
 
+	/* Of a device that never faulted there is nothing to discard, nor to drop. */
+	discard(f, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED);
+	assert_int_equal(f->state->dropped[IOPF_DROPPED_DEVICE], 0);
+
 	request(f, DEV, 1, READ, PART);
 	request(f, DEV, 1, READ, PART);
 	request(f, DEV, 2, READ, LAST);
