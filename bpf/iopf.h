@@ -58,7 +58,7 @@ enum iopf_program {
 /* The kernel's functions that stand for them without paimon.ko; the index in iopf_kprobes. */
 enum iopf_function {
 	IOPF_FN_REPORT,	  /* a driver hands a request in */
-	IOPF_FN_REPORTED, /* the same, at its return; fentry only */
+	IOPF_FN_REPORTED, /* the same, at its return */
 	IOPF_FN_HANDLE,
 	IOPF_FN_RESPONSE,
 	IOPF_FN_DISCARD, /* of a queue's partial faults */

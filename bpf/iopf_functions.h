@@ -7,6 +7,10 @@
  * As there, a dispatcher is attached and tail-calls what counts. A PROG_ARRAY
  * takes fentry programs of one function only: so each has an array of its own.
  *
+ * A fentry program runs with preemption on. Where the kernel can be preempted, a
+ * second task on the same CPU finds the program running and is not counted; kprobe
+ * programs run with preemption off, and miss nothing.
+ *
  * The daemon finds the functions in the kernel's BTF. kmod/iopf_hook.c sees the
  * same functions, and says when they run and why at their entry.
  */
@@ -136,24 +140,59 @@ FENTRY(response, on_answer(ctx[0], ctx[1]))
 FENTRY(discard, on_discard_partial(ctx[0]))
 FENTRY(remove, on_discard(ctx[1], 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
 
+/* To the kernel kprobe.multi is another kind of program, which takes another array. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, IOPF_NR_FUNCTIONS);
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, sizeof(u32));
-} iopf_kprobes SEC(".maps");
+} iopf_kprobes SEC(".maps"), iopf_multi SEC(".maps");
 
-/* An argument of a function, by what the kernel's registers are called. Read as
- * memory: as loads from the context clang merges the three into one, which the
- * verifier refuses. */
-#define PARM(n, x86)                                                           \
-	(bpf_core_field_exists(struct pt_regs___x86_64, x86)                   \
-		 ? BPF_CORE_READ((const struct pt_regs___x86_64 *)ctx, x86)    \
-	 : bpf_core_field_exists(struct pt_regs___arm64, regs)                 \
-		 ? BPF_CORE_READ((const struct pt_regs___arm64 *)ctx, regs[n]) \
-		 : BPF_CORE_READ((const struct pt_regs___s390x *)ctx, gprs[2 + n]))
-#define PARM0 PARM(0, di)
-#define PARM1 PARM(1, si)
+/* A register of a kprobe, by what the kernel calls it. Read as memory: of loads from
+ * the context clang would make one, of a pointer that the verifier refuses. */
+#define REGISTER(x86, arm64, s390x)                                                \
+	(bpf_core_field_exists(struct pt_regs___x86_64, x86)                       \
+		 ? BPF_CORE_READ((const struct pt_regs___x86_64 *)ctx, x86)        \
+	 : bpf_core_field_exists(struct pt_regs___arm64, regs)                     \
+		 ? BPF_CORE_READ((const struct pt_regs___arm64 *)ctx, regs[arm64]) \
+		 : BPF_CORE_READ((const struct pt_regs___s390x *)ctx, gprs[s390x]))
+#define PARM0 REGISTER(di, 0, 2)
+#define PARM1 REGISTER(si, 1, 3)
+#define RESULT REGISTER(ax, 0, 2)
+
+/* A report on its way, for its return, which does not see the arguments. */
+struct report {
+	const struct device *dev;
+	const struct iommu_fault *fault;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256); /* devices' interrupt threads that report at once */
+	__type(key, u64);	  /* the task */
+	__type(value, struct report);
+} iopf_reports SEC(".maps");
+
+static __always_inline void on_report_entry(const struct device *dev,
+					    const struct iommu_fault *fault)
+{
+	struct report report = {.dev = dev, .fault = fault};
+	u64 task = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&iopf_reports, &task, &report, BPF_ANY);
+	on_report(dev, fault);
+}
+
+static __always_inline void on_report_return(int r)
+{
+	u64 task = bpf_get_current_pid_tgid();
+	struct report *report = bpf_map_lookup_elem(&iopf_reports, &task);
+
+	if (!report)
+		return;
+	on_reported(report->dev, report->fault, r);
+	bpf_map_delete_elem(&iopf_reports, &task);
+}
 
 #define KPROBE(name, index, call)                          \
 	SEC("?kprobe") int kprobe_##name(void *ctx)        \
@@ -166,9 +205,16 @@ struct {
 	{                                                  \
 		bpf_tail_call(ctx, &iopf_kprobes, index);  \
 		return count_undispatched();               \
+	}                                                  \
+                                                           \
+	SEC("?kprobe") int paimon_multi_##name(void *ctx)  \
+	{                                                  \
+		bpf_tail_call(ctx, &iopf_multi, index);    \
+		return count_undispatched();               \
 	}
 
-KPROBE(report, IOPF_FN_REPORT, on_report((const void *)PARM0, (const void *)PARM1))
+KPROBE(report, IOPF_FN_REPORT, on_report_entry((const void *)PARM0, (const void *)PARM1))
+KPROBE(reported, IOPF_FN_REPORTED, on_report_return(RESULT))
 KPROBE(handle, IOPF_FN_HANDLE, on_work((const void *)PARM0))
 KPROBE(response, IOPF_FN_RESPONSE, on_answer(PARM0, PARM1))
 KPROBE(discard, IOPF_FN_DISCARD, on_discard_partial(PARM0))

@@ -112,8 +112,9 @@ struct iopf_group {
 	struct device *dev;
 };
 
-/* The registers of a kprobe that hold a function's first arguments. */
+/* The registers that hold a function's first arguments and its result. */
 struct pt_regs___x86_64 {
+	unsigned long ax;
 	unsigned long di;
 	unsigned long si;
 };

@@ -113,6 +113,7 @@ static const char *set_iopf_backend(struct config *config, const char *value)
 	static const char *const names[] = {
 		[IOPF_BACKEND_MODULE] = "paimon.ko",
 		[IOPF_BACKEND_FENTRY] = "fentry",
+		[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
 		[IOPF_BACKEND_KPROBE] = "kprobe",
 		[IOPF_BACKEND_AUTO] = "auto",
 	};
@@ -122,7 +123,7 @@ static const char *set_iopf_backend(struct config *config, const char *value)
 			config->iopf_backend = i;
 			return NULL;
 		}
-	return "is not auto, paimon.ko, fentry or kprobe";
+	return "is not auto, paimon.ko, fentry, kprobe.multi or kprobe";
 }
 
 static const char *set_iopf_max_devices(struct config *config, const char *value)

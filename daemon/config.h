@@ -23,9 +23,10 @@ enum source_wanted {
 enum iopf_backend {
 	IOPF_BACKEND_MODULE, /* the tracepoints of paimon.ko */
 	IOPF_BACKEND_FENTRY, /* the kernel's functions */
+	IOPF_BACKEND_KPROBE_MULTI,
 	IOPF_BACKEND_KPROBE,
 	IOPF_NR_BACKENDS,
-	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the first of them that works */
+	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the best of them that works */
 };
 
 struct config {

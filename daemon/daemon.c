@@ -496,8 +496,7 @@ static int setup(struct daemon *daemon)
 	r = sd_event_default(&daemon->event);
 	if (r < 0 || (r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL)) < 0 ||
 	    (r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL)) < 0 ||
-	    (r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_hangup, daemon)) < 0 ||
-	    (r = sd_event_set_watchdog(daemon->event, true)) < 0)
+	    (r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_hangup, daemon)) < 0)
 		return r;
 	for (int i = 0; i < NR_SOURCES; i++)
 		daemon->sources[i] = (struct source){
@@ -538,8 +537,11 @@ int daemon_run(const struct daemon_options *options)
 	r = setup(&daemon);
 	if (!r) {
 		sd_notify(false, "READY=1");
-		r = sd_event_loop(daemon.event);
+		/* From the first ping on, and loading the programs may take long. */
+		r = sd_event_set_watchdog(daemon.event, true);
 	}
+	if (r >= 0)
+		r = sd_event_loop(daemon.event);
 	if (r < 0)
 		log_error("paimond ends: %s", strerror(-r));
 	sd_notify(false, "STOPPING=1");

@@ -34,13 +34,14 @@
 static const char *const backend_names[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",
 	[IOPF_BACKEND_FENTRY] = "fentry",
+	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
 	[IOPF_BACKEND_KPROBE] = "kprobe",
 };
 
 /* What the kernel says of its functions does not change while it runs. */
 static bool functions_refused;
 
-#define NR_MAPS 14
+#define NR_MAPS 16
 
 /* The maps in the order in which they are pinned: iopf_state is last. */
 static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MAPS])
@@ -58,7 +59,9 @@ static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MA
 	ret_maps[10] = bpf->maps.iopf_fn_response;
 	ret_maps[11] = bpf->maps.iopf_fn_discard;
 	ret_maps[12] = bpf->maps.iopf_fn_remove;
-	ret_maps[13] = bpf->maps.iopf_state;
+	ret_maps[13] = bpf->maps.iopf_reports;
+	ret_maps[14] = bpf->maps.iopf_multi;
+	ret_maps[15] = bpf->maps.iopf_state;
 }
 
 char *iopf_state_path(const struct source *source, const char *name)
@@ -402,27 +405,47 @@ static int attach_backend(struct source *source, enum iopf_backend backend)
 	return 0;
 }
 
+/*
+ * fentry costs least, and its programs can be preempted: where the kernel does that
+ * it comes last. Not everything is everywhere: kprobe.multi needs CONFIG_FPROBE,
+ * fentry is on arm64 since 6.4 and on s390x not at all.
+ */
+static int attach_functions(struct source *source)
+{
+	static const enum iopf_backend orders[2][3] = {
+		{IOPF_BACKEND_FENTRY, IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE},
+		{IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE, IOPF_BACKEND_FENTRY},
+	};
+	bool preempts = iopf_kernel_preempts();
+
+	for (int i = 0; i < 3; i++) {
+		enum iopf_backend backend = orders[preempts][i];
+
+		if (attach_backend(source, backend)) {
+			log_info("iopf: not by %s: %s", backend_names[backend], source->reason);
+			continue;
+		}
+		if (preempts && backend == IOPF_BACKEND_FENTRY)
+			log_warning("iopf: this kernel preempts tasks inside the programs, and "
+				    "fentry then misses events "
+				    "(paimon_bpf_program_recursion_misses_total): load paimon.ko "
+				    "or allow kprobes");
+		source->reason[0] = '\0';
+		return 0;
+	}
+	functions_refused = true;
+	return iopf_probe(source);
+}
+
 static int iopf_attach(struct source *source)
 {
 	enum iopf_backend wanted = source->config->iopf_backend;
-	char fentry[sizeof(source->reason)];
-	int r;
 
 	if (source->replay || (wanted == IOPF_BACKEND_AUTO && module_loaded()))
 		return attach_backend(source, IOPF_BACKEND_MODULE);
 	if (wanted != IOPF_BACKEND_AUTO)
 		return attach_backend(source, wanted);
-	/* Not everywhere: on arm64 since 6.4, on s390x not at all. */
-	if (!attach_backend(source, IOPF_BACKEND_FENTRY))
-		return 0;
-	memcpy(fentry, source->reason, sizeof(fentry));
-	r = attach_backend(source, IOPF_BACKEND_KPROBE);
-	if (r < 0) {
-		log_info("iopf: not by fentry: %s; not by kprobe: %s", fentry, source->reason);
-		functions_refused = true;
-		r = iopf_probe(source);
-	}
-	return r;
+	return attach_functions(source);
 }
 
 static bool iopf_outdated(struct source *source)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
@@ -22,15 +23,27 @@
 #include "iopf_source.h"
 #include "source.h"
 
-/* Names of links. */
-static const char *const link_names[IOPF_NR_BACKENDS][IOPF_NR_FUNCTIONS] = {
-	[IOPF_BACKEND_MODULE] = {"iopf-request", "iopf-handle", "iopf-response", "iopf-discard"},
-	[IOPF_BACKEND_FENTRY] = {"iopf-fentry-report", "iopf-fentry-reported", "iopf-fentry-handle",
-				 "iopf-fentry-response", "iopf-fentry-discard",
-				 "iopf-fentry-remove"},
-	[IOPF_BACKEND_KPROBE] = {"iopf-kprobe-report", NULL, "iopf-kprobe-handle",
-				 "iopf-kprobe-response", "iopf-kprobe-discard",
-				 "iopf-kprobe-remove"},
+/* Links are called iopf-BACKEND-HOOK; those of the module iopf-HOOK. */
+static const char *const tracepoint_hooks[IOPF_NR_PROGRAMS] = {
+	[IOPF_REQUEST] = "request",
+	[IOPF_HANDLE] = "handle",
+	[IOPF_RESPONSE] = "response",
+	[IOPF_DISCARD] = "discard",
+};
+static const char *const function_hooks[IOPF_NR_FUNCTIONS] = {
+	[IOPF_FN_REPORT] = "report",   [IOPF_FN_REPORTED] = "reported",
+	[IOPF_FN_HANDLE] = "handle",   [IOPF_FN_RESPONSE] = "response",
+	[IOPF_FN_DISCARD] = "discard", [IOPF_FN_REMOVE] = "remove",
+};
+static const struct {
+	const char *link;
+	const char *dispatcher; /* programs */
+	const char *program;
+} prefixes[IOPF_NR_BACKENDS] = {
+	[IOPF_BACKEND_MODULE] = {.link = ""},
+	[IOPF_BACKEND_FENTRY] = {"fentry-", "paimon_fentry_", "fentry_"},
+	[IOPF_BACKEND_KPROBE_MULTI] = {"multi-", "paimon_multi_", "kprobe_"},
+	[IOPF_BACKEND_KPROBE] = {"kprobe-", "paimon_kprobe_", "kprobe_"},
 };
 
 /* The kernel's functions, each with the names it has had, the newest first. */
@@ -53,6 +66,38 @@ static bool returns(const struct btf *btf, uint32_t id)
 	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
 
 	return proto && proto->type;
+}
+
+/* Does a line of a file hold a text? */
+static bool file_says(const char *path, const char *text)
+{
+	char line[4096];
+	bool found = false;
+	FILE *file = fopen(path, "re");
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, text);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+bool iopf_kernel_preempts(void)
+{
+	struct utsname uts;
+	char config[sizeof(uts.release) + 16];
+
+	if (uname(&uts) < 0 || !strstr(uts.version, "PREEMPT"))
+		return false;
+	if (!strstr(uts.version, "PREEMPT_DYNAMIC"))
+		return true;
+	/* Chosen at boot; what it is if nothing is chosen is only in the configuration. */
+	if (file_says("/proc/cmdline", "preempt="))
+		return !file_says("/proc/cmdline", "preempt=none") &&
+		       !file_says("/proc/cmdline", "preempt=voluntary");
+	snprintf(config, sizeof(config), "/boot/config-%s", uts.release);
+	return !file_says(config, "CONFIG_PREEMPT_VOLUNTARY=y") &&
+	       !file_says(config, "CONFIG_PREEMPT_NONE=y");
 }
 
 bool iopf_functions_found(void)
@@ -88,11 +133,12 @@ bool iopf_functions_found(void)
 	return complete;
 }
 
-static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, int which)
+static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, const char *name)
 {
 	struct iopf_hook *hook = &iopf->hooks[iopf->nr_hooks++];
 
-	*hook = (struct iopf_hook){.name = link_names[backend][which], .link = -1, .adopted = -1};
+	*hook = (struct iopf_hook){.link = -1, .adopted = -1};
+	snprintf(hook->name, sizeof(hook->name), "iopf-%s%s", prefixes[backend].link, name);
 	return hook;
 }
 
@@ -118,7 +164,7 @@ static void prepare_tracepoints(struct iopf *iopf)
 	};
 
 	for (uint32_t i = 0; i < IOPF_NR_PROGRAMS; i++) {
-		struct iopf_hook *hook = add_hook(iopf, IOPF_BACKEND_MODULE, i);
+		struct iopf_hook *hook = add_hook(iopf, IOPF_BACKEND_MODULE, tracepoint_hooks[i]);
 
 		hook->how = HOOK_RAW_TP;
 		hook->target = tracepoints[i];
@@ -129,13 +175,26 @@ static void prepare_tracepoints(struct iopf *iopf)
 	}
 }
 
-/* The program that the skeleton has by a name made of three parts. */
-static struct bpf_program *program(struct iopf *iopf, const char *prefix, const char *link_name)
+/* The program that the object has by a name of two parts. */
+static struct bpf_program *program(struct iopf *iopf, const char *prefix, const char *hook)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s%s", prefix, strrchr(link_name, '-') + 1);
+	snprintf(name, sizeof(name), "%s%s", prefix, hook);
 	return bpf_object__find_program_by_name(iopf->bpf->obj, name);
+}
+
+/* Has a program loaded, as one of its kind of hook. */
+static int prepare_program(struct bpf_program *program, const struct iopf_hook *hook)
+{
+	bpf_program__set_autoload(program, true);
+	if (hook->how == HOOK_KPROBE_MULTI)
+		bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
+	if (hook->how == HOOK_FEXIT)
+		bpf_program__set_expected_attach_type(program, BPF_TRACE_FEXIT);
+	return hook->how == HOOK_FEXIT || hook->how == HOOK_FENTRY
+		       ? bpf_program__set_attach_target(program, 0, hook->target)
+		       : 0;
 }
 
 static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
@@ -148,38 +207,32 @@ static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
 		[IOPF_FN_DISCARD] = iopf->bpf->maps.iopf_fn_discard,
 		[IOPF_FN_REMOVE] = iopf->bpf->maps.iopf_fn_remove,
 	};
-	bool kprobe = backend == IOPF_BACKEND_KPROBE;
+	int r = 0;
 
 	iopf->bpf->rodata->iopf_group_response_is_there = functions[IOPF_FN_RESPONSE].found ==
 							  functions[IOPF_FN_RESPONSE].names[0];
-	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
+	for (int i = 0; i < IOPF_NR_FUNCTIONS && !r; i++) {
 		struct iopf_hook *hook;
-		int r = 0;
 
-		if (!functions[i].found || !link_names[backend][i])
+		if (!functions[i].found)
 			continue;
-		hook = add_hook(iopf, backend, i);
-		hook->how = kprobe ? HOOK_KPROBE : i == IOPF_FN_REPORTED ? HOOK_FEXIT : HOOK_FENTRY;
+		hook = add_hook(iopf, backend, function_hooks[i]);
+		hook->at_return = i == IOPF_FN_REPORTED;
+		hook->how = backend == IOPF_BACKEND_KPROBE	   ? HOOK_KPROBE
+			    : backend == IOPF_BACKEND_KPROBE_MULTI ? HOOK_KPROBE_MULTI
+			    : hook->at_return			   ? HOOK_FEXIT
+								   : HOOK_FENTRY;
 		hook->target = functions[i].found;
 		hook->target_id = functions[i].id;
-		hook->dispatcher = program(iopf, kprobe ? "paimon_kprobe_" : "paimon_fentry_",
-					   hook->name);
-		hook->program = program(iopf, kprobe ? "kprobe_" : "fentry_", hook->name);
-		hook->programs = kprobe ? iopf->bpf->maps.iopf_kprobes : arrays[i];
-		hook->index = kprobe ? i : 0;
-		for (int j = 0; j < 2 && !r; j++) {
-			struct bpf_program *p = j ? hook->program : hook->dispatcher;
-
-			bpf_program__set_autoload(p, true);
-			if (hook->how == HOOK_FEXIT)
-				bpf_program__set_expected_attach_type(p, BPF_TRACE_FEXIT);
-			if (!kprobe)
-				r = bpf_program__set_attach_target(p, 0, hook->target);
-		}
-		if (r < 0)
-			return r;
+		hook->dispatcher = program(iopf, prefixes[backend].dispatcher, function_hooks[i]);
+		hook->program = program(iopf, prefixes[backend].program, function_hooks[i]);
+		hook->programs = hook->how == HOOK_KPROBE	  ? iopf->bpf->maps.iopf_kprobes
+				 : hook->how == HOOK_KPROBE_MULTI ? iopf->bpf->maps.iopf_multi
+								  : arrays[i];
+		hook->index = backend == IOPF_BACKEND_FENTRY ? 0 : i;
+		r = prepare_program(hook->dispatcher, hook) ?: prepare_program(hook->program, hook);
 	}
-	return 0;
+	return r;
 }
 
 int iopf_hooks_prepare(struct source *source, struct iopf *iopf, enum iopf_backend backend)
@@ -232,6 +285,8 @@ static bool is_link_of(int fd, const struct iopf_hook *hook)
 		       info.tracing.target_btf_id == hook->target_id &&
 		       info.tracing.attach_type ==
 			       (hook->how == HOOK_FEXIT ? BPF_TRACE_FEXIT : BPF_TRACE_FENTRY);
+	case HOOK_KPROBE_MULTI:
+		return info.type == BPF_LINK_TYPE_KPROBE_MULTI;
 	default:
 		return info.type == BPF_LINK_TYPE_PERF_EVENT;
 	}
@@ -304,18 +359,24 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 	return true;
 }
 
+static void drop(const struct source *source, const char *prefix, const char *hook)
+{
+	char name[32], program[48];
+
+	snprintf(name, sizeof(name), "iopf-%s%s", prefix, hook);
+	snprintf(program, sizeof(program), "%s-program", name);
+	fdstore_remove(name);
+	iopf_unpin(source, name);
+	iopf_unpin(source, program);
+}
+
 void iopf_hooks_drop(const struct source *source)
 {
-	for (int i = 0; i < IOPF_NR_BACKENDS; i++)
+	for (int i = 0; i < IOPF_NR_PROGRAMS; i++)
+		drop(source, prefixes[IOPF_BACKEND_MODULE].link, tracepoint_hooks[i]);
+	for (int i = IOPF_BACKEND_FENTRY; i < IOPF_NR_BACKENDS; i++)
 		for (int j = 0; j < IOPF_NR_FUNCTIONS; j++)
-			if (link_names[i][j]) {
-				char program[64];
-
-				snprintf(program, sizeof(program), "%s-program", link_names[i][j]);
-				fdstore_remove(link_names[i][j]);
-				iopf_unpin(source, link_names[i][j]);
-				iopf_unpin(source, program);
-			}
+			drop(source, prefixes[i].link, function_hooks[j]);
 	/* What is attached next must not count beside them. */
 	fdstore_sync();
 }
@@ -333,26 +394,57 @@ static int keep_link(const struct source *source, const struct iopf_hook *hook)
 	return r;
 }
 
-/* A link to a kprobe of our own, by the perf event of that kind: it holds the event. */
-static int attach_kprobe(const char *function, int program)
+/* A number in a file of the perf PMU for kprobes, behind a text. */
+static int read_kprobe(const char *path, const char *format, unsigned int *ret_number)
 {
-	struct perf_event_attr attr = {.size = sizeof(attr)};
-	FILE *type = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	FILE *file = fopen(path, "re");
+	int r;
+
+	if (!file)
+		return -errno;
+	r = fscanf(file, format, ret_number) == 1 ? 0 : -EINVAL;
+	fclose(file);
+	return r;
+}
+
+/* A link to a kprobe of our own, by a perf event, which the link holds. */
+static int attach_kprobe(const struct iopf_hook *hook, int program)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr), .config1 = (uintptr_t)hook->target};
+	unsigned int bit;
 	int event, link;
 
-	if (!type)
-		return -errno;
-	link = fscanf(type, "%u", &attr.type) == 1 ? 0 : -EINVAL;
-	fclose(type);
+	link = read_kprobe("/sys/bus/event_source/devices/kprobe/type", "%u", &attr.type)
+		       ?: read_kprobe("/sys/bus/event_source/devices/kprobe/format/retprobe",
+				      "config:%u", &bit);
 	if (link < 0)
 		return link;
-	attr.config1 = (uintptr_t)function;
+	attr.config = hook->at_return ? 1ULL << bit : 0;
 	event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (event < 0)
 		return -errno;
 	link = bpf_link_create(program, event, BPF_PERF_EVENT, NULL);
 	close(event);
 	return link;
+}
+
+static int attach_hook(const struct iopf_hook *hook)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, multi, .kprobe_multi.syms = (const char **)&hook->target,
+		    .kprobe_multi.cnt = 1,
+		    .kprobe_multi.flags = hook->at_return ? BPF_F_KPROBE_MULTI_RETURN : 0);
+	int program = bpf_program__fd(hook->dispatcher);
+
+	switch (hook->how) {
+	case HOOK_RAW_TP:
+		return bpf_raw_tracepoint_open(hook->target, program);
+	case HOOK_KPROBE_MULTI:
+		return bpf_link_create(program, 0, BPF_TRACE_KPROBE_MULTI, &multi);
+	case HOOK_KPROBE:
+		return attach_kprobe(hook, program);
+	default:
+		return bpf_raw_tracepoint_open(NULL, program);
+	}
 }
 
 /*
@@ -363,12 +455,8 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 {
 	for (int i = iopf->nr_hooks - 1; i >= 0; i--) {
 		struct iopf_hook *hook = &iopf->hooks[i];
-		int fd = bpf_program__fd(hook->dispatcher);
 
-		hook->link = hook->how == HOOK_KPROBE
-				     ? attach_kprobe(hook->target, fd)
-				     : bpf_raw_tracepoint_open(
-					       hook->how == HOOK_RAW_TP ? hook->target : NULL, fd);
+		hook->link = attach_hook(hook);
 		if (hook->link == -ENOENT && hook->how == HOOK_RAW_TP)
 			return source_fail(source, -ENODEV,
 					   "this paimon.ko has no tracepoint %s "

@@ -18,14 +18,16 @@ struct source;
 
 /* One place in the kernel that a dispatcher is attached to. */
 struct iopf_hook {
-	const char *name;   /* of the link, in the descriptor store and pinned */
+	char name[32];	    /* of the link, in the descriptor store and pinned */
 	const char *target; /* tracepoint or function */
 	enum {
 		HOOK_RAW_TP,
 		HOOK_FENTRY,
 		HOOK_FEXIT,
+		HOOK_KPROBE_MULTI,
 		HOOK_KPROBE,
 	} how;
+	bool at_return;	    /* of a function, by kprobe */
 	uint32_t target_id; /* of the function, in the kernel's BTF */
 	struct bpf_program *dispatcher;
 	struct bpf_program *program; /* what the dispatcher calls: */
@@ -45,6 +47,12 @@ struct iopf {
 	struct iopf_slot *slots;
 	struct iopf_state *state;
 };
+
+/*
+ * May the kernel preempt a task inside a BPF program? Then fentry misses events.
+ * If nothing says that it may not: yes.
+ */
+bool iopf_kernel_preempts(void);
 
 /* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
 bool iopf_functions_found(void);
