@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "../util/clock.h"
@@ -14,13 +15,16 @@
 #include "answer.h"
 #include "clients.h"
 
-/* Of each listener: what comes over TCP takes nothing from the unix socket. */
+/* Of each listener: what comes over TCP takes nothing from the unix socket. Or
+ * this part of the descriptors that there may be, if that is less. */
 #define MAX_TCP 192
+#define TCP_PART 8
 #define MAX_UNIX 64
+#define UNIX_PART 16
 #define MAX_WAITING (32 << 20) /* bytes of answers */
 /* libmicrohttpd turns away whom it accepts beyond its limit, so that lies above
  * ours: it accepts a few before those that we shut down are closed. */
-#define MARGIN 32
+#define MARGIN 16
 #define CONNECTION_TIMEOUT 10 /* seconds without a byte */
 #define CONNECTION_MEMORY (24 << 10)
 #define MAX_HEADER (8 << 10)
@@ -173,6 +177,15 @@ static void log_mhd(void *data, const char *format, va_list ap)
 	log_warning("http: %s", line);
 }
 
+static unsigned int max_clients(bool is_unix)
+{
+	unsigned int max = is_unix ? MAX_UNIX : MAX_TCP, part = is_unix ? UNIX_PART : TCP_PART;
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur / part < max ? limit.rlim_cur / part + 1 : max;
+}
+
 static int listener_init(struct listener *listener, struct http *http, sd_event *event, int fd,
 			 bool is_unix)
 {
@@ -181,7 +194,7 @@ static int listener_init(struct listener *listener, struct http *http, sd_event 
 
 	listener->http = http;
 	listener->is_unix = is_unix;
-	listener->clients.max = is_unix ? MAX_UNIX : MAX_TCP;
+	listener->clients.max = max_clients(is_unix);
 	listener->clients.max_waiting = MAX_WAITING;
 	listener->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener,
