@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,9 +45,16 @@ static const struct metric metric_start_time = {
 
 static int count_fds(uint64_t *ret_nr)
 {
-	DIR *folder = opendir("/proc/self/fd");
+	struct stat st;
 	uint64_t nr = 0;
+	DIR *folder;
 
+	/* From 6.2 the folder's size is the number, for a tenth of the time. */
+	if (!stat("/proc/self/fd", &st) && st.st_size) {
+		*ret_nr = st.st_size;
+		return 0;
+	}
+	folder = opendir("/proc/self/fd");
 	if (!folder)
 		return -errno;
 	while (readdir(folder))

@@ -16,6 +16,15 @@
 #include "self.h"
 #include "util/clock.h"
 
+static unsigned int count_by_hand(void)
+{
+	unsigned int nr = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
 static void test_measure(void **state)
 {
 	const size_t size = 16 << 20;
@@ -34,6 +43,7 @@ static void test_measure(void **state)
 	memset(memory, 1, size);
 	assert_int_equal(self_measure(&after), 0);
 	assert_int_equal(after.descriptors, before.descriptors + 10);
+	assert_int_equal(after.descriptors, count_by_hand());
 	assert_true(after.resident_bytes > before.resident_bytes + size / 2);
 	assert_true(after.virtual_bytes >= after.resident_bytes);
 	getrlimit(RLIMIT_NOFILE, &limit);
