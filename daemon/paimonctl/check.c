@@ -102,7 +102,7 @@ static const struct finding *first_fatal(const struct check *check)
 	return NULL;
 }
 
-static void print_text(const struct check *check)
+static void print_findings(const struct check *check)
 {
 	const struct finding *fatal = first_fatal(check);
 
@@ -180,7 +180,7 @@ static int run(struct context *context, int argc, char **argv)
 	if (context->json)
 		r = print_json(to_json(&check));
 	else
-		print_text(&check);
+		print_findings(&check);
 	return r > 0 ? r : first_fatal(&check) ? EXIT_FAILED : EXIT_DONE;
 }
 

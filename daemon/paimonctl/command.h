@@ -58,6 +58,9 @@ int complain_client(const struct context *context, int error);
 /* Says what paimond answered instead of 200, after what; returns EXIT_FAILED. */
 int complain_response(const char *what, const struct response *response);
 
+/* Prints text as it is, and on a terminal with names that are made harmless. */
+void print_text(const char *text);
+
 /* Prints one line and releases the object; an exit code. NULL: there was no memory for it. */
 int print_json(struct json_object *object);
 

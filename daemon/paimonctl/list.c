@@ -26,6 +26,12 @@ static bool matches(const char *pattern, const char *name)
 	return strcasestr(name, pattern);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strverscmp(json_text(*(struct json_object *const *)a, "name", ""),
+			  json_text(*(struct json_object *const *)b, "name", ""));
+}
+
 /* The devices of a source, as SOURCE/DEVICE. */
 static int add_devices(struct json_object *array, struct json_object *snapshot, const char *source,
 		       const char *pattern)
@@ -52,6 +58,7 @@ static int add_devices(struct json_object *array, struct json_object *snapshot, 
 		}
 		free(name);
 	}
+	json_object_array_sort(array, compare_names);
 	return r;
 }
 

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "escape.h"
 #include "table.h"
 
 static const struct command *const commands[] = {
@@ -75,16 +77,37 @@ int get_json(struct context *context, const char *path, struct json_object **ret
 	return EXIT_DONE;
 }
 
+void print_text(const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+		char *line = isatty(STDOUT_FILENO) ? strndup(text, length) : NULL;
+		char *shown = line ? escape_terminal(line) : NULL;
+
+		if (shown)
+			fputs(shown, stdout);
+		else
+			fwrite(text, 1, length, stdout);
+		free(shown);
+		free(line);
+		text += length;
+		if (*text)
+			putchar(*text++);
+	}
+}
+
 int print_json(struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	int r = EXIT_DONE;
 
-	if (!object || !text)
+	if (object && text) {
+		print_text(text);
+		putchar('\n');
+	} else {
 		r = complain("%s", strerror(ENOMEM));
-	else
-		puts(text);
+	}
 	json_object_put(object);
 	return r;
 }
