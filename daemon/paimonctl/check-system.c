@@ -367,13 +367,28 @@ static uint64_t map_bytes(const struct config *config)
 	       sizeof(struct iopf_state);
 }
 
+/* What the control group of this process may use, as in a container; UINT64_MAX: no limit. */
+static uint64_t group_memory(void)
+{
+	char group[256] = "", path[512], limit[32];
+
+	if (!read_field("/proc/self/cgroup", "0::", "%255s", group))
+		return UINT64_MAX;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
+	if (!read_text(path, limit, sizeof(limit)) || !strcmp(limit, "max"))
+		return UINT64_MAX;
+	return strtoull(limit, NULL, 10);
+}
+
 void check_memory(struct check *check)
 {
-	uint64_t need = map_bytes(check->config), available = 0;
+	uint64_t need = map_bytes(check->config), available = 0, group = group_memory();
 
 	if (!read_field("/proc/meminfo", "MemAvailable:", "%" SCNu64, &available))
 		return;
 	available *= 1024;
+	if (group < available)
+		available = group;
 	if (available / 2 > need)
 		check_add(check, "memory", CHECK_OK, NULL,
 			  "%.1f MiB needed for maps, %.0f MiB available", need / 0x1p20,

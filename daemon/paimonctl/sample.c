@@ -101,6 +101,14 @@ static double point_number(struct json_object *sample, const char *metric,
 	return 0;
 }
 
+bool sample_source_up(struct json_object *sample, const char *source)
+{
+	const char *labels[] = {"source", source, NULL};
+	uint64_t up = 0;
+
+	return sample_find(sample, "paimon_source_up", labels, &up) && up;
+}
+
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels)
 {
 	return point_number(sample, metric, labels, "value");

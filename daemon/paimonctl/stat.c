@@ -21,7 +21,7 @@
 
 struct settings {
 	struct interval interval;
-	bool time;
+	bool time, warned;
 	unsigned long lines;
 };
 
@@ -77,15 +77,20 @@ static bool device_exists(struct json_object *sample, const char *device)
 static int frame(struct context *context, struct json_object *before, struct json_object *now,
 		 void *user)
 {
+	struct settings *settings = user;
+	bool up = sample_source_up(now, view_stat.name);
 	struct table table;
 	int r = EXIT_DONE;
 
+	if (!up && !settings->warned)
+		complain("%s does not count (paimonctl status says why)", view_stat.name);
+	settings->warned = !up;
 	if (stat_compute(before, now, context->argument, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	if (context->json)
 		r = print_json(table_json(&table, now));
 	else
-		print_line(&table, now, user);
+		print_line(&table, now, settings);
 	table_clear(&table);
 	return fflush(stdout) ? EXIT_FAILED : r;
 }

@@ -36,16 +36,6 @@ struct row *table_add(struct table *table, const char *name)
 	return row;
 }
 
-/* Did the source run at that moment? Where it did not, what it counted before
- * is missing there, and all of it would look like news. */
-static bool source_up(const struct view *view, struct json_object *sample)
-{
-	const char *labels[] = {"source", view->name, NULL};
-	uint64_t up = 0;
-
-	return sample_find(sample, "paimon_source_up", labels, &up) && up;
-}
-
 /* Replay keeps no totals: what another process counted has nothing to do with this one's. */
 static bool replayed_anew(struct json_object *before, struct json_object *now)
 {
@@ -64,7 +54,10 @@ struct table table_begin(const struct view *view, struct json_object *before,
 	table.seconds =
 		(json_number(now, "monotonic_ns", 0) - json_number(before, "monotonic_ns", 0)) /
 		1e9;
-	if ((source_up(view, now) && !source_up(view, before)) || replayed_anew(before, now))
+	/* Where the source did not run, what it counted before is missing, and would look like
+	 * news. */
+	if ((sample_source_up(now, view->name) && !sample_source_up(before, view->name)) ||
+	    replayed_anew(before, now))
 		table.seconds = 0;
 	table.restarted = !(table.seconds > 0);
 	return table;

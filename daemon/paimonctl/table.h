@@ -123,6 +123,8 @@ bool sample_find(struct json_object *sample, const char *metric, const char *con
  * it went back. */
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
 		      const char *const *labels, bool *restarted);
+/* Did the source run at that moment? */
+bool sample_source_up(struct json_object *sample, const char *source);
 /* A gauge, and the sum of a histogram; absent is 0. */
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels);

@@ -132,7 +132,8 @@ int stat_compute(struct json_object *before, struct json_object *now, const char
 	struct row *row = table_add(&table, device ?: "all");
 	int r = row ? 0 : -ENOMEM;
 
-	if (row) {
+	/* A source that does not count has no zeros. */
+	if (row && sample_source_up(now, view_stat.name)) {
 		for (size_t i = REQUESTS; i <= LOST; i++)
 			row->values[i] = 0;
 		r = add_devices(before, now, device, row, stages);

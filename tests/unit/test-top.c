@@ -259,6 +259,7 @@ static void test_stat(void **state)
 	struct json_object *other = two_devices("3000000000", "6", "1000", "9000", "27", "",
 						"\"sum\":1,\"cells\":[[0.5,20]]",
 						"\"sum\":0,\"cells\":[]");
+	struct json_object *down;
 	struct table table;
 
 	assert_int_equal(stat_compute(before, now, NULL, &table), 0);
@@ -282,6 +283,13 @@ static void test_stat(void **state)
 	assert_true(value(&table, "total", "p50") == 1e-6);
 	assert_true(value(&table, "total", "max") == 0.5);
 	table_clear(&table);
+
+	/* A source that does not run has dashes, not zeros. */
+	down = sample("4000000000", DOWN, "0", "0", "0", "");
+	assert_int_equal(stat_compute(now, down, NULL, &table), 0);
+	assert_true(isnan(value(&table, "", "REQ/s")) && isnan(value(&table, "", "OUTST")));
+	table_clear(&table);
+	json_object_put(down);
 
 	/* Back, in the other order; and another process that has counted more already. */
 	assert_int_equal(stat_compute(now, before, NULL, &table), 0);
