@@ -24,6 +24,7 @@ void check_kernel(struct check *check)
 {
 	struct utsname uts;
 
+	libbpf_set_print(NULL); /* its words are not for users */
 	uname(&uts);
 	check_add(check, "kernel", CHECK_OK, NULL, "%s, %s", uts.release, uts.machine);
 }
@@ -34,7 +35,6 @@ static struct btf *load_btf(void)
 
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
 		return NULL;
-	libbpf_set_print(NULL);
 	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
 	return libbpf_get_error(btf) ? NULL : btf;
 }
