@@ -101,9 +101,15 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **r
 			 enum MHD_RequestTerminationCode code)
 {
 	struct client *client = answer_client(connection);
+	char byte;
 
-	if (client)
-		client_progress(client);
+	if (!client)
+		return;
+	client_progress(client);
+	/* Of an end that came along with the request libmicrohttpd hears only by another
+	 * event; without it the connection would stay until its timeout. */
+	if (!recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT))
+		shutdown(client->fd, SHUT_RD);
 }
 
 static void on_connection(void *data, struct MHD_Connection *connection, void **context,

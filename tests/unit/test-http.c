@@ -489,6 +489,23 @@ static void test_sizes(void **state)
 		"\"reloaded\":true"));
 }
 
+/* Whoever ends right behind a request, as nc -N does, has its answer and is done. */
+static void test_half_closed(void **state)
+{
+	static const char text[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+				   "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	struct server *s = *state;
+
+	for (int tcp = 0; tcp < 2; tcp++) {
+		int fd = dial(s, tcp, 0);
+
+		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+		assert_return_code(shutdown(fd, SHUT_WR), errno);
+		ask_on(s, fd, "");
+		assert_non_null(strstr(answer, "\r\n\r\nok\nHTTP/1.1 200 OK"));
+	}
+}
+
 enum stall {
 	STALL_SILENT, /* connected, and nothing more */
 	STALL_HEADER, /* half a header */
@@ -556,6 +573,7 @@ int main(void)
 		TEST(test_gzip),
 		TEST(test_garbage),
 		TEST(test_sizes),
+		TEST(test_half_closed),
 		TEST(test_stalled),
 	};
 
