@@ -5,6 +5,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,10 @@ static int add_device(struct snapshot *snapshot, const struct config *config,
 
 	memcpy(name, d->name, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
+	/* One byte that is no UTF-8 would have Prometheus refuse the whole answer. */
+	for (char *c = name; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
 	if (!config_serves(config->iopf_include, config->iopf_exclude, name))
 		return 0;
 	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)

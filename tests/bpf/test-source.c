@@ -136,6 +136,24 @@ static void test_exclude(void **data)
 	iopf_source.detach(&source, false);
 }
 
+/* What is no text in the maps is none in the answer either. */
+static void test_name(void **data)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	struct iopf *iopf;
+
+	assert_non_null(snapshot);
+	source.replay = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_LAST);
+	iopf = source.data;
+	memcpy((void *)iopf->devices[0].name, "a\xff\n\x1b", 5);
+	assert_int_equal(iopf_source.read(&source, snapshot), 0);
+	assert_string_equal(snapshot->families[0].points[0].labels[0].value, "a???");
+	snapshot_free(snapshot);
+	iopf_source.detach(&source, false);
+}
+
 static char *pin(const char *name)
 {
 	static char path[256];
@@ -245,8 +263,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),	 TEST(test_exclude),	 TEST(test_pins),
-		TEST(test_foreign_pins), TEST(test_missing_pin), TEST(test_not_bpffs),
+		TEST(test_read),      TEST(test_exclude),      TEST(test_name),
+		TEST(test_pins),      TEST(test_foreign_pins), TEST(test_missing_pin),
+		TEST(test_not_bpffs),
 	};
 	int r;
 
