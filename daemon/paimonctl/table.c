@@ -244,22 +244,25 @@ void table_row(const struct table *table, const struct row *row, size_t first, s
 
 void table_title(const struct table *table, struct json_object *now, FILE *out)
 {
-	time_t time = json_number(now, "realtime_ns", 0) / 1e9;
+	double seconds = json_number(now, "realtime_ns", 0) / 1e9;
+	time_t time = seconds >= 0 && seconds < 1e11 ? seconds : 0;
 	const char *labels[] = {"source", table->view->name, NULL};
 	struct json_object *points = sample_points(now, "paimon_source_info");
-	const char *backend = "";
-	char clock[16] = "";
+	char clock[16] = "", *backend = NULL;
 	uint64_t up;
 
 	for (size_t i = 0; points && i < json_object_array_length(points); i++)
-		if (point_matches(json_object_array_get_idx(points, i), labels))
-			backend = point_label(json_object_array_get_idx(points, i), "backend");
+		if (!backend && point_matches(json_object_array_get_idx(points, i), labels))
+			backend = escape_terminal(
+				point_label(json_object_array_get_idx(points, i), "backend"));
 	strftime(clock, sizeof(clock), "%T", localtime(&time));
 	fprintf(out, "paimon %s  %s ", clock, table->view->name);
 	if (!sample_find(now, "paimon_source_up", labels, &up))
 		fputs("off", out);
 	else
-		fputs(up ? *backend ? backend : "up" : "failed: see paimonctl status", out);
+		fputs(up ? backend && *backend ? backend : "up" : "failed: see paimonctl status",
+		      out);
+	free(backend);
 	if (table->seconds > 0)
 		fprintf(out, "  over %.2f s", table->seconds);
 	if (json_text(now, "input", NULL))

@@ -144,8 +144,9 @@ int stat_compute(struct json_object *before, struct json_object *now, const char
 		double *v = row->values;
 
 		for (size_t i = 0; i < 3; i++)
-			qsort(stages[i].cells, stages[i].nr_cells, sizeof(*stages[i].cells),
-			      compare_cells);
+			if (stages[i].nr_cells)
+				qsort(stages[i].cells, stages[i].nr_cells, sizeof(*stages[i].cells),
+				      compare_cells);
 		v[MEAN] = stages[2].count ? stages[2].sum / (double)stages[2].count : NAN;
 		v[P50] = quantile(&stages[2], 0.5);
 		v[P99] = quantile(&stages[2], 0.99);

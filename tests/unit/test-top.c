@@ -415,6 +415,20 @@ static void test_json_no_memory(void **state)
 }
 #endif
 
+/* A time that no clock shows is no reason to crash. */
+static void test_no_time(void **state)
+{
+	struct json_object *now = json_tokener_parse("{\"realtime_ns\": 1e300}");
+	struct table table = {.view = &view_iopf};
+	char text[128] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	table_title(&table, now, out);
+	fclose(out);
+	assert_string_equal(text + strcspn(text, ":") + 6, "  iopf off");
+	json_object_put(now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,7 +436,7 @@ int main(void)
 		cmocka_unit_test(test_restart),	       cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
 		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_heat),
-		cmocka_unit_test(test_key_text),
+		cmocka_unit_test(test_key_text),       cmocka_unit_test(test_no_time),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif
