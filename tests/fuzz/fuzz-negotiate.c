@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Headers of any content: an Accept, an Accept-Encoding and a Host, split at
+ * newlines. What is not the machine's own name never passes as a Host.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "fuzz.h"
+#include "serve/negotiate.h"
+
+const struct seed fuzz_seeds[] = {
+	SEED("application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5,*/*;q=0.1\n"
+	     "gzip;q=1.0, identity;q=0.5, *;q=0\nlocalhost:10190"),
+	SEED("text/*, application/*;q=0\nx-gzip\n[::1]:10190"),
+	SEED("*/*\n*\n127.0.0.1:1"),
+	SEED(";;;,,,q=nan\ndeflate;q=1e999\nMachine:80"),
+	SEED("text/plain;q=0\nidentity;q=0\nmon.example"),
+	SEED("\n\n[fe80::1%lo]:1"),
+	{},
+};
+
+/* Numbers of addresses alone, or one of the names, and perhaps a port behind it. */
+static bool may_pass(const char *host)
+{
+	static const char *const names[] = {"localhost", "machine", "mon.example"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t length = strlen(names[i]);
+
+		if (!strncasecmp(host, names[i], length) && (!host[length] || host[length] == ':'))
+			return true;
+		if (host[0] == '[' && !strncasecmp(host + 1, names[i], length) &&
+		    host[length + 1] == ']')
+			return true;
+	}
+	if (host[0] == '[')
+		return host[strspn(host + 1, "0123456789abcdefABCDEF:.") + 1] == ']';
+	return host[strspn(host, "0123456789.")] == ':' || !host[strspn(host, "0123456789.")];
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char mon[] = "mon.example";
+	char *const allowed[] = {mon, NULL};
+	char *copy = strndup((const char *)data, size), *rest = copy, *accept, *encoding;
+
+	must(copy);
+	accept = strsep(&rest, "\n");
+	encoding = strsep(&rest, "\n");
+	must(http_negotiate(accept) <= TEXT_OPENMETRICS);
+	if (encoding && http_wants_gzip(encoding))
+		must(strcasestr(encoding, "gzip") || strchr(encoding, '*'));
+	if (rest && http_host_allowed(rest, "machine", allowed))
+		must(may_pass(rest));
+	free(copy);
+	return 0;
+}
