@@ -414,10 +414,11 @@ static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp)
 	if (unix_fd < 0 && tcp_fd < 0) {
 		unix_fd = listen_unix(config->socket);
 		if (unix_fd < 0) {
-			log_error("cannot listen at %s: %s%s", config->socket, strerror(-unix_fd),
-				  unix_fd == -EADDRINUSE ? " (another paimond serves there; set "
-							   "socket in the configuration)"
-							 : "");
+			log_error("cannot listen at %s: %s (%s, or set socket in the "
+				  "configuration)",
+				  config->socket, strerror(-unix_fd),
+				  unix_fd == -EADDRINUSE ? "another paimond serves there"
+							 : "run paimond as root");
 			return unix_fd;
 		}
 		daemon->unix_path = strdup(config->socket);
@@ -454,7 +455,9 @@ static int take_lock(struct daemon *daemon)
 	else if (daemon->lock == -EWOULDBLOCK)
 		log_error("%s is in use by another paimond (one daemon for each state_dir)", path);
 	else if (daemon->lock < 0)
-		log_warning("cannot lock %s: %s", path, strerror(-daemon->lock));
+		log_warning("cannot use %s: %s (as root: mount -t bpf bpf /sys/fs/bpf, or set "
+			    "state_dir in the configuration)",
+			    path, strerror(-daemon->lock));
 	if (daemon->lock == -EWOULDBLOCK)
 		return -EBUSY;
 	/* Without the folder there is nothing to share; the sources say what to do. */

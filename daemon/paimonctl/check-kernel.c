@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../util/kernel.h"
 #include "check.h"
 
 #define AS_ROOT "as root: paimonctl check"
@@ -115,21 +116,28 @@ void check_bpf(struct check *check)
  * Attaches a program that does nothing to a function that the kernel keeps for
  * tests and never calls, and detaches it again: programs may load and yet not attach.
  */
-static int try_fentry(void)
+static int try_attach(enum bpf_attach_type type)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FENTRY);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type);
+	const char *function = "bpf_fentry_test1";
+	LIBBPF_OPTS(bpf_link_create_opts, multi, .kprobe_multi.syms = &function,
+		    .kprobe_multi.cnt = 1);
+	bool fentry = type == BPF_TRACE_FENTRY;
 	struct btf *btf = load_btf();
-	int id = btf ? btf__find_by_name_kind(btf, "bpf_fentry_test1", BTF_KIND_FUNC) : -ENOENT;
+	int id = btf ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : -ENOENT;
 	int program, link;
 
 	btf__free(btf);
 	if (id < 0)
 		return id;
-	options.attach_btf_id = (__u32)id;
-	program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "paimon_check", "GPL", nothing, 2, &options);
+	if (fentry)
+		options.attach_btf_id = (__u32)id;
+	program = bpf_prog_load(fentry ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_KPROBE,
+				"paimon_check", "GPL", nothing, 2, &options);
 	if (program < 0)
 		return program;
-	link = bpf_raw_tracepoint_open(NULL, program);
+	link = fentry ? bpf_raw_tracepoint_open(NULL, program)
+		      : bpf_link_create(program, 0, type, &multi);
 	close(program);
 	if (link >= 0)
 		close(link);
@@ -148,8 +156,12 @@ void check_attach(struct check *check)
 	int r;
 
 	check->kprobe = !access("/sys/bus/event_source/devices/kprobe", F_OK);
+	check->preempts = kernel_preempts();
+	if (check->privileged)
+		check->kprobe_multi = !try_attach(BPF_TRACE_KPROBE_MULTI);
 	if (check->kprobe)
-		check_add(check, "kprobe", CHECK_OK, NULL, "functions can be probed");
+		check_add(check, "kprobe", CHECK_OK, NULL, "functions can be probed%s",
+			  check->kprobe_multi ? ", by kprobe.multi too" : "");
 	else
 		check_add(check, "kprobe", CHECK_MISSING, instead(check),
 			  "this kernel has none (CONFIG_KPROBE_EVENTS)");
@@ -158,15 +170,20 @@ void check_attach(struct check *check)
 			  "not tried: it takes CAP_BPF and CAP_PERFMON");
 		return;
 	}
-	r = try_fentry();
+	r = try_attach(BPF_TRACE_FENTRY);
 	check->fentry = !r;
-	if (!r)
-		check_add(check, "fentry", CHECK_OK, NULL, "a program attached to a function");
-	else
+	if (r)
 		check_add(check, "fentry", CHECK_MISSING,
 			  check->kprobe ? "nothing to do: kprobes serve instead" : instead(check),
 			  "refused: %s%s", strerror(-r),
-			  r == -EPERM ? " (lockdown, or a security module)" : "");
+			  r == -EPERM ? " (lockdown, a security module, or a hardened kernel)"
+				      : "");
+	else if (check->preempts)
+		check_add(check, "fentry", CHECK_WARNING,
+			  check->kprobe ? "nothing to do: kprobes serve instead" : instead(check),
+			  "it attaches, and would miss events: this kernel preempts programs");
+	else
+		check_add(check, "fentry", CHECK_OK, NULL, "a program attached to a function");
 }
 
 void check_functions(struct check *check)

@@ -280,9 +280,13 @@ void check_module(struct check *check)
 
 void check_iopf(struct check *check)
 {
+	/* In the order in which paimond tries them. */
 	const char *backend = check->module			  ? "paimon.ko"
-			      : check->functions && check->fentry ? "fentry"
-			      : check->functions && check->kprobe ? "kprobe"
+			      : !check->functions		  ? NULL
+			      : check->fentry && !check->preempts ? "fentry"
+			      : check->kprobe_multi		  ? "kprobe.multi"
+			      : check->kprobe			  ? "kprobe"
+			      : check->fentry			  ? "fentry"
 								  : NULL;
 
 	check->iopf = backend || (check->functions && !check->privileged);

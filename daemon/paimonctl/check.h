@@ -41,7 +41,7 @@ struct check {
 	bool no_modules; /* this kernel takes none */
 	bool module;	 /* paimon.ko is loaded, and its tracepoints are ours */
 	bool functions;	 /* the fault handler's, in BTF */
-	bool fentry, kprobe;
+	bool fentry, kprobe, kprobe_multi, preempts;
 	bool iopf; /* there is something to count page faults with, or may be */
 };
 

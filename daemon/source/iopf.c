@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "../fdstore.h"
+#include "../util/kernel.h"
 #include "../util/log.h"
 #include "iopf_source.h"
 #include "source.h"
@@ -416,7 +417,7 @@ static int attach_functions(struct source *source)
 		{IOPF_BACKEND_FENTRY, IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE},
 		{IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE, IOPF_BACKEND_FENTRY},
 	};
-	bool preempts = iopf_kernel_preempts();
+	bool preempts = kernel_preempts();
 
 	for (int i = 0; i < 3; i++) {
 		enum iopf_backend backend = orders[preempts][i];

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
@@ -66,38 +65,6 @@ static bool returns(const struct btf *btf, uint32_t id)
 	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
 
 	return proto && proto->type;
-}
-
-/* Does a line of a file hold a text? */
-static bool file_says(const char *path, const char *text)
-{
-	char line[4096];
-	bool found = false;
-	FILE *file = fopen(path, "re");
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, text);
-	if (file)
-		fclose(file);
-	return found;
-}
-
-bool iopf_kernel_preempts(void)
-{
-	struct utsname uts;
-	char config[sizeof(uts.release) + 16];
-
-	if (uname(&uts) < 0 || !strstr(uts.version, "PREEMPT"))
-		return false;
-	if (!strstr(uts.version, "PREEMPT_DYNAMIC"))
-		return true;
-	/* Chosen at boot; what it is if nothing is chosen is only in the configuration. */
-	if (file_says("/proc/cmdline", "preempt="))
-		return !file_says("/proc/cmdline", "preempt=none") &&
-		       !file_says("/proc/cmdline", "preempt=voluntary");
-	snprintf(config, sizeof(config), "/boot/config-%s", uts.release);
-	return !file_says(config, "CONFIG_PREEMPT_VOLUNTARY=y") &&
-	       !file_says(config, "CONFIG_PREEMPT_NONE=y");
 }
 
 bool iopf_functions_found(void)

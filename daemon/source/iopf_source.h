@@ -48,12 +48,6 @@ struct iopf {
 	struct iopf_state *state;
 };
 
-/*
- * May the kernel preempt a task inside a BPF program? Then fentry misses events.
- * If nothing says that it may not: yes.
- */
-bool iopf_kernel_preempts(void);
-
 /* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
 bool iopf_functions_found(void);
 
