@@ -35,17 +35,26 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 };
 
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_F_MMAPABLE = 1 << 10,
+	BPF_F_PRESERVE_ELEMS = 1 << 11,
 };
 
 /* The context of a raw_tp program: the tracepoint's arguments, one a word. */
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
+};
+
+/* What bpf_perf_event_read_value() gives. */
+struct bpf_perf_event_value {
+	__u64 counter;
+	__u64 enabled;
+	__u64 running;
 };
 
 #include <bpf/bpf_core_read.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "config.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -15,6 +16,7 @@
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
 #define DEFAULT_SOCKET "/run/paimon/paimond.sock"
 #define DEFAULT_LISTEN "127.0.0.1:10190"
+#define EVENT_SECTION "event "
 
 static int set_string(char **target, const char *value)
 {
@@ -95,17 +97,22 @@ static const char *set_allowed_hosts(struct config *config, const char *value)
 	return set_list(&config->allowed_hosts, value);
 }
 
-static const char *set_iopf(struct config *config, const char *value)
+static const char *set_wanted(enum source_wanted *target, const char *value)
 {
 	if (!strcmp(value, "auto"))
-		config->iopf = SOURCE_AUTO;
+		*target = SOURCE_AUTO;
 	else if (!strcmp(value, "yes"))
-		config->iopf = SOURCE_YES;
+		*target = SOURCE_YES;
 	else if (!strcmp(value, "no"))
-		config->iopf = SOURCE_NO;
+		*target = SOURCE_NO;
 	else
 		return "is not auto, yes or no";
 	return NULL;
+}
+
+static const char *set_iopf(struct config *config, const char *value)
+{
+	return set_wanted(&config->iopf, value);
 }
 
 static const char *set_iopf_backend(struct config *config, const char *value)
@@ -158,6 +165,70 @@ static const char *set_iopf_exclude(struct config *config, const char *value)
 	return set_list(&config->iopf_exclude, value);
 }
 
+static const char *set_events(struct config *config, const char *value)
+{
+	return set_wanted(&config->events_wanted, value);
+}
+
+static const char *set_events_max(struct config *config, const char *value)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (end == value || *end || n < 1 || n > 4096)
+		return "is not a number from 1 to 4096";
+	config->events_max = n;
+	return NULL;
+}
+
+static const char *set_events_per_cpu(struct config *config, const char *value)
+{
+	config->events_per_cpu = !strcmp(value, "yes");
+	return config->events_per_cpu || !strcmp(value, "no") ? NULL : "is not yes or no";
+}
+
+/* The keys of a section [event NAME]. What is in them is looked at when the event is
+ * opened: the machine may have its PMU by then. */
+static const char *set_event(struct config_event *event, const char *key, const char *value)
+{
+	char **target = !strcmp(key, "spec")   ? &event->spec
+			: !strcmp(key, "cpus") ? &event->cpus
+					       : NULL;
+
+	if (!target)
+		return "there is no such key, only spec and cpus";
+	if (!*value)
+		return "is empty";
+	return set_string(target, value) < 0 ? "does not fit in memory" : NULL;
+}
+
+bool config_event_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > 63 || strspn(name, "0123456789") == length)
+		return false;
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c))
+			return false;
+	return true;
+}
+
+static struct config_event *find_event(struct config *config, const char *name)
+{
+	struct config_event *events;
+
+	for (size_t i = 0; i < config->nr_events; i++)
+		if (!strcmp(config->events[i].name, name))
+			return &config->events[i];
+	events = reallocarray(config->events, config->nr_events + 1, sizeof(*events));
+	if (!events)
+		return NULL;
+	config->events = events;
+	events[config->nr_events] = (struct config_event){.name = strdup(name)};
+	return events[config->nr_events].name ? &events[config->nr_events++] : NULL;
+}
+
 static const struct key {
 	const char *section;
 	const char *name;
@@ -173,6 +244,9 @@ static const struct key {
 	{"iopf", "group_timeout", set_iopf_group_timeout},
 	{"iopf", "include", set_iopf_include},
 	{"iopf", "exclude", set_iopf_exclude},
+	{"events", "enable", set_events},
+	{"events", "max", set_events_max},
+	{"events", "per_cpu", set_events_per_cpu},
 };
 
 struct parser {
@@ -202,6 +276,25 @@ static char *read_line(char *line, int size, void *stream)
 	return line;
 }
 
+static int handle_event(struct parser *parser, const char *section, const char *name,
+			const char *value)
+{
+	const char *event_name = section + strlen(EVENT_SECTION), *wrong;
+	struct config_event *event;
+
+	if (!config_event_name_valid(event_name)) {
+		snprintf(parser->what, sizeof(parser->what), "[%.80s] " CONFIG_NOT_EVENT_NAME,
+			 section);
+		return 0;
+	}
+	event = find_event(parser->config, event_name);
+	wrong = event ? set_event(event, name, value) : "does not fit in memory";
+	if (wrong)
+		snprintf(parser->what, sizeof(parser->what), "[%s] %s = %s: %s", section, name,
+			 value, wrong);
+	return !wrong;
+}
+
 static int handle_key(void *user, const char *section, const char *name, const char *value)
 {
 	struct parser *parser = user;
@@ -209,6 +302,8 @@ static int handle_key(void *user, const char *section, const char *name, const c
 	const char *wrong;
 
 	parser->wrong_line = parser->line; /* unless it is right */
+	if (!strncmp(section, EVENT_SECTION, strlen(EVENT_SECTION)))
+		return handle_event(parser, section, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		if (strcmp(keys[i].section, section))
 			continue;
@@ -227,7 +322,8 @@ static int handle_key(void *user, const char *section, const char *name, const c
 		snprintf(parser->what, sizeof(parser->what), "[%s] has no key %s", section, name);
 	else
 		snprintf(parser->what, sizeof(parser->what),
-			 "no section [%s] (there are [paimond] and [iopf])", section);
+			 "no section [%s] (there are [paimond], [iopf], [events] and [event NAME])",
+			 section);
 	return 0;
 }
 
@@ -312,12 +408,25 @@ static struct config *config_new(void)
 	config->iopf_backend = IOPF_BACKEND_AUTO;
 	config->iopf_max_devices = 64;
 	config->iopf_group_timeout_ns = 30000000000ULL;
+	config->events_max = 128;
 	/* The unit binds the folder to a path that its user can reach. */
 	if (set_string(&config->state_dir, getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
 	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
 	    set_string(&config->listen, DEFAULT_LISTEN) < 0)
 		return config_free(config);
 	return config;
+}
+
+static int check_events(const struct config *config, char **ret_error)
+{
+	for (size_t i = 0; i < config->nr_events; i++)
+		if (!config->events[i].spec) {
+			if (asprintf(ret_error, "[event %s] has no spec", config->events[i].name) <
+			    0)
+				*ret_error = NULL;
+			return -EINVAL;
+		}
+	return 0;
 }
 
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error)
@@ -336,6 +445,7 @@ int config_load(const char *path, bool required, struct config **ret_config, cha
 	}
 	if (!r)
 		r = load_folder(config, path, &error);
+	r = r ?: check_events(config, &error);
 	if (r < 0) {
 		config_free(config);
 		*ret_error = error;
@@ -352,6 +462,12 @@ struct config *config_free(struct config *config)
 	free_strings(config->allowed_hosts);
 	free_strings(config->iopf_include);
 	free_strings(config->iopf_exclude);
+	for (size_t i = 0; i < config->nr_events; i++) {
+		free(config->events[i].name);
+		free(config->events[i].spec);
+		free(config->events[i].cpus);
+	}
+	free(config->events);
 	free(config->state_dir);
 	free(config->socket);
 	free(config->listen);

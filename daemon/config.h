@@ -43,6 +43,20 @@ struct config {
 	uint64_t iopf_group_timeout_ns; /* 0: never */
 	char **iopf_include;		/* patterns of the devices that are served, or NULL: all */
 	char **iopf_exclude;		/* but these; NULL-terminated, as above */
+	/* [events] */
+	enum source_wanted events_wanted;
+	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
+	bool events_per_cpu;
+	/* [event NAME] */
+	struct config_event *events;
+	size_t nr_events;
+};
+
+/* An event that is kept while the configuration has it. */
+struct config_event {
+	char *name;
+	char *spec; /* as perf writes it */
+	char *cpus; /* a list, or NULL: as the PMU has it, or all */
 };
 
 /*
@@ -52,6 +66,12 @@ struct config {
  */
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error);
 struct config *config_free(struct config *config);
+
+/* May an event be called this? Digits alone would be taken for an id. */
+#define CONFIG_EVENT_NAME_CHARS "-_.:/=,@"
+#define CONFIG_NOT_EVENT_NAME \
+	"is not a name: 1 to 63 letters, digits and " CONFIG_EVENT_NAME_CHARS ", not digits alone"
+bool config_event_name_valid(const char *name);
 
 /* Is a device to be served? include: NULL or empty for all; exclude wins. */
 bool config_serves(char *const *include, char *const *exclude, const char *device);

@@ -21,6 +21,7 @@
 #include "self.h"
 #include "serve/http.h"
 #include "serve/listen.h"
+#include "source/events_source.h"
 #include "source/replay.h"
 #include "source/source.h"
 #include "util/cleanup.h"
@@ -31,7 +32,9 @@
 #define RETRY_USEC                                                              \
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
 			  * measurement of the cost */
-#define NR_SOURCES 1
+
+static const struct source_ops *const source_table[] = {&iopf_source, &events_source};
+#define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
 
 struct daemon {
 	const struct daemon_options *options;
@@ -94,9 +97,12 @@ int source_fail(struct source *source, int error, const char *format, ...)
 
 /* Sources */
 
-static enum source_wanted wanted(const struct daemon *daemon)
+/* replay.c plays page faults, and nothing else. */
+static enum source_wanted wanted(const struct daemon *daemon, const struct source *source)
 {
-	return daemon->options->replay ? SOURCE_YES : daemon->config->iopf;
+	if (daemon->options->replay)
+		return source->ops == &iopf_source ? SOURCE_YES : SOURCE_NO;
+	return source->ops->wanted(daemon->config);
 }
 
 static void source_start(struct daemon *daemon, struct source *source)
@@ -118,7 +124,8 @@ static void source_start(struct daemon *daemon, struct source *source)
 					   : "attached");
 		return;
 	}
-	source->state = r == -ENODEV && wanted(daemon) == SOURCE_AUTO ? SOURCE_OFF : SOURCE_FAILED;
+	source->state = r == -ENODEV && wanted(daemon, source) == SOURCE_AUTO ? SOURCE_OFF
+									      : SOURCE_FAILED;
 	if (!source->reason[0])
 		source_fail(source, r, "%s", strerror(-r));
 	if (strcmp(before, source->reason))
@@ -136,8 +143,9 @@ static void source_stop(struct source *source, bool keep)
 
 static void start_sources(struct daemon *daemon)
 {
-	for (int i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].state != SOURCE_UP && wanted(daemon) != SOURCE_NO)
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].state != SOURCE_UP &&
+		    wanted(daemon, &daemon->sources[i]) != SOURCE_NO)
 			source_start(daemon, &daemon->sources[i]);
 }
 
@@ -145,8 +153,8 @@ static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 {
 	struct daemon *daemon = data;
 
-	for (int i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].state == SOURCE_UP &&
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].state == SOURCE_UP && daemon->sources[i].ops->outdated &&
 		    daemon->sources[i].ops->outdated(&daemon->sources[i]))
 			source_stop(&daemon->sources[i], false);
 	start_sources(daemon);
@@ -189,13 +197,13 @@ static int check_names(const struct daemon *daemon, const char *const *names, ch
 {
 	char known[256] = "";
 
-	for (int i = 0; i < NR_SOURCES; i++)
+	for (size_t i = 0; i < NR_SOURCES; i++)
 		strcat(strcat(known, daemon->sources[i].ops->name), ", ");
 	strcat(known, SELF);
 	for (const char *const *n = names; n && *n; n++) {
 		bool found = !strcmp(*n, SELF);
 
-		for (int i = 0; i < NR_SOURCES; i++)
+		for (size_t i = 0; i < NR_SOURCES; i++)
 			found |= !strcmp(*n, daemon->sources[i].ops->name);
 		if (found)
 			continue;
@@ -234,7 +242,7 @@ static int fill_snapshot(struct daemon *daemon, const char *const *names, struct
 {
 	int r = 0;
 
-	for (int i = 0; i < NR_SOURCES && !r; i++) {
+	for (size_t i = 0; i < NR_SOURCES && !r; i++) {
 		struct source *source = &daemon->sources[i];
 
 		if (!collects(names, source->ops->name))
@@ -321,11 +329,31 @@ static struct json_object *on_status(void *data)
 	json_object_object_add(config, "last_reload_successful",
 			       json_object_new_boolean(daemon->last_reload_successful));
 	json_object_object_add(object, "config", config);
-	for (int i = 0; i < NR_SOURCES; i++)
+	for (size_t i = 0; i < NR_SOURCES; i++)
 		json_object_array_add(sources, source_status(&daemon->sources[i]));
 	json_object_object_add(object, "sources", sources);
 	json_object_object_add(object, "cost", cost_status(&daemon->cost));
 	return object;
+}
+
+static int on_events(void *data, const struct http_events_request *request,
+		     struct json_object **ret_object, char **ret_error)
+{
+	struct daemon *daemon = data;
+	struct source *source = NULL;
+
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].ops == &events_source)
+			source = &daemon->sources[i];
+	if (source->state != SOURCE_UP) {
+		if (asprintf(ret_error, "no events are kept: %s",
+			     source->reason[0]	       ? source->reason
+			     : daemon->options->replay ? "this is a replay"
+						       : "[events] enable = no") < 0)
+			*ret_error = NULL;
+		return -ENODEV;
+	}
+	return events_request(source, request, ret_object, ret_error);
 }
 
 static char *const *on_allowed_hosts(void *data)
@@ -358,11 +386,11 @@ static void take_config(struct daemon *daemon, struct config *config)
 	config->state_dir = old->state_dir;
 	old->state_dir = NULL;
 	daemon->config = config;
-	for (int i = 0; i < NR_SOURCES; i++) {
+	for (size_t i = 0; i < NR_SOURCES; i++) {
 		struct source *source = &daemon->sources[i];
 
 		source->config = config;
-		if (wanted(daemon) == SOURCE_NO)
+		if (wanted(daemon, source) == SOURCE_NO)
 			source_stop(source, false);
 		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
 			log_warning("%s: %s", source->ops->name, source->reason);
@@ -471,6 +499,7 @@ static int setup(struct daemon *daemon)
 		.status = on_status,
 		.reload = on_reload,
 		.allowed_hosts = on_allowed_hosts,
+		.events = on_events,
 		.data = daemon,
 	};
 	_cleanup_free_ char *error = NULL;
@@ -501,9 +530,9 @@ static int setup(struct daemon *daemon)
 	    (r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL)) < 0 ||
 	    (r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_hangup, daemon)) < 0)
 		return r;
-	for (int i = 0; i < NR_SOURCES; i++)
+	for (size_t i = 0; i < NR_SOURCES; i++)
 		daemon->sources[i] = (struct source){
-			.ops = &iopf_source,
+			.ops = source_table[i],
 			.config = daemon->config,
 			.replay = daemon->options->replay,
 		};
@@ -550,7 +579,7 @@ int daemon_run(const struct daemon_options *options)
 	sd_notify(false, "STOPPING=1");
 	http_free(daemon.http);
 	replay_free(daemon.replay);
-	for (int i = 0; i < NR_SOURCES; i++)
+	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (daemon.sources[i].ops)
 			source_stop(&daemon.sources[i], fdstore_available());
 	if (daemon.unix_path)

@@ -129,9 +129,23 @@ static int fail(struct client *client, CURLcode code)
 	return -error;
 }
 
-static int start(struct client *client, const char *path, const char *accept, bool post)
+/* Adds "NAME: VALUE". */
+static int add_header(struct client *client, const char *name, const char *value)
 {
-	char url[256], header[128];
+	char header[128];
+	struct curl_slist *headers;
+
+	snprintf(header, sizeof(header), "%s: %s", name, value);
+	headers = curl_slist_append(client->headers, header);
+	client->headers = headers ?: client->headers;
+	return headers ? 0 : -ENOMEM;
+}
+
+/* method: NULL for a GET. */
+static int start(struct client *client, const char *path, const char *accept, const char *method,
+		 const char *body)
+{
+	char url[256];
 	CURL *curl = client->curl;
 
 	if (strlen(client->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
@@ -144,12 +158,9 @@ static int start(struct client *client, const char *path, const char *accept, bo
 	curl_slist_free_all(client->headers);
 	client->headers = NULL;
 	response_clear(&client->response);
-	if (accept) {
-		snprintf(header, sizeof(header), "Accept: %s", accept);
-		client->headers = curl_slist_append(NULL, header);
-		if (!client->headers)
-			return fail(client, CURLE_OUT_OF_MEMORY);
-	}
+	if ((accept && add_header(client, "Accept", accept)) ||
+	    (body && add_header(client, "Content-Type", "application/json")))
+		return fail(client, CURLE_OUT_OF_MEMORY);
 	snprintf(url, sizeof(url), "http://localhost%s", path);
 	curl_easy_reset(curl);
 	if (curl_easy_setopt(curl, CURLOPT_URL, url) ||
@@ -161,10 +172,9 @@ static int start(struct client *client, const char *path, const char *accept, bo
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &client->response);
-	if (post) {
-		curl_easy_setopt(curl, CURLOPT_POST, 1L);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
-	}
+	if (method && (curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body ?: "") ||
+		       curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method)))
+		return fail(client, CURLE_OUT_OF_MEMORY);
 	if (curl_multi_add_handle(client->multi, curl))
 		return fail(client, CURLE_OUT_OF_MEMORY);
 	client->busy = true;
@@ -173,7 +183,7 @@ static int start(struct client *client, const char *path, const char *accept, bo
 
 int client_start(struct client *client, const char *path)
 {
-	return start(client, path, NULL, false);
+	return start(client, path, NULL, NULL, NULL);
 }
 
 int client_wait(struct client *client, int fd, int milliseconds, struct response *ret_response)
@@ -218,10 +228,11 @@ static int finish(struct client *client, int r, struct response *ret_response)
 int client_get(struct client *client, const char *path, const char *accept,
 	       struct response *ret_response)
 {
-	return finish(client, start(client, path, accept, false), ret_response);
+	return finish(client, start(client, path, accept, NULL, NULL), ret_response);
 }
 
-int client_post(struct client *client, const char *path, struct response *ret_response)
+int client_send(struct client *client, const char *method, const char *path, const char *body,
+		struct response *ret_response)
 {
-	return finish(client, start(client, path, NULL, true), ret_response);
+	return finish(client, start(client, path, "application/json", method, body), ret_response);
 }

@@ -33,7 +33,9 @@ struct client *client_free(struct client *client);
  */
 int client_get(struct client *client, const char *path, const char *accept,
 	       struct response *ret_response);
-int client_post(struct client *client, const char *path, struct response *ret_response);
+/* body: JSON, or NULL. */
+int client_send(struct client *client, const char *method, const char *path, const char *body,
+		struct response *ret_response);
 
 /*
  * The same request, started and not waited for. client_wait() returns 1 when it

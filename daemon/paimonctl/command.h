@@ -7,6 +7,7 @@
 #define PAIMONCTL_COMMAND_H
 
 #include <getopt.h>
+#include <json-c/json.h>
 #include <stdbool.h>
 
 #include "client.h"
@@ -20,30 +21,30 @@ enum exit_code {
 	EXIT_NOT_RUNNING,
 };
 
-struct json_object;
-
 struct context {
 	const char *socket;
 	bool json;
-	const char *argument;  /* of the command, or NULL */
+	char **arguments;      /* of the command, and NULL behind them */
 	struct client *client; /* both by command_options() */
 };
 
 struct command {
-	const char *name;
-	const char *summary;  /* for the list of commands */
-	const char *argument; /* of the command, optional, as in its usage; NULL: it takes none */
-	const char *options;  /* the lines of --help for the command's own options */
+	const char *name;      /* its last word is what it is called by */
+	const char *summary;   /* for the list of commands */
+	const char *arguments; /* as in its usage; NULL: it takes none */
+	int min, max;	       /* how many of them */
+	const char *options;   /* the lines of --help for the command's own options */
 	int (*run)(struct context *context, int argc, char **argv); /* an exit code */
+	const struct command *const *commands; /* instead: those behind its name, to NULL */
 };
 
-extern const struct command command_check, command_list, command_metrics, command_reload,
-	command_stat, command_status, command_top;
+extern const struct command command_check, command_event, command_list, command_metrics,
+	command_reload, command_stat, command_status, command_top;
 
 /*
  * Reads the options of a subcommand: --socket, --json and --help here, own ones
  * (short_options, long_options) through take, which returns 0, or an exit code
- * after it said what is wrong; and the command's argument. Returns -1 to go on, or an exit code.
+ * after it said what is wrong; and the command's arguments. Returns -1 to go on, or an exit code.
  */
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
 		    const char *short_options, const struct option *long_options,
@@ -64,7 +65,14 @@ void print_text(const char *text);
 /* Prints one line and releases the object; an exit code. NULL: there was no memory for it. */
 int print_json(struct json_object *object);
 
-/* GETs path and parses the answer; EXIT_DONE, or an exit code after a message. */
+/*
+ * Sends a request and parses the answer. body: may be NULL, is taken over. what: stands
+ * before what paimond has to say against it. EXIT_DONE, or an exit code after a message.
+ */
+int ask_json(struct context *context, const char *method, const char *path,
+	     struct json_object *body, const char *what, enum json_type type,
+	     struct json_object **ret_object);
+/* GETs an object. */
 int get_json(struct context *context, const char *path, struct json_object **ret_object);
 
 #endif

@@ -91,19 +91,23 @@ bool heat_is_break(const struct heat *heat, size_t age)
 	return has_frame(heat, age) && heat->breaks[(heat->frames - 1 - age) % HEAT_FRAMES];
 }
 
-bool heat_range(const struct heat *heat, size_t frames, double *ret_low, double *ret_high)
+bool heat_range(const struct heat *heat, const char *name, size_t frames, double *ret_low,
+		double *ret_high)
 {
 	double low = INFINITY, high = 0;
 
-	for (size_t i = 0; i < heat->nr_rows; i++)
+	for (size_t i = 0; i < heat->nr_rows; i++) {
+		if (name && strcmp(heat->rows[i].name, name))
+			continue;
 		for (size_t age = 0; age < frames && has_frame(heat, age); age++) {
 			double value = heat_value(heat, heat->rows[i].name, age);
 
-			if (isnan(value) || isinf(value))
+			if (!(value > 0) || isinf(value))
 				continue;
 			low = fmin(low, value);
 			high = fmax(high, value);
 		}
+	}
 	if (isinf(low))
 		return false;
 	*ret_low = low;

@@ -35,10 +35,12 @@ double heat_value(const struct heat *heat, const char *name, size_t age);
 bool heat_is_break(const struct heat *heat, size_t age);
 
 /*
- * Smallest and largest value of the last frames, over all rows; at least a
- * factor of ten apart, so that noise does not look like a fire. False: none.
+ * Smallest and largest value above 0 of the last frames, of a row, or over all
+ * (NULL); at least a factor of ten apart, so that noise does not look like a fire.
+ * False: none.
  */
-bool heat_range(const struct heat *heat, size_t frames, double *ret_low, double *ret_high);
+bool heat_range(const struct heat *heat, const char *name, size_t frames, double *ret_low,
+		double *ret_high);
 
 /* 0 to HEAT_LEVELS - 1 by the logarithm of value between low and high. */
 int heat_level(double value, double low, double high);

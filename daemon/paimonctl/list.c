@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl list: what can be observed here. Sources and devices are the
- * daemon's to know; PMUs and their events are in sysfs, daemon or not. One
+ * paimonctl list: what can be observed here. Sources, devices and kept events
+ * are the daemon's to know; PMUs and their events are in sysfs, daemon or not. One
  * object is built of all that matches; the text is printed from it.
  */
 #include <errno.h>
@@ -32,29 +32,42 @@ static int compare_names(const void *a, const void *b)
 			  json_text(*(struct json_object *const *)b, "name", ""));
 }
 
-/* The devices of a source, as SOURCE/DEVICE. */
-static int add_devices(struct json_object *array, struct json_object *snapshot, const char *source,
-		       const char *pattern)
+/* What a source has: the key of the array in JSON, where the names are, and what they are. */
+static const struct content {
+	const char *source, *key, *metric, *label, *kind;
+} contents[] = {
+	{"iopf", "devices", "paimon_iopf_requests_total", "device", "device"},
+	{"events", "events", "paimon_event_info", "name", "kept"},
+};
+
+static const struct content *find_content(const char *source)
 {
-	char metric[64];
-	struct json_object *points;
+	return &contents[!strcmp(source, contents[1].source)];
+}
+
+/* The devices, or kept events, of a source, as SOURCE/NAME. */
+static int add_contents(struct json_object *array, struct json_object *snapshot,
+			const struct content *content, const char *pattern)
+{
+	struct json_object *points = sample_points(snapshot, content->metric);
 	int r = 0;
 
-	snprintf(metric, sizeof(metric), "paimon_%.32s_requests_total", source);
-	points = sample_points(snapshot, metric);
 	for (size_t i = 0; points && i < json_object_array_length(points) && !r; i++) {
-		struct json_object *item;
+		struct json_object *item, *point = json_object_array_get_idx(points, i);
+		const char *spec = point_label(point, "spec");
 		char *name;
 
-		if (!points_first(points, i, "device"))
+		if (!points_first(points, i, content->label))
 			continue;
-		if (asprintf(&name, "%s/%s", source,
-			     point_label(json_object_array_get_idx(points, i), "device")) < 0)
+		if (asprintf(&name, "%s/%s", content->source, point_label(point, content->label)) <
+		    0)
 			return -ENOMEM;
 		if (matches(pattern, name)) {
 			item = json_object_new_object();
 			r = json_append(array, item);
 			r = r ?: json_add_text(item, "name", name);
+			if (*spec)
+				r = r ?: json_add_text(item, "spec", spec);
 		}
 		free(name);
 	}
@@ -65,18 +78,19 @@ static int add_devices(struct json_object *array, struct json_object *snapshot, 
 static int add_source(struct json_object *array, struct json_object *source,
 		      struct json_object *snapshot, const char *pattern)
 {
-	struct json_object *object = json_object_new_object(), *devices = json_object_new_array();
+	struct json_object *object = json_object_new_object(), *inside = json_object_new_array();
 	const char *name = json_text(source, "name", "?");
+	const struct content *content = find_content(name);
 	int r = json_add_text(object, "name", name);
 
 	r = r ?: json_add_text(object, "state", json_text(source, "state", NULL));
 	r = r ?: json_add_text(object, "backend", json_text(source, "backend", NULL));
 	r = r ?: json_add_text(object, "reason", json_text(source, "reason", NULL));
-	r = r ?: json_add(object, "devices", json_object_get(devices));
-	r = r ?: add_devices(devices, snapshot, name, pattern);
-	if (!r && (matches(pattern, name) || json_object_array_length(devices)))
+	r = r ?: json_add(object, content->key, json_object_get(inside));
+	r = r ?: add_contents(inside, snapshot, content, pattern);
+	if (!r && (matches(pattern, name) || json_object_array_length(inside)))
 		r = json_append(array, json_object_get(object));
-	json_object_put(devices);
+	json_object_put(inside);
 	json_object_put(object);
 	return r;
 }
@@ -144,9 +158,10 @@ static size_t print_line(const char *name, const char *kind, const char *detail)
 
 static size_t print_source(struct json_object *source, const char *pattern)
 {
-	struct json_object *devices = json_object_object_get(source, "devices");
 	const char *note = json_text(source, "backend", json_text(source, "reason", NULL));
 	const char *name = json_text(source, "name", "?");
+	const struct content *content = find_content(name);
+	struct json_object *array = json_object_object_get(source, content->key);
 	char detail[512];
 	size_t lines = 0;
 
@@ -154,9 +169,12 @@ static size_t print_source(struct json_object *source, const char *pattern)
 		 note ? ", " : "", note ?: "");
 	if (matches(pattern, name))
 		lines += print_line(name, "source", detail);
-	for (size_t i = 0; i < json_object_array_length(devices); i++)
-		lines += print_line(json_text(json_object_array_get_idx(devices, i), "name", "?"),
-				    "device", "");
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+
+		lines += print_line(json_text(item, "name", "?"), content->kind,
+				    json_text(item, "spec", ""));
+	}
 	return lines;
 }
 
@@ -221,14 +239,14 @@ static int run(struct context *context, int argc, char **argv)
 	shown = pmu_read_all(PMU_FOLDER, &pmus, &nr_pmus);
 	if (shown < 0 && shown != -ENOENT)
 		r = complain("cannot read %s: %s", PMU_FOLDER, strerror(-shown));
-	all = list_all(status, snapshot, pmus, nr_pmus, context->argument);
+	all = list_all(status, snapshot, pmus, nr_pmus, context->arguments[0]);
 	pmu_free_all(pmus, nr_pmus);
 	json_object_put(status);
 	json_object_put(snapshot);
 	if (context->json || !all) {
 		shown = print_json(all);
 	} else {
-		shown = print_all(all, context->argument);
+		shown = print_all(all, context->arguments[0]);
 		json_object_put(all);
 	}
 	return r ?: shown;
@@ -237,7 +255,8 @@ static int run(struct context *context, int argc, char **argv)
 const struct command command_list = {
 	.name = "list",
 	.summary = "Shows what can be observed here: sources, devices, PMUs and their events",
-	.argument = "PATTERN",
+	.arguments = "[PATTERN]",
+	.max = 1,
 	.options =
 		"  PATTERN        only names that have it as a part, or match it: nvidia, 'msr/*'\n",
 	.run = run,

@@ -17,12 +17,22 @@
 #include "escape.h"
 #include "table.h"
 
-static const struct command *const commands[] = {
-	&command_status, &command_check,   &command_list,   &command_top,
-	&command_stat,	 &command_metrics, &command_reload,
+static const struct command all = {
+	.name = "paimonctl",
+	.summary = "Shows and controls what paimond counts",
+	.commands =
+		(const struct command *const[]){
+			&command_status,
+			&command_check,
+			&command_list,
+			&command_top,
+			&command_stat,
+			&command_event,
+			&command_metrics,
+			&command_reload,
+			NULL,
+		},
 };
-
-#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 int complain(const char *format, ...)
 {
@@ -53,28 +63,40 @@ int complain_response(const char *what, const struct response *response)
 	return EXIT_FAILED;
 }
 
-int get_json(struct context *context, const char *path, struct json_object **ret_object)
+int ask_json(struct context *context, const char *method, const char *path,
+	     struct json_object *body, const char *what, enum json_type type,
+	     struct json_object **ret_object)
 {
+	const char *text = body ? json_object_to_json_string(body) : NULL;
 	struct json_object *object;
 	struct response response;
-	int r = client_get(context->client, path, "application/json", &response);
+	int r = strcmp(method, "GET")
+			? client_send(context->client, method, path, text, &response)
+			: client_get(context->client, path, "application/json", &response);
 
+	json_object_put(body);
 	if (r < 0)
 		return complain_client(context, r);
 	if (response.status != 200) {
-		r = complain_response(path, &response);
+		r = complain_response(what, &response);
 		response_clear(&response);
 		return r;
 	}
 	object = response.body ? json_tokener_parse(response.body) : NULL;
 	response_clear(&response);
-	if (!json_object_is_type(object, json_type_object)) {
+	if (!json_object_is_type(object, type)) {
 		json_object_put(object);
-		return complain("%s: the answer is not JSON (is another program on %s?)", path,
-				context->socket);
+		return complain(
+			"%s: the answer is not the JSON of paimond (is another program on %s?)",
+			path, context->socket);
 	}
 	*ret_object = object;
 	return EXIT_DONE;
+}
+
+int get_json(struct context *context, const char *path, struct json_object **ret_object)
+{
+	return ask_json(context, "GET", path, NULL, path, json_type_object, ret_object);
 }
 
 void print_text(const char *text)
@@ -112,27 +134,45 @@ int print_json(struct json_object *object)
 	return r;
 }
 
-static void usage(void)
+/* What a command is called by. */
+static const char *last_word(const struct command *command)
 {
-	puts("Usage: paimonctl [--socket PATH] COMMAND [OPTIONS]\n\n"
-	     "Shows and controls what paimond counts.\n\nCommands:");
-	for (size_t i = 0; i < NR_COMMANDS; i++)
-		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
-	puts("\nOptions:\n"
-	     "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
-	     "  --version      print the version\n"
-	     "  --help         print this help; paimonctl COMMAND --help for a command's\n\n"
-	     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. See paimonctl(1).");
+	const char *space = strrchr(command->name, ' ');
+
+	return space ? space + 1 : command->name;
+}
+
+static int wrong_usage(const struct command *command)
+{
+	fprintf(stderr, "Try: %s%s --help\n", command == &all ? "" : "paimonctl ", command->name);
+	return EXIT_USAGE;
+}
+
+static void usage(const struct command *group)
+{
+	const char *name = group == &all ? "" : group->name;
+
+	printf("Usage: paimonctl [--socket PATH]%s%s COMMAND [OPTIONS]\n\n%s.\n\nCommands:\n",
+	       *name ? " " : "", name, group->summary);
+	for (const struct command *const *c = group->commands; *c; c++)
+		printf("  %-8s  %s\n", last_word(*c), (*c)->summary);
+	printf("\nOptions:\n"
+	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
+	       "  --version      print the version\n"
+	       "  --help         print this help; paimonctl %s%sCOMMAND --help for a command's\n\n"
+	       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. "
+	       "See paimonctl(1).\n",
+	       name, *name ? " " : "");
 }
 
 static void command_usage(const struct command *command)
 {
-	printf("Usage: paimonctl %s [OPTIONS]%s%s%s\n\n%s.\n\nOptions:\n%s"
+	printf("Usage: paimonctl %s [OPTIONS]%s%s\n\n%s.\n\nOptions:\n%s"
 	       "  --json         print JSON\n"
 	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
 	       "  --help         print this help\n",
-	       command->name, command->argument ? " [" : "", command->argument ?: "",
-	       command->argument ? "]" : "", command->summary, command->options);
+	       command->name, command->arguments ? " " : "", command->arguments ?: "",
+	       command->summary, command->options);
 }
 
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
@@ -163,25 +203,28 @@ int command_options(struct context *context, const struct command *command, int 
 			return EXIT_DONE;
 		default:
 			r = c == '?' ? EXIT_USAGE : take(c, optarg, user);
-			if (r == EXIT_USAGE)
-				fprintf(stderr, "Try: paimonctl %s --help\n", command->name);
 			if (r)
-				return r;
+				return r == EXIT_USAGE ? wrong_usage(command) : r;
 		}
 	}
-	if (optind < argc && command->argument)
-		context->argument = argv[optind++];
-	if (optind < argc) {
-		complain("%s takes %s argument: %s", command->name,
-			 command->argument ? "one" : "no", argv[optind]);
-		fprintf(stderr, "Try: paimonctl %s --help\n", command->name);
-		return EXIT_USAGE;
+	if (argc - optind < command->min || argc - optind > command->max) {
+		if (argc - optind < command->min)
+			complain("%s takes %s", command->name, command->arguments);
+		else
+			complain("%s takes %s: %s", command->name,
+				 command->max == 0   ? "no argument"
+				 : command->max == 1 ? "one argument"
+						     : "two arguments",
+				 argv[optind + command->max]);
+		return wrong_usage(command);
 	}
+	context->arguments = argv + optind;
 	context->client = client_new(context->socket);
 	return context->client ? -1 : complain("%s", strerror(ENOMEM));
 }
 
-static int run(struct context *context, int argc, char **argv)
+/* The options before a command, and the command. */
+static int run(struct context *context, const struct command *group, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 's'},
@@ -191,6 +234,7 @@ static int run(struct context *context, int argc, char **argv)
 	};
 	int c;
 
+	optind = 0;
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
@@ -200,22 +244,23 @@ static int run(struct context *context, int argc, char **argv)
 			puts("paimonctl " PAIMON_VERSION);
 			return EXIT_DONE;
 		case 'h':
-			usage();
+			usage(group);
 			return EXIT_DONE;
 		default:
-			fputs("Try: paimonctl --help\n", stderr);
-			return EXIT_USAGE;
+			return wrong_usage(group);
 		}
 	}
-	for (size_t i = 0; optind < argc && i < NR_COMMANDS; i++)
-		if (!strcmp(argv[optind], commands[i]->name))
-			return commands[i]->run(context, argc - optind, argv + optind);
-	if (optind < argc)
-		complain("no such command: %s", argv[optind]);
+	argc -= optind;
+	argv += optind;
+	for (const struct command *const *command = group->commands; argc && *command; command++)
+		if (!strcmp(*argv, last_word(*command)))
+			return (*command)->commands ? run(context, *command, argc, argv)
+						    : (*command)->run(context, argc, argv);
+	if (argc)
+		complain("no such command: %s", *argv);
 	else
 		complain("no command given");
-	fputs("Try: paimonctl --help\n", stderr);
-	return EXIT_USAGE;
+	return wrong_usage(group);
 }
 
 int main(int argc, char **argv)
@@ -225,7 +270,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	r = run(&context, argc, argv);
+	r = run(&context, &all, argc, argv);
 	client_free(context.client);
 	curl_global_cleanup();
 	errno = 0;

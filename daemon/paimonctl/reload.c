@@ -11,7 +11,7 @@ static int run(struct context *context, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	r = client_post(context->client, "/v1/reload", &response);
+	r = client_send(context->client, "POST", "/v1/reload", NULL, &response);
 	if (r < 0)
 		return complain_client(context, r);
 	if (response.status == 200)

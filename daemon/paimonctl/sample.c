@@ -114,6 +114,20 @@ double sample_real(struct json_object *sample, const char *metric, const char *c
 	return point_number(sample, metric, labels, "value");
 }
 
+double sample_reals(struct json_object *sample, const char *metric, const char *const *labels)
+{
+	struct json_object *points = sample_points(sample, metric);
+	double sum = 0;
+
+	for (size_t i = 0; points && i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+
+		if (point_matches(point, labels))
+			sum += json_number(point, "value", 0);
+	}
+	return sum;
+}
+
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels)
 {
 	return point_number(sample, metric, labels, "sum");

@@ -97,7 +97,7 @@ static int put_headings(const struct table *table, size_t first, size_t end, int
 static void put_alarms(const struct table *table, const struct row *row, size_t first, size_t end,
 		       int y, bool selected)
 {
-	int x = table_key_width(table);
+	int x = table_texts_width(table);
 
 	for (size_t i = first; i < end; i++, x += TABLE_VALUE_WIDTH)
 		if (table->view->columns[i].alarm && row->values[i] > 0 && x < COLS)
@@ -162,6 +162,9 @@ static void put_strip(const struct screen *screen, const char *name, int y, int 
 {
 	char *shown = table_key_text(&screen->table, name);
 
+	/* Without one: nothing, or 0 all the time. */
+	if (screen->table.view->heat_by_row && !heat_range(&screen->heat, name, width, &low, &high))
+		low = high = 1;
 	put_text(y, shown ?: "", A_NORMAL);
 	free(shown);
 	move(y, x);
@@ -175,7 +178,7 @@ static void put_strip(const struct screen *screen, const char *name, int y, int 
 
 /*
  * A strip for each row where they fit, else for the selected one: a mark an
- * interval, higher and hotter with the logarithm of the time.
+ * interval, higher and hotter with the logarithm of the value.
  */
 static void put_heat(const struct screen *screen, int y)
 {
@@ -187,12 +190,16 @@ static void put_heat(const struct screen *screen, int y)
 	double low, high;
 
 	width = width < HEAT_FRAMES ? width : HEAT_FRAMES;
-	if (left < 2 || !width || !heat_range(&screen->heat, width, &low, &high))
+	if (left < 2 || !width || !heat_range(&screen->heat, NULL, width, &low, &high))
 		return;
 	format_value(column->type, low, from);
 	format_value(column->type, high, to);
-	snprintf(title, sizeof(title), "%s %s over time, newest right, %s to %s",
-		 column->group ?: "", column->title, from, to);
+	if (table->view->heat_by_row)
+		snprintf(title, sizeof(title), "%s over time, newest right, each in its own range",
+			 column->title);
+	else
+		snprintf(title, sizeof(title), "%s %s over time, newest right, %s to %s",
+			 column->group ?: "", column->title, from, to);
 	put_text(y++, title, A_BOLD);
 	if (rows < (size_t)left)
 		for (size_t i = 0; i < rows; i++)
@@ -226,7 +233,9 @@ static void put_table(struct screen *screen, int y)
 {
 	struct table *table = &screen->table;
 
-	table->key_max = COLS / 3 > 12 ? COLS / 3 : 12;
+	table->key_max = COLS / (3 + (int)table->view->nr_texts);
+	if (table->key_max < 12)
+		table->key_max = 12;
 	table_sort(table, screen->sort);
 	if (screen->selected >= table->nr_rows)
 		screen->selected = table->nr_rows - 1;
@@ -251,31 +260,35 @@ static void put_title(const struct screen *screen)
 	free(text);
 }
 
+/* Where Tab goes to. */
+static size_t view_behind(size_t view)
+{
+	return top_views[view + 1] ? view + 1 : 0;
+}
+
 static void put_footer(const struct screen *screen)
 {
 	const struct view *view = top_views[screen->view];
 	const struct column *column = screen->sort < 0 ? NULL : &view->columns[screen->sort];
 	char text[128];
 
-	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s",
+	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s  Tab %s",
 		 column && column->group ? column->group : "", column && column->group ? " " : "",
 		 column ? column->title : view->key, screen->paused ? "go on" : "pause",
-		 screen->first_column || screen->more_columns ? "  <- -> columns" : "");
+		 screen->first_column || screen->more_columns ? "  <- -> columns" : "",
+		 top_views[view_behind(screen->view)]->name);
 	move(LINES - 1, 0);
 	clrtoeol();
 	put_text(LINES - 1, text, A_NORMAL);
 }
 
-static const char help[] =
-	"up, down       select a row\n"
-	"left, right    other columns, where not all fit\n"
-	"s              sort by the next column, then by name again\n"
-	"Tab            next view\n"
-	"space          pause and go on\n"
-	"h              this help\n"
-	"q              quit\n\n"
-	"p50, p90, p99 are upper bounds: so many per cent of the groups took at most\n"
-	"that long in the interval. max: the highest bucket hit. See paimonctl(1).";
+static const char help[] = "up, down       select a row\n"
+			   "left, right    other columns, where not all fit\n"
+			   "s              sort by the next column, then by name again\n"
+			   "Tab            next view\n"
+			   "space          pause and go on\n"
+			   "h              this help\n"
+			   "q              quit\n\n";
 
 static void draw(struct screen *screen)
 {
@@ -292,7 +305,7 @@ static void draw(struct screen *screen)
 	} else {
 		put_title(screen);
 		if (screen->help)
-			put_text(2, help, A_NORMAL);
+			put_text(put_text(2, help, A_NORMAL), screen->table.view->help, A_NORMAL);
 		else if (screen->table.nr_rows)
 			put_table(screen, 2);
 		else
@@ -334,11 +347,7 @@ static void compute(struct screen *screen)
 
 static void next_view(struct screen *screen)
 {
-	size_t next = top_views[screen->view + 1] ? screen->view + 1 : 0;
-
-	if (next == screen->view)
-		return;
-	screen->view = next;
+	screen->view = view_behind(screen->view);
 	screen->sort = -1;
 	screen->first_column = screen->top_row = screen->selected = 0;
 	heat_clear(&screen->heat);
@@ -471,9 +480,9 @@ static void use_colors(void)
 	init_pair(PAIR_LOW, COLOR_GREEN, -1);
 }
 
-int screen_run(struct context *context, double seconds, unsigned long frames)
+int screen_run(struct context *context, size_t view, double seconds, unsigned long frames)
 {
-	struct screen screen = {.context = context, .seconds = seconds, .sort = -1};
+	struct screen screen = {.context = context, .view = view, .seconds = seconds, .sort = -1};
 	struct response response;
 	SCREEN *terminal;
 	int r = client_get(context->client, "/v1/snapshot", NULL, &response);

@@ -85,7 +85,7 @@ static int frame(struct context *context, struct json_object *before, struct jso
 	if (!up && !settings->warned)
 		complain("%s does not count (paimonctl status says why)", view_stat.name);
 	settings->warned = !up;
-	if (stat_compute(before, now, context->argument, &table) < 0)
+	if (stat_compute(before, now, context->arguments[0], &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	if (context->json)
 		r = print_json(table_json(&table, now));
@@ -104,16 +104,16 @@ static int run(struct context *context, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	if (context->argument) {
+	if (context->arguments[0]) {
 		r = get_json(context, "/v1/snapshot", &sample);
 		if (r)
 			return r;
-		found = device_exists(sample, context->argument);
+		found = device_exists(sample, context->arguments[0]);
 		json_object_put(sample);
 		if (!found)
 			return complain("no device %s has had an I/O page fault yet (those that "
 					"had: paimonctl list iopf/)",
-					context->argument);
+					context->arguments[0]);
 	}
 	return interval_run(context, &settings.interval, frame, &settings);
 }
@@ -121,7 +121,8 @@ static int run(struct context *context, int argc, char **argv)
 const struct command command_stat = {
 	.name = "stat",
 	.summary = "Prints a line for each interval, of one device or of all together",
-	.argument = "DEVICE",
+	.arguments = "[DEVICE]",
+	.max = 1,
 	.options = "  DEVICE         of this one (paimonctl list iopf/), not of all together\n"
 		   "  -t             begin each line with the time\n"
 		   "  -n N           end after N lines\n"

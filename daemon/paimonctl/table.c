@@ -13,8 +13,11 @@
 
 void table_clear(struct table *table)
 {
-	for (size_t i = 0; i < table->nr_rows; i++)
+	for (size_t i = 0; i < table->nr_rows; i++) {
 		free(table->rows[i].name);
+		for (size_t t = 0; t < TABLE_MAX_TEXTS; t++)
+			free(table->rows[i].texts[t]);
+	}
 	free(table->rows);
 	*table = (struct table){};
 }
@@ -121,7 +124,7 @@ static void format_digits(double value, const char *unit, char text[16])
 
 void format_value(enum column_type type, double value, char text[16])
 {
-	static const char *const large[] = {"", "k", "M", "G", "T"};
+	static const char *const large[] = {"", "k", "M", "G", "T", "P", "E"};
 	static const char *const small[] = {"ns", "us", "ms", "s"};
 	size_t i = 0;
 
@@ -139,11 +142,17 @@ void format_value(enum column_type type, double value, char text[16])
 		format_digits(value, small[i], text);
 		return;
 	}
-	if (value < 999.5) {
-		snprintf(text, 16, "%.*f", type == COLUMN_COUNT || value >= 99.95 ? 0 : 1, value);
+	if (type == COLUMN_RATIO) {
+		snprintf(text, 16, "%.*f%%", value >= 0.9995 ? 0 : 1, value * 100);
 		return;
 	}
-	for (; value >= 999.5 && i < 4; i++)
+	if (value < 999.5) {
+		bool whole = type == COLUMN_COUNT || type == COLUMN_DELTA || value >= 99.95;
+
+		snprintf(text, 16, "%.*f", whole ? 0 : 1, value);
+		return;
+	}
+	for (; value >= 999.5 && i < 6; i++)
 		value /= 1000;
 	format_digits(value, large[i], text);
 }
@@ -172,6 +181,53 @@ int table_key_width(const struct table *table)
 	return width;
 }
 
+/* 0: nobody has one. */
+static int text_width(const struct table *table, size_t text)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < table->nr_rows; i++) {
+		char *shown = table_key_text(table, table->rows[i].texts[text] ?: "");
+		int need = shown ? escape_width(shown) : 0;
+
+		if (need && need < (int)strlen(table->view->texts[text].title))
+			need = (int)strlen(table->view->texts[text].title);
+		width = need > width ? need : width;
+		free(shown);
+	}
+	return width;
+}
+
+int table_texts_width(const struct table *table)
+{
+	int width = table_key_width(table);
+
+	for (size_t i = 0; i < table->view->nr_texts; i++)
+		width += text_width(table, i) ? 2 + text_width(table, i) : 0;
+	return width;
+}
+
+/* All that is before the numbers. row: NULL for the titles. */
+static void print_texts(const struct table *table, const struct row *row, FILE *out)
+{
+	const struct view *view = table->view;
+	char *name = table_key_text(table, row ? row->name : view->key);
+
+	fprintf(out, "%s%*s", name ?: "", table_key_width(table) - (name ? escape_width(name) : 0),
+		"");
+	free(name);
+	for (size_t i = 0; i < view->nr_texts; i++) {
+		char *text = table_key_text(table,
+					    row ? row->texts[i] ?: "" : view->texts[i].title);
+		int width = text_width(table, i);
+
+		if (width)
+			fprintf(out, "  %s%*s", text ?: "", width - (text ? escape_width(text) : 0),
+				"");
+		free(text);
+	}
+}
+
 static bool same_group(const struct column *a, const struct column *b)
 {
 	return a->group && b->group && !strcmp(a->group, b->group);
@@ -193,7 +249,7 @@ size_t table_band_end(const struct table *table, size_t first, int width)
 	while (end < table->view->nr_columns) {
 		size_t next = group_end(table->view, end);
 
-		if (table_key_width(table) + (int)(next - first) * TABLE_VALUE_WIDTH > width)
+		if (table_texts_width(table) + (int)(next - first) * TABLE_VALUE_WIDTH > width)
 			break;
 		end = next;
 	}
@@ -204,7 +260,7 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 {
 	const struct column *columns = table->view->columns;
 
-	fprintf(out, "%-*s", table_key_width(table), "");
+	fprintf(out, "%*s", table_texts_width(table), "");
 	for (size_t i = first; i < end;) {
 		size_t next = group_end(table->view, i);
 		int width = (int)(next - i) * TABLE_VALUE_WIDTH;
@@ -220,7 +276,8 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 		}
 		i = next;
 	}
-	fprintf(out, "\n%-*s", table_key_width(table), table->view->key);
+	fputc('\n', out);
+	print_texts(table, NULL, out);
 	for (size_t i = first; i < end; i++)
 		fprintf(out, "%*s", TABLE_VALUE_WIDTH, columns[i].title);
 	fputc('\n', out);
@@ -229,14 +286,15 @@ void table_headings(const struct table *table, size_t first, size_t end, FILE *o
 void table_row(const struct table *table, const struct row *row, size_t first, size_t end,
 	       FILE *out)
 {
-	char text[16], *name;
+	char text[17];
 
-	name = table_key_text(table, row->name);
-	fprintf(out, "%s%*s", name ?: "", table_key_width(table) - (name ? escape_width(name) : 0),
-		"");
-	free(name);
+	print_texts(table, row, out);
 	for (size_t i = first; i < end; i++) {
-		format_value(table->view->columns[i].type, row->values[i], text);
+		enum column_type type = table->view->columns[i].type;
+		bool mark = type == COLUMN_SCALED && row->estimate && !isnan(row->values[i]);
+
+		text[0] = '~';
+		format_value(type, row->values[i], text + mark);
 		fprintf(out, "%*s", TABLE_VALUE_WIDTH, text);
 	}
 	fputc('\n', out);
@@ -331,6 +389,8 @@ static int add_row(struct json_object *rows, const struct view *view, const stru
 	int r = json_append(rows, object);
 
 	r = r ?: json_add_text(object, "name", row->name);
+	for (size_t i = 0; i < view->nr_texts && !r; i++)
+		r = json_add_text(object, view->texts[i].json, row->texts[i] ?: "");
 	r = r ?: json_add(object, "restarted", json_object_new_boolean(row->restarted));
 	for (size_t c = 0; c < view->nr_columns && !r; c++)
 		r = add_column(object, &view->columns[c], row->values[c]);

@@ -23,6 +23,9 @@ enum column_type {
 	COLUMN_RATE,	/* a second */
 	COLUMN_COUNT,	/* at this moment */
 	COLUMN_SECONDS, /* INFINITY: above the last bound of the histogram */
+	COLUMN_DELTA,	/* in the interval */
+	COLUMN_SCALED,	/* in the interval, with ~ before it in rows that are estimates */
+	COLUMN_RATIO,	/* as percentage */
 };
 
 struct column {
@@ -33,9 +36,17 @@ struct column {
 };
 
 #define TABLE_MAX_COLUMNS 32
+#define TABLE_MAX_TEXTS 2
+
+/* Behind the name, left out where all rows have an empty one. */
+struct text_column {
+	const char *title, *json;
+};
 
 struct row {
 	char *name;
+	char *texts[TABLE_MAX_TEXTS];
+	bool estimate;
 	bool restarted;			  /* a counter went back: no rates in this interval */
 	double values[TABLE_MAX_COLUMNS]; /* NAN: none */
 };
@@ -54,14 +65,18 @@ struct view {
 	const char *key;     /* what a row is */
 	int key_width;	     /* at least */
 	const char *nothing; /* shown where there is no row */
+	const char *help;    /* lines below the keys */
+	const struct text_column *texts;
+	size_t nr_texts;
 	const struct column *columns;
 	size_t nr_columns;
-	size_t heat; /* the column that top shows over time */
+	size_t heat;	  /* the column that top shows over time */
+	bool heat_by_row; /* rows cannot be compared: each has a range of its own */
 	/* Adds the rows. before and now: answers of /v1/snapshot. 0 or -ENOMEM. */
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
-extern const struct view view_iopf;
+extern const struct view view_events, view_iopf;
 
 /* An empty table of that interval. seconds is 0 where the two answers are not of one count: the
  * source, or what it counts in, began anew in between. */
@@ -86,7 +101,9 @@ void format_value(enum column_type type, double value, char text[16]);
  * together. The first column behind the band that begins at column first.
  */
 int table_key_width(const struct table *table);
-/* A name as it is shown, at most key_max wide; to be freed. NULL: no memory. */
+/* The same with the texts behind it: where the numbers begin. */
+int table_texts_width(const struct table *table);
+/* A name or text as it is shown, at most key_max wide; to be freed. NULL: no memory. */
 char *table_key_text(const struct table *table, const char *name);
 size_t table_band_end(const struct table *table, size_t first, int width);
 void table_headings(const struct table *table, size_t first, size_t end, FILE *out);
@@ -125,8 +142,9 @@ uint64_t sample_delta(struct json_object *before, struct json_object *now, const
 		      const char *const *labels, bool *restarted);
 /* Did the source run at that moment? */
 bool sample_source_up(struct json_object *sample, const char *source);
-/* A gauge, and the sum of a histogram; absent is 0. */
+/* A gauge, the sum of all points with these labels, and of a histogram; absent is 0. */
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
+double sample_reals(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels);
 /* The cells of a histogram that were hit in between, to be freed. The number, or -ENOMEM. */
 int sample_cells(struct json_object *before, struct json_object *now, const char *metric,

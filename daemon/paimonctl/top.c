@@ -11,7 +11,7 @@
 
 #define BATCH_WIDTH 100 /* three stages side by side */
 
-const struct view *const top_views[] = {&view_iopf, NULL};
+const struct view *const top_views[] = {&view_iopf, &view_events, NULL};
 
 struct settings {
 	bool batch;
@@ -52,7 +52,7 @@ static int print_frame(struct context *context, struct json_object *before, stru
 	struct table table;
 	int r = EXIT_DONE;
 
-	if (table_compute(top_views[0], before, now, &table) < 0)
+	if (table_compute(user, before, now, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	if (context->json) {
 		table_sort(&table, -1);
@@ -67,22 +67,34 @@ static int print_frame(struct context *context, struct json_object *before, stru
 static int run(struct context *context, int argc, char **argv)
 {
 	struct settings settings = {.interval.seconds = 1};
+	size_t view = 0;
 	int r = command_options(context, &command_top, argc, argv, "bn:d:", NULL, take, &settings);
 
 	if (r >= 0)
 		return r;
+	while (context->arguments[0] && strcmp(top_views[view]->name, context->arguments[0]))
+		if (!top_views[++view]) {
+			complain("top: no such view: %s (there are iopf and events)",
+				 context->arguments[0]);
+			return EXIT_USAGE;
+		}
 	if (settings.batch || context->json)
-		return interval_run(context, &settings.interval, print_frame, NULL);
+		return interval_run(context, &settings.interval, print_frame,
+				    (void *)top_views[view]);
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return complain("top: input or output is not a terminal (use -b for plain text)");
-	return screen_run(context, settings.interval.seconds, settings.interval.frames);
+	return screen_run(context, view, settings.interval.seconds, settings.interval.frames);
 }
 
 const struct command command_top = {
 	.name = "top",
-	.summary = "Shows what happens right now, for each device",
-	.options = "  -b             batch mode: plain text, no screen\n"
-		   "  -n N           end after N frames\n"
-		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
+	.summary = "Shows what happens right now, for each device or kept event",
+	.arguments = "[VIEW]",
+	.max = 1,
+	.options =
+		"  VIEW           iopf: a row for each device (default); events: for each event\n"
+		"  -b             batch mode: plain text, no screen\n"
+		"  -n N           end after N frames\n"
+		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
 	.run = run,
 };

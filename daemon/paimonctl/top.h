@@ -9,7 +9,8 @@
 /* NULL-terminated: in the order in which Tab goes through them. */
 extern const struct view *const top_views[];
 
-/* Runs on the terminal until q, its end, or frames frames (0: no limit). An exit code. */
-int screen_run(struct context *context, double seconds, unsigned long frames);
+/* Runs on the terminal from a view on, until q, its end, or frames frames (0: no limit). An
+ * exit code. */
+int screen_run(struct context *context, size_t view, double seconds, unsigned long frames);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,15 @@
 #include "negotiate.h"
 #include "openmetrics.h"
 #include "page.h"
+
+/* A request that has come as a whole. */
+struct request {
+	const struct http_callbacks *callbacks;
+	struct MHD_Connection *connection;
+	const char *path;
+	const char *method;
+	const struct buffer *body;
+};
 
 #define MAX_COLLECT 32
 #define MIN_GZIP 1024	   /* bytes: below, the headers are most of an answer */
@@ -119,9 +129,10 @@ static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const ch
 	return MHD_YES;
 }
 
-static enum MHD_Result get_metrics(const struct http_callbacks *callbacks,
-				   struct MHD_Connection *connection)
+static enum MHD_Result get_metrics(const struct request *request)
 {
+	const struct http_callbacks *callbacks = request->callbacks;
+	struct MHD_Connection *connection = request->connection;
 	enum text_format format = http_negotiate(header(connection, MHD_HTTP_HEADER_ACCEPT));
 	_cleanup_free_ char *error = NULL;
 	struct collect collect = {};
@@ -145,18 +156,18 @@ static enum MHD_Result get_metrics(const struct http_callbacks *callbacks,
 		     &body, NULL);
 }
 
-static enum MHD_Result get_health(const struct http_callbacks *callbacks,
-				  struct MHD_Connection *connection)
+static enum MHD_Result get_health(const struct request *request)
 {
 	struct buffer body = {};
 
 	buffer_add_string(&body, "ok\n");
-	return reply(connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &body, NULL);
+	return reply(request->connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &body, NULL);
 }
 
-static enum MHD_Result get_page(const struct http_callbacks *callbacks,
-				struct MHD_Connection *connection)
+static enum MHD_Result get_page(const struct request *request)
 {
+	const struct http_callbacks *callbacks = request->callbacks;
+	struct MHD_Connection *connection = request->connection;
 	struct json_object *status = callbacks->status(callbacks->data);
 	struct buffer body = {};
 
@@ -167,18 +178,20 @@ static enum MHD_Result get_page(const struct http_callbacks *callbacks,
 	return reply(connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
 }
 
-static enum MHD_Result get_status(const struct http_callbacks *callbacks,
-				  struct MHD_Connection *connection)
+static enum MHD_Result get_status(const struct request *request)
 {
+	const struct http_callbacks *callbacks = request->callbacks;
+	struct MHD_Connection *connection = request->connection;
 	struct json_object *status = callbacks->status(callbacks->data);
 
 	return status ? reply_json(connection, MHD_HTTP_OK, status, NULL)
 		      : reply_no_memory(connection);
 }
 
-static enum MHD_Result get_snapshot(const struct http_callbacks *callbacks,
-				    struct MHD_Connection *connection)
+static enum MHD_Result get_snapshot(const struct request *request)
 {
+	const struct http_callbacks *callbacks = request->callbacks;
+	struct MHD_Connection *connection = request->connection;
 	_cleanup_free_ char *error = NULL;
 	struct snapshot *snapshot;
 	struct json_object *object;
@@ -191,9 +204,10 @@ static enum MHD_Result get_snapshot(const struct http_callbacks *callbacks,
 		      : reply_no_memory(connection);
 }
 
-static enum MHD_Result post_reload(const struct http_callbacks *callbacks,
-				   struct MHD_Connection *connection)
+static enum MHD_Result post_reload(const struct request *request)
 {
+	const struct http_callbacks *callbacks = request->callbacks;
+	struct MHD_Connection *connection = request->connection;
 	_cleanup_free_ char *error = NULL;
 	struct json_object *object;
 
@@ -204,21 +218,131 @@ static enum MHD_Result post_reload(const struct http_callbacks *callbacks,
 	return reply_json(connection, MHD_HTTP_OK, object, NULL);
 }
 
+#define EVENTS_PATH "/v1/events"
+
+static bool get_peer(struct MHD_Connection *connection, struct ucred *ret_peer)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	socklen_t size = sizeof(*ret_peer);
+
+	return info && !getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size);
+}
+
+static unsigned int events_status(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return MHD_HTTP_BAD_REQUEST;
+	case -ENOENT:
+		return MHD_HTTP_NOT_FOUND;
+	case -EEXIST:
+		return MHD_HTTP_CONFLICT;
+	case -EACCES:
+	case -EPERM:
+		return MHD_HTTP_FORBIDDEN;
+	case -ENOSPC:
+		return MHD_HTTP_INSUFFICIENT_STORAGE;
+	case -ENODEV:
+	case -ENOMEM:
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	default:
+		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+}
+
+/* The id behind EVENTS_PATH/: a decimal number above 0, or 0 if it is none. */
+static uint64_t path_id(const char *path)
+{
+	const char *text = path + strlen(EVENTS_PATH "/");
+	char *end;
+	uint64_t id;
+
+	errno = 0;
+	id = strtoull(text, &end, 10);
+	return text[0] >= '1' && text[0] <= '9' && !*end && !errno ? id : 0;
+}
+
+/* The body as an object, or NULL: there is none. 0, or -EINVAL with *ret_error. */
+static int parse_body(const struct buffer *body, struct json_object **ret_object, char **ret_error)
+{
+	struct json_tokener *tokener;
+	int r = 0;
+
+	*ret_object = NULL;
+	if (!body->size)
+		return 0;
+	tokener = body->error ? NULL : json_tokener_new_ex(8);
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret_object = json_tokener_parse_ex(tokener, body->data, body->size);
+	if (!*ret_object || !json_object_is_type(*ret_object, json_type_object)) {
+		r = -EINVAL;
+		if (asprintf(ret_error, "the body is no JSON object: %s",
+			     *ret_object ? "something else"
+					 : json_tokener_error_desc(
+						   json_tokener_get_error(tokener))) < 0)
+			*ret_error = NULL;
+		json_object_put(*ret_object);
+		*ret_object = NULL;
+	}
+	json_tokener_free(tokener);
+	return r;
+}
+
+static enum MHD_Result any_events(const struct request *request)
+{
+	struct http_events_request events = {.method = request->method};
+	_cleanup_free_ char *error = NULL;
+	struct json_object *object = NULL;
+	int r;
+
+	if (strcmp(request->path, EVENTS_PATH)) {
+		events.id = path_id(request->path);
+		if (!events.id)
+			return answer_error(request->connection, MHD_HTTP_NOT_FOUND,
+					    "what is behind " EVENTS_PATH "/ is not an id", NULL);
+	}
+	if (!get_peer(request->connection, &events.peer))
+		return reply_no_memory(request->connection);
+	r = parse_body(request->body, &events.body, &error);
+	if (!r)
+		r = request->callbacks->events(request->callbacks->data, &events, &object, &error);
+	json_object_put(events.body);
+	if (r < 0)
+		return answer_error(request->connection, events_status(r), error ?: strerror(-r),
+				    NULL);
+	return reply_json(request->connection, MHD_HTTP_OK, object, NULL);
+}
+
 static const struct route {
-	const char *path;
+	const char *path; /* with a slash at the end: and all below it */
 	const char *method;
 	bool unix_only;
 	bool operators_only;
-	enum MHD_Result (*handle)(const struct http_callbacks *callbacks,
-				  struct MHD_Connection *connection);
+	enum MHD_Result (*handle)(const struct request *request);
 } routes[] = {
 	{"/", MHD_HTTP_METHOD_GET, false, false, get_page},
 	{"/metrics", MHD_HTTP_METHOD_GET, false, false, get_metrics},
 	{"/healthz", MHD_HTTP_METHOD_GET, false, false, get_health},
 	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, get_status},
 	{"/v1/snapshot", MHD_HTTP_METHOD_GET, true, false, get_snapshot},
+	{"/v1/events", MHD_HTTP_METHOD_GET, true, false, any_events},
+	{"/v1/events", MHD_HTTP_METHOD_POST, true, true, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_GET, true, false, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_PATCH, true, true, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_DELETE, true, true, any_events},
 	{"/v1/reload", MHD_HTTP_METHOD_POST, true, true, post_reload},
 };
+
+static bool is_at(const struct route *route, const char *path)
+{
+	size_t length = strlen(route->path);
+
+	return length > 1 && route->path[length - 1] == '/' ? !strncmp(path, route->path, length)
+							    : !strcmp(path, route->path);
+}
 
 /* Is the peer root, or in the operators' group, supplementary groups included? */
 static bool peer_is_operator(struct MHD_Connection *connection)
@@ -227,10 +351,10 @@ static bool peer_is_operator(struct MHD_Connection *connection)
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	_cleanup_free_ gid_t *groups = NULL;
 	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	socklen_t size;
 	struct group *operators;
 
-	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+	if (!get_peer(connection, &peer))
 		return false;
 	/* The daemon's own user too: `systemctl reload` runs paimonctl as that. */
 	if (peer.uid == 0 || peer.uid == geteuid())
@@ -254,9 +378,10 @@ static bool peer_is_operator(struct MHD_Connection *connection)
 }
 
 enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
-		       struct MHD_Connection *connection, const char *path, const char *method)
+		       struct MHD_Connection *connection, const char *path, const char *method,
+		       const struct buffer *body)
 {
-	char hostname[256] = "";
+	char hostname[256] = "", allow[64] = "";
 
 	gethostname(hostname, sizeof(hostname) - 1);
 	if (!is_unix && !http_host_allowed(header(connection, MHD_HTTP_HEADER_HOST), hostname,
@@ -268,18 +393,24 @@ enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
 		method = MHD_HTTP_METHOD_GET;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
 		const struct route *route = &routes[i];
+		const struct request request = {callbacks, connection, path, method, body};
 
-		if (strcmp(path, route->path) || (route->unix_only && !is_unix))
+		if (!is_at(route, path) || (route->unix_only && !is_unix))
 			continue;
-		if (strcmp(method, route->method))
-			return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-					    "this path does not take this method",
-					    route->method[0] == 'G' ? "GET, HEAD" : route->method);
+		if (strcmp(method, route->method)) {
+			if (allow[0])
+				strcat(allow, ", ");
+			strcat(allow, route->method[0] == 'G' ? "GET, HEAD" : route->method);
+			continue;
+		}
 		if (route->operators_only && !peer_is_operator(connection))
 			return answer_error(
 				connection, MHD_HTTP_FORBIDDEN,
 				"only root and members of group " OPERATORS " may do this", NULL);
-		return route->handle(callbacks, connection);
+		return route->handle(&request);
 	}
+	if (allow[0])
+		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				    "this path does not take this method", allow);
 	return answer_error(connection, MHD_HTTP_NOT_FOUND, "no such path: see /", NULL);
 }

@@ -9,11 +9,13 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
+#include "../util/buffer.h"
 #include "http.h"
 
 /* Answers a request that has come as a whole. */
 enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
-		       struct MHD_Connection *connection, const char *path, const char *method);
+		       struct MHD_Connection *connection, const char *path, const char *method,
+		       const struct buffer *body);
 
 /* Answers with an error, as JSON. allow: the methods that a 405 names, or NULL. */
 enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,

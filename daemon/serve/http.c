@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "../util/buffer.h"
 #include "../util/clock.h"
 #include "../util/log.h"
 #include "answer.h"
@@ -69,17 +70,19 @@ static unsigned int wrong_size(struct MHD_Connection *connection)
 }
 
 /* libmicrohttpd calls this once with the head of a request, for each piece of
- * its body (nobody here reads one), and once at its end. */
+ * its body, and once at its end. Over TCP nothing takes a body. */
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *body,
 				  size_t *body_size, void **request)
 {
-	static char seen;
 	const struct listener *listener = data;
+	struct buffer *buffer = *request;
 	unsigned int status;
 
-	if (!*request) {
-		*request = &seen;
+	if (!buffer) {
+		*request = calloc(1, sizeof(*buffer));
+		if (!*request)
+			return MHD_NO;
 		status = wrong_size(connection);
 		if (status)
 			return answer_error(connection, status,
@@ -90,10 +93,13 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		return MHD_YES;
 	}
 	if (*body_size) {
+		if (listener->is_unix)
+			buffer_add(buffer, body, *body_size);
 		*body_size = 0;
 		return MHD_YES;
 	}
-	return answer(&listener->http->callbacks, listener->is_unix, connection, path, method);
+	return answer(&listener->http->callbacks, listener->is_unix, connection, path, method,
+		      buffer);
 }
 
 /* The whole answer was taken, or the connection ended. */
@@ -101,8 +107,13 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **r
 			 enum MHD_RequestTerminationCode code)
 {
 	struct client *client = answer_client(connection);
+	struct buffer *buffer = *request;
 	char byte;
 
+	if (buffer)
+		free(buffer->data);
+	free(buffer);
+	*request = NULL;
 	if (!client)
 		return;
 	client_progress(client);

@@ -9,11 +9,21 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
 #include <systemd/sd-event.h>
 
 #include "../model/snapshot.h"
 
 struct http;
+
+/* A request for /v1/events (id 0) or /v1/events/ID. */
+struct http_events_request {
+	const char *method;
+	uint64_t id;
+	struct json_object *body; /* an object, or NULL */
+	struct ucred peer;
+};
 
 /* What the daemon answers with; data is passed on. */
 struct http_callbacks {
@@ -26,6 +36,13 @@ struct http_callbacks {
 	struct json_object *(*status)(void *data);   /* new, or NULL */
 	int (*reload)(void *data, char **ret_error); /* *ret_error is freed by the caller */
 	char *const *(*allowed_hosts)(void *data);   /* NULL-terminated, or NULL */
+	/*
+	 * 0 and what is answered, or a negative errno: -EINVAL (the request), -ENOENT (the
+	 * id), -EEXIST, -EACCES, -ENOSPC, -ENODEV (no event can be kept), or another.
+	 * *ret_error is freed by the caller.
+	 */
+	int (*events)(void *data, const struct http_events_request *request,
+		      struct json_object **ret_object, char **ret_error);
 	void *data;
 };
 

@@ -15,15 +15,11 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
@@ -65,28 +61,19 @@ static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MA
 	ret_maps[15] = bpf->maps.iopf_state;
 }
 
-char *iopf_state_path(const struct source *source, const char *name)
+struct pins iopf_pins(struct source *source)
 {
-	char *path;
-
-	if (asprintf(&path, "%s/iopf-%d%s%s", source->config->state_dir, IOPF_LAYOUT,
-		     name ? "/" : "", name ?: "") < 0)
-		return NULL;
-	return path;
-}
-
-void iopf_unpin(const struct source *source, const char *name)
-{
-	char *path = iopf_state_path(source, name);
-
-	if (path && unlink(path) < 0 && errno != ENOENT)
-		log_warning("iopf: cannot remove %s: %s", path, strerror(errno));
-	free(path);
+	return (struct pins){source, "iopf", IOPF_LAYOUT};
 }
 
 static bool module_loaded(void)
 {
 	return !access("/sys/module/paimon", F_OK);
+}
+
+static enum source_wanted iopf_wanted(const struct config *config)
+{
+	return config->iopf;
 }
 
 static int iopf_probe(struct source *source)
@@ -115,53 +102,6 @@ static int iopf_probe(struct source *source)
 	return 0;
 }
 
-/* Maps of another version of paimon are not ours to read or remove. */
-static void name_other_layouts(const char *state_dir)
-{
-	DIR *dir = opendir(state_dir);
-	struct dirent *entry;
-	int layout;
-
-	while (dir && (entry = readdir(dir)))
-		if (sscanf(entry->d_name, "iopf-%d", &layout) == 1 && layout != IOPF_LAYOUT)
-			log_info(
-				"iopf: %s/%s is of another version and is left alone (remove it when "
-				"that version is gone for good)",
-				state_dir, entry->d_name);
-	if (dir)
-		closedir(dir);
-}
-
-/* Makes sure that the folder for the pins is there, in bpffs. */
-static int open_state_dir(struct source *source)
-{
-	const char *dir = source->config->state_dir;
-	struct statfs fs;
-	char *path;
-	int r = 0;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return source_fail(source, -errno,
-				   "cannot create %s: %m (as root: systemd-tmpfiles --create, or "
-				   "mkdir it and chown it to this user)",
-				   dir);
-	if (statfs(dir, &fs) < 0)
-		return source_fail(source, -errno, "cannot use %s: %m", dir);
-	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
-		return source_fail(source, -ENOTSUP,
-				   "%s is not in bpffs (mount -t bpf bpf /sys/fs/bpf, or set "
-				   "state_dir)",
-				   dir);
-	name_other_layouts(dir);
-	path = iopf_state_path(source, NULL);
-	if (!path)
-		return -ENOMEM;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		r = source_fail(source, -errno, "cannot create %s: %m", path);
-	free(path);
-	return r;
-}
-
 /* Does the size of a map depend on max_devices? */
 static bool sized_by_devices(const struct bpf_map *map)
 {
@@ -171,62 +111,18 @@ static bool sized_by_devices(const struct bpf_map *map)
 	       !strcmp(name, "iopf_index") || !strcmp(name, "iopf_names");
 }
 
-/* Hands a pinned map to the object that is about to be loaded. -ENOENT: none. */
-static int reuse_map(struct source *source, struct bpf_map *map)
-{
-	char *path = iopf_state_path(source, bpf_map__name(map));
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-	int fd, r;
-
-	if (!path)
-		return -ENOMEM;
-	fd = bpf_obj_get(path);
-	if (fd < 0) {
-		r = fd == -ENOENT
-			    ? -ENOENT
-			    : source_fail(source, fd, "cannot open %s: %s", path, strerror(-fd));
-	} else if ((r = bpf_obj_get_info_by_fd(fd, &info, &size)) < 0) {
-		r = source_fail(source, r, "%s is not a map: %s", path, strerror(-r));
-	} else if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-		   info.value_size != bpf_map__value_size(map) ||
-		   info.map_flags != bpf_map__map_flags(map) ||
-		   (!sized_by_devices(map) && info.max_entries != bpf_map__max_entries(map))) {
-		r = source_fail(source, -EEXIST,
-				"%s is not of this layout and is left alone (stop paimond, then "
-				"remove the folder)",
-				path);
-	} else {
-		r = bpf_map__reuse_fd(map, fd);
-		if (r < 0)
-			r = source_fail(source, r, "cannot use %s: %s", path, strerror(-r));
-	}
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return r;
-}
-
 /* Reuses all maps; returns 1 then, and 0 where there is no finished set. */
 static int reuse_maps(struct source *source, struct iopf *iopf)
 {
+	const struct pins pins = iopf_pins(source);
 	struct bpf_map *maps[NR_MAPS];
 	uint32_t pinned;
 	int r;
 
 	list_maps(iopf->bpf, maps);
-	for (int i = NR_MAPS - 1; i >= 0; i--) {
-		r = reuse_map(source, maps[i]);
-		if (r == -ENOENT && i == NR_MAPS - 1)
-			return 0;
-		if (r == -ENOENT)
-			return source_fail(source, r,
-					   "%s is missing in %s (stop paimond, then "
-					   "remove the folder)",
-					   bpf_map__name(maps[i]), source->config->state_dir);
-		if (r < 0)
-			return r;
-	}
+	r = pins_reuse(&pins, maps, NR_MAPS, sized_by_devices);
+	if (r <= 0)
+		return r;
 	pinned = bpf_map__max_entries(iopf->bpf->maps.iopf_devices);
 	if (bpf_map__max_entries(iopf->bpf->maps.iopf_slots) != pinned * IOPF_SLOTS)
 		return source_fail(source, -EEXIST,
@@ -238,25 +134,6 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 			    pinned, source->config->state_dir, IOPF_LAYOUT);
 	iopf->max_devices = pinned;
 	return 1;
-}
-
-static int pin_maps(struct source *source, struct iopf *iopf)
-{
-	struct bpf_map *maps[NR_MAPS];
-	int r = 0;
-
-	list_maps(iopf->bpf, maps);
-	for (int i = 0; i < NR_MAPS && !r; i++) {
-		char *path;
-
-		iopf_unpin(source, bpf_map__name(maps[i]));
-		path = iopf_state_path(source, bpf_map__name(maps[i]));
-		r = path ? bpf_obj_pin(bpf_map__fd(maps[i]), path) : -ENOMEM;
-		if (r < 0)
-			source_fail(source, r, "cannot pin %s: %s", path ?: "a map", strerror(-r));
-		free(path);
-	}
-	return r;
 }
 
 static void clear_hash(int fd, void *key)
@@ -319,13 +196,14 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 {
 	/* Modules' BTF is not for the unprivileged, and not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+	const struct pins pins = iopf_pins(source);
 	int reused = 0, r;
 
 	iopf->bpf = iopf_bpf__open_opts(&options);
 	if (!iopf->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
 	if (!source->replay) {
-		r = open_state_dir(source);
+		r = pins_open(&pins);
 		if (r < 0)
 			return r;
 		reused = reuse_maps(source, iopf);
@@ -374,7 +252,11 @@ static int start(struct source *source, struct iopf *iopf, enum iopf_backend bac
 		return iopf_hooks_set_programs(source, iopf);
 	iopf_hooks_drop(source);
 	if (!reused) {
-		r = pin_maps(source, iopf);
+		const struct pins pins = iopf_pins(source);
+		struct bpf_map *maps[NR_MAPS];
+
+		list_maps(iopf->bpf, maps);
+		r = pins_put(&pins, maps, NR_MAPS);
 		if (r < 0)
 			return r;
 	}
@@ -509,6 +391,7 @@ int iopf_source_run(struct source *source, enum iopf_program program, uint64_t a
 
 const struct source_ops iopf_source = {
 	.name = "iopf",
+	.wanted = iopf_wanted,
 	.probe = iopf_probe,
 	.attach = iopf_attach,
 	.outdated = iopf_outdated,

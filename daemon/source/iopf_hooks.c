@@ -276,16 +276,17 @@ void iopf_hooks_close(struct iopf *iopf)
  * The pin of an attached dispatcher: whoever adopts its link cannot ask for the
  * program, and wants to know what it costs. NULL: out of memory.
  */
-static char *program_path(const struct source *source, const struct iopf_hook *hook)
+static char *program_path(struct source *source, const struct iopf_hook *hook)
 {
+	const struct pins pins = iopf_pins(source);
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s-program", hook->name);
-	return iopf_state_path(source, name);
+	return pins_path(&pins, name);
 }
 
 /* Without the pin nothing is lost but the account of the program's run time. */
-static void pin_program(const struct source *source, const struct iopf_hook *hook)
+static void pin_program(struct source *source, const struct iopf_hook *hook)
 {
 	char *path = program_path(source, hook);
 
@@ -298,13 +299,15 @@ static void pin_program(const struct source *source, const struct iopf_hook *hoo
 
 bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 {
+	const struct pins pins = iopf_pins(source);
+
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		struct iopf_hook *hook = &iopf->hooks[i];
 		int fd = fdstore_take(hook->name);
 		char *path;
 
 		if (fd < 0) {
-			path = iopf_state_path(source, hook->name);
+			path = pins_path(&pins, hook->name);
 			fd = path ? bpf_obj_get(path) : -ENOMEM;
 			free(path);
 		}
@@ -326,18 +329,19 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 	return true;
 }
 
-static void drop(const struct source *source, const char *prefix, const char *hook)
+static void drop(struct source *source, const char *prefix, const char *hook)
 {
+	const struct pins pins = iopf_pins(source);
 	char name[32], program[48];
 
 	snprintf(name, sizeof(name), "iopf-%s%s", prefix, hook);
 	snprintf(program, sizeof(program), "%s-program", name);
 	fdstore_remove(name);
-	iopf_unpin(source, name);
-	iopf_unpin(source, program);
+	pins_remove(&pins, name);
+	pins_remove(&pins, program);
 }
 
-void iopf_hooks_drop(const struct source *source)
+void iopf_hooks_drop(struct source *source)
 {
 	for (int i = 0; i < IOPF_NR_PROGRAMS; i++)
 		drop(source, prefixes[IOPF_BACKEND_MODULE].link, tracepoint_hooks[i]);
@@ -348,14 +352,15 @@ void iopf_hooks_drop(const struct source *source)
 	fdstore_sync();
 }
 
-static int keep_link(const struct source *source, const struct iopf_hook *hook)
+static int keep_link(struct source *source, const struct iopf_hook *hook)
 {
+	const struct pins pins = iopf_pins(source);
 	char *path;
 	int r;
 
 	if (fdstore_available())
 		return fdstore_put(hook->name, hook->link);
-	path = iopf_state_path(source, hook->name);
+	path = pins_path(&pins, hook->name);
 	r = path ? bpf_obj_pin(hook->link, path) : -ENOMEM;
 	free(path);
 	return r;

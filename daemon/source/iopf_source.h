@@ -12,6 +12,7 @@
 #include "../config.h"
 #include "iopf.h"
 #include "iopf.skel.h"
+#include "pins.h"
 
 struct snapshot;
 struct source;
@@ -64,14 +65,13 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf);
 int iopf_hooks_attach(struct source *source, struct iopf *iopf);
 
 /* Ends all links that are kept for the next daemon, of every backend. */
-void iopf_hooks_drop(const struct source *source);
+void iopf_hooks_drop(struct source *source);
 
 /* Closes this daemon's descriptors of the links; those that are kept live on. */
 void iopf_hooks_close(struct iopf *iopf);
 
-/* The path of a pin, to be freed, or NULL: out of memory. name NULL: their folder. */
-char *iopf_state_path(const struct source *source, const char *name);
-void iopf_unpin(const struct source *source, const char *name);
+/* Where the maps and links are pinned. */
+struct pins iopf_pins(struct source *source);
 
 /* Adds all points of the source: source_ops.read. 0 or a negative errno. */
 int iopf_read(struct source *source, struct snapshot *snapshot);

@@ -38,6 +38,9 @@ struct source_objects {
 struct source_ops {
 	const char *name; /* as in the configuration and in label source= */
 
+	/* What the configuration says. */
+	enum source_wanted (*wanted)(const struct config *config);
+
 	/* Is there anything to attach to? 0, -ENODEV (not on this machine: no
 	 * failure where the source is `auto`), or another error. */
 	int (*probe)(struct source *source);
@@ -46,7 +49,7 @@ struct source_ops {
 	int (*attach)(struct source *source);
 
 	/* Could it count with something better by now? It is then detached, for
-	 * good, and attached again. */
+	 * good, and attached again. NULL: never. */
 	bool (*outdated)(struct source *source);
 
 	/* Adds the source's points. 0 or a negative errno. */
@@ -83,6 +86,7 @@ struct source {
 };
 
 extern const struct source_ops iopf_source;
+extern const struct source_ops events_source;
 
 /* Writes source->reason as printf does, and returns error. */
 int source_fail(struct source *source, int error, const char *format, ...)

@@ -59,3 +59,17 @@ void buffer_add_real(struct buffer *buffer, double value)
 		buffer_add_string(buffer, text);
 	}
 }
+
+char *buffer_take_string(struct buffer *buffer)
+{
+	char *string;
+
+	buffer_add(buffer, "", 1);
+	string = buffer->data;
+	if (buffer->error) {
+		free(string);
+		string = NULL;
+	}
+	*buffer = (struct buffer){};
+	return string;
+}

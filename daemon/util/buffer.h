@@ -21,5 +21,7 @@ void buffer_add_string(struct buffer *buffer, const char *string);
 void buffer_add_integer(struct buffer *buffer, uint64_t value);
 /* As short as it can be without losing a bit; NaN and +Inf as Prometheus spells them. */
 void buffer_add_real(struct buffer *buffer, double value);
+/* Ends it with NUL; the caller frees the result and buffer is empty. NULL: error. */
+char *buffer_take_string(struct buffer *buffer);
 
 #endif

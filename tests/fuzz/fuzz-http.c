@@ -68,10 +68,17 @@ static char *const *on_allowed_hosts(void *data)
 	return NULL;
 }
 
+static int on_events(void *data, const struct http_events_request *request,
+		     struct json_object **ret_object, char **ret_error)
+{
+	*ret_object = json_object_get(request->body) ?: json_object_new_object();
+	return 0;
+}
+
 static void start(void)
 {
-	const struct http_callbacks callbacks = {on_snapshot, on_status, on_reload,
-						 on_allowed_hosts, NULL};
+	const struct http_callbacks callbacks = {on_snapshot,	   on_status, on_reload,
+						 on_allowed_hosts, on_events, NULL};
 	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), unix_fd;
 	socklen_t size = sizeof(tcp_address);
 	struct http *http;

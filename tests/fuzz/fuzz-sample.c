@@ -25,10 +25,20 @@
 												   ",\"cells\":[" cells                  \
 												   "]}") "]}"
 
+#define EVENT(values) "{\"labels\":{\"name\":\"e\",\"id\":\"1\"" values "}"
+#define EVENTS(value, enabled, running)                                                                                                    \
+	"{\"monotonic_ns\":" value                                                                                                         \
+	",\"metrics\":[" METRIC("paimon_event_info", EVENT(",\"spec\":\"s\",\"unit\":\"u\",\"scale\":\"1e300\"},\"value\":1")) "," METRIC( \
+		"paimon_event_value_total",                                                                                                \
+		EVENT("},\"value\":" value)) "," METRIC("paimon_event_enabled_seconds_total",                                              \
+							EVENT("},\"value\":" enabled)) "," METRIC("paimon_event_running_seconds_total",    \
+												  EVENT("},\"value\":" running)) "]}"
+
 const struct seed fuzz_seeds[] = {
 	SEED(SAMPLE("1000000000", "1", "[1e-06,1]") "\0" SAMPLE("2000000000", "5",
 								"[1e-06,1],[0.5,3],[null,2]")),
 	SEED(SAMPLE("1000000000", "7", "[1e-06,9],[1,1]") "\0" SAMPLE("1500000000", "5", "[1,1]")),
+	SEED(EVENTS("1", "1e-3", "0.5") "\0" EVENTS("9000000000", "2", "7")),
 	SEED("{\"metrics\":[{\"name\":1,\"points\":{}},[],null]}\0{\"metrics\":{}}"),
 	SEED(SAMPLE("-1", "-5", "[],1,[[]]") "\0" SAMPLE("1e300", "18446744073709551615",
 							 "[NaN,1],[\"x\",\"y\"]")),
@@ -66,6 +76,8 @@ static void check(struct json_object *before, struct json_object *now)
 	FILE *out = open_memstream(&text, &size);
 
 	must(out && !table_compute(&view_iopf, before, now, &table));
+	show(&table, now, out);
+	must(!table_compute(&view_events, before, now, &table));
 	show(&table, now, out);
 	must(!stat_compute(before, now, NULL, &table));
 	show(&table, now, out);

@@ -189,10 +189,32 @@ static char *const *on_allowed_hosts(void *data)
 	return server->hosts;
 }
 
+/* What was asked, as text; id 7 is not there. */
+static int on_events(void *data, const struct http_events_request *request,
+		     struct json_object **ret_object, char **ret_error)
+{
+	char text[256];
+
+	if (request->id == 7) {
+		*ret_error = strdup("there is no 7");
+		return -ENOENT;
+	}
+	snprintf(text, sizeof(text), "%s %llu %s uid %u", request->method,
+		 (unsigned long long)request->id,
+		 request->body
+			 ? json_object_to_json_string_ext(request->body, JSON_C_TO_STRING_PLAIN)
+			 : "-",
+		 request->peer.uid);
+	*ret_object = json_object_new_object();
+	json_object_object_add(*ret_object, "asked", json_object_new_string(text));
+	return 0;
+}
+
 static int setup(void **state)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct http_callbacks callbacks = {on_snapshot, on_status, on_reload, on_allowed_hosts, s};
+	struct http_callbacks callbacks = {on_snapshot,	     on_status, on_reload,
+					   on_allowed_hosts, on_events, s};
 	socklen_t size = sizeof(s->tcp_address);
 	int unix_fd, tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -401,6 +423,51 @@ static void test_reload_by_nobody(void **state)
 	assert_non_null(strstr(answer, "{\"error\":{\"code\":403,"));
 }
 
+/* Asks with a body; the request line, and what must come of it. */
+static void expect_body(struct server *s, const char *line, const char *body, const char *part)
+{
+	char text[512], *got;
+
+	snprintf(text, sizeof(text), "%s HTTP/1.1\r\nContent-Length: %zu\r\n" END "%s", line,
+		 strlen(body), body);
+	got = ask(s, false, text);
+	if (!strstr(got, part))
+		fail_msg("%s %s: no \"%s\" in \"%.1000s\"", line, body, part, got);
+}
+
+static void test_events(void **state)
+{
+	struct server *s = *state;
+	char uid[32];
+
+	snprintf(uid, sizeof(uid), "uid %u\"", getuid());
+	expect(s, false, "GET /v1/events", "GET 0 -");
+	expect(s, false, "GET /v1/events", uid);
+	expect(s, false, "GET /v1/events/18446744073709551615", "GET 18446744073709551615 -");
+	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}", "POST 0 {\\\"spec\\\":\\\"x\\\"}");
+	expect_body(s, "PATCH /v1/events/3", "{}", "PATCH 3 {}");
+	expect(s, false, "DELETE /v1/events/3", "DELETE 3 -");
+	expect_error(s, false, "GET /v1/events/7", 404);
+	for (const char *const *id = (const char *[]){"", "0", "-1", "1x", "1/", "0x1", " 1",
+						      "18446744073709551616", NULL};
+	     *id; id++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "GET /v1/events/%s", *id);
+		if (strcmp(*id, " 1"))
+			expect_error(s, false, line, 404);
+	}
+	for (const char *const *body =
+		     (const char *[]){"{", "[]", "1", "{} {}", "null", "{\"a\":\"\xff\"}",
+				      "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]", NULL};
+	     *body; body++)
+		expect_body(s, "POST /v1/events", *body, "HTTP/1.1 400 ");
+	expect(s, false, "DELETE /v1/events", "Allow: GET, HEAD, POST\r\n");
+	expect(s, false, "POST /v1/events/3", "Allow: GET, HEAD, PATCH, DELETE\r\n");
+	expect_error(s, true, "GET /v1/events", 404);
+	expect_error(s, true, "DELETE /v1/events/3", 404);
+}
+
 static void test_collect(void **state)
 {
 	struct server *s = *state;
@@ -569,6 +636,7 @@ int main(void)
 		TEST(test_hosts),
 		TEST(test_reload),
 		TEST(test_reload_by_nobody),
+		TEST(test_events),
 		TEST(test_collect),
 		TEST(test_gzip),
 		TEST(test_garbage),

@@ -198,6 +198,13 @@ static void test_format(void **state)
 		{COLUMN_RATE, 999600, "1.00M"},
 		{COLUMN_COUNT, 12, "12"},
 		{COLUMN_COUNT, 4096, "4.10k"},
+		{COLUMN_DELTA, 12, "12"},
+		{COLUMN_SCALED, 12, "12.0"},
+		{COLUMN_SCALED, 1.8e19, "18.0E"},
+		{COLUMN_RATIO, 1, "100%"},
+		{COLUMN_RATIO, 0.9996, "100%"},
+		{COLUMN_RATIO, 0.4999, "50.0%"},
+		{COLUMN_RATIO, 0, "0.0%"},
 		{COLUMN_SECONDS, 29e-9, "29.0ns"},
 		{COLUMN_SECONDS, 1e-6, "1.00us"},
 		{COLUMN_SECONDS, 9.996e-6, "10.0us"},
@@ -305,13 +312,139 @@ static void test_stat(void **state)
 	json_object_put(other);
 }
 
+#define EVENT(name, more, value) "{\"labels\":{\"name\":\"" name "\"" more "},\"value\":" value "}"
+#define INFO(name, id, unit, scale)                                                                \
+	EVENT(name,                                                                                \
+	      ",\"id\":\"" id "\",\"spec\":\"s\\u001b/\",\"unit\":\"" unit "\",\"scale\":\"" scale \
+	      "\"",                                                                                \
+	      "1")
+#define CPUS(name, first, second)            \
+	EVENT(name, ",\"cpu\":\"0\"", first) \
+	"," EVENT(name, ",\"cpu\":\"1\"", second)
+
+/* Of two CPUs, and of none; the second is in Joules. */
+static struct json_object *events(const char *monotonic_ns, const char *infos, const char *values,
+				  const char *enabled, const char *running)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(asprintf(&text,
+			     "{\"monotonic_ns\":%s,\"metrics\":["
+			     "{\"name\":\"paimon_source_up\",\"points\":["
+			     "{\"labels\":{\"source\":\"events\"},\"value\":1}]},"
+			     "{\"name\":\"paimon_event_info\",\"points\":[%s]},"
+			     "{\"name\":\"paimon_event_value_total\",\"points\":[%s]},"
+			     "{\"name\":\"paimon_event_enabled_seconds_total\",\"points\":[%s]},"
+			     "{\"name\":\"paimon_event_running_seconds_total\",\"points\":[%s]}]}",
+			     monotonic_ns, infos, values, enabled, running) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+static void check_row(struct table *table, size_t row, const char *name, double rate, double count,
+		      double scaled, double ratio)
+{
+	const double wanted[] = {rate, count, scaled, ratio};
+
+	table_sort(table, -1);
+	assert_string_equal(table->rows[row].name, name);
+	for (size_t i = 0; i < 4; i++) {
+		double found = table->rows[row].values[i];
+
+		assert_true(isnan(wanted[i]) ? isnan(found) : fabs(found - wanted[i]) < 1e-9);
+	}
+}
+
+static char *table_text(const struct table *table)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	table_headings(table, 0, table->view->nr_columns, out);
+	for (size_t i = 0; i < table->nr_rows; i++)
+		table_row(table, &table->rows[i], 0, table->view->nr_columns, out);
+	fclose(out);
+	return text;
+}
+
+static void test_events(void **state)
+{
+	struct json_object *before = events("1000000000",
+					    INFO("a", "1", "", "") "," INFO("b", "2", "J", "0.5"),
+					    CPUS("a", "100", "10") "," EVENT("b", "", "7"),
+					    CPUS("a", "1", "1") "," EVENT("b", "", "3"),
+					    CPUS("a", "1", "1") "," EVENT("b", "", "2"));
+	struct json_object *now = events("3000000000",
+					 INFO("a", "1", "", "") "," INFO("b", "2", "J", "0.5"),
+					 CPUS("a", "150", "20") "," EVENT("b", "", "107"),
+					 CPUS("a", "3", "3") "," EVENT("b", "", "5"),
+					 CPUS("a", "3", "3") "," EVENT("b", "", "2.5"));
+	struct json_object *other = events("5000000000",
+					   INFO("a", "3", "", "") "," INFO("b", "2", "J", "0.5"),
+					   CPUS("a", "500", "20") "," EVENT("b", "", "107"),
+					   CPUS("a", "5", "5") "," EVENT("b", "", "7"),
+					   CPUS("a", "5", "5") "," EVENT("b", "", "2.5"));
+	struct json_object *frame, *rows;
+	struct table table;
+	char *text;
+
+	assert_int_equal(table_compute(&view_events, before, now, &table), 0);
+	assert_int_equal(table.nr_rows, 2);
+	assert_false(table.restarted);
+	check_row(&table, 0, "a", 30, 60, 60, 1);
+	/* A quarter of the time: 400 halves of a Joule. */
+	check_row(&table, 1, "b", 100, 100, 200, 0.25);
+	text = table_text(&table);
+	assert_string_equal(text, "                            -------- interval --------\n"
+				  "EVENT         SPEC    UNIT RATE/s  VALUE SCALED    RUN\n"
+				  "a             s\\x1b/         30.0     60   60.0   100%\n"
+				  "b             s\\x1b/  J       100    100   ~200  25.0%\n");
+	free(text);
+	frame = table_json(&table, now);
+	assert_true(json_object_object_get_ex(frame, "rows", &rows));
+	assert_string_equal(json_object_to_json_string_ext(json_object_array_get_idx(rows, 1),
+							   JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE),
+			    "{\"name\":\"b\",\"spec\":\"s\\u001b/\",\"unit\":\"J\","
+			    "\"restarted\":false,\"rate_per_second\":100,\"value\":100,"
+			    "\"scaled_value\":200,\"running_ratio\":0.25}");
+	json_object_put(frame);
+	table_clear(&table);
+
+	/* One of the same name is another one; one that never ran is not 0. */
+	assert_int_equal(table_compute(&view_events, now, other, &table), 0);
+	assert_false(table.restarted);
+	check_row(&table, 0, "a", NAN, NAN, NAN, NAN);
+	check_row(&table, 1, "b", NAN, 0, NAN, 0);
+	/* No unit: its column is left out. */
+	free(table.rows[1].texts[1]);
+	table.rows[1].texts[1] = NULL;
+	text = table_text(&table);
+	assert_null(strstr(text, "UNIT"));
+	free(text);
+	table_clear(&table);
+
+	/* Back. */
+	assert_int_equal(table_compute(&view_events, now, before, &table), 0);
+	assert_true(table.restarted);
+	check_row(&table, 1, "b", NAN, NAN, NAN, NAN);
+	table_clear(&table);
+	json_object_put(before);
+	json_object_put(now);
+	json_object_put(other);
+}
+
 static void test_heat(void **state)
 {
 	struct table table = {.view = &view_iopf};
 	struct heat heat = {};
 	double low, high;
 
-	assert_false(heat_range(&heat, 10, &low, &high));
+	assert_false(heat_range(&heat, NULL, 10, &low, &high));
 	table_add(&table, "a")->values[0] = 2;
 	table_add(&table, "b");
 	for (size_t i = 0; i < HEAT_FRAMES + 5; i++) {
@@ -326,10 +459,20 @@ static void test_heat(void **state)
 	assert_true(isnan(heat_value(&heat, "a", HEAT_FRAMES)));
 	assert_true(isnan(heat_value(&heat, "b", 1)) && isnan(heat_value(&heat, "c", 1)));
 	/* The last three: a break, and two values closer than a factor of ten. */
-	assert_true(heat_range(&heat, 3, &low, &high));
+	assert_true(heat_range(&heat, NULL, 3, &low, &high));
 	assert_true(low == HEAT_FRAMES + 4 && high == low * 10);
-	assert_true(heat_range(&heat, 2 * HEAT_FRAMES, &low, &high));
+	assert_true(heat_range(&heat, NULL, 2 * HEAT_FRAMES, &low, &high));
 	assert_true(low == 7 && high == HEAT_FRAMES + 5);
+	/* The range of one row, in which 0 is nothing. */
+	table.rows[1].values[0] = 0.5;
+	table.rows[0].values[0] = 0;
+	heat_add(&heat, &table, 0);
+	assert_true(heat_range(&heat, "b", 5, &low, &high));
+	assert_true(low == 0.5 && high == 5);
+	assert_true(heat_range(&heat, "a", 5, &low, &high));
+	assert_true(low == HEAT_FRAMES + 3 && high == low * 10);
+	assert_false(heat_range(&heat, "a", 2, &low, &high));
+	assert_false(heat_range(&heat, "c", 5, &low, &high));
 	/* A row that comes late has no past. */
 	table_add(&table, "late")->values[0] = 1;
 	heat_add(&heat, &table, 0);
@@ -343,6 +486,7 @@ static void test_heat(void **state)
 	assert_int_equal(heat_level(256, 1, 256), 7);
 	assert_int_equal(heat_level(INFINITY, 1, 256), 7);
 	assert_int_equal(heat_level(0.001, 1, 256), 0);
+	assert_int_equal(heat_level(0, 1, 1), 0);
 }
 
 static void test_key_text(void **state)
@@ -437,6 +581,7 @@ int main(void)
 		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
 		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_heat),
 		cmocka_unit_test(test_key_text),       cmocka_unit_test(test_no_time),
+		cmocka_unit_test(test_events),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads perf events where they count: one run on a CPU, by BPF_PROG_TEST_RUN,
+ * reads all of that CPU's events of events_array into events_values.
+ *
+ * The daemon lays down in events_order which slots those are, and passes the part
+ * of it that belongs to the CPU. Nobody else runs the program.
+ */
+#include "kernel.h"
+#include "events.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* The daemon sets max_entries of all four to the number of slots. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(map_flags, BPF_F_PRESERVE_ELEMS);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, u32);
+} events_array SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct events_value);
+} events_values SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, u64); /* elements of a mapped array have the size of words */
+} events_order SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct events_slot);
+} events_slots SEC(".maps");
+
+/* The daemon sets max_entries to the number of events. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct events_event);
+} events_list SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct events_state);
+} events_state SEC(".maps");
+
+static long read_slot(u32 i, const u32 *first)
+{
+	u32 index = *first + i, slot;
+	u64 *order = bpf_map_lookup_elem(&events_order, &index);
+	struct bpf_perf_event_value reading;
+	struct events_value *value;
+	long r;
+
+	if (!order)
+		return 1;
+	slot = *order;
+	value = bpf_map_lookup_elem(&events_values, &slot);
+	if (!value)
+		return 0;
+	r = bpf_perf_event_read_value(&events_array, slot, &reading, sizeof(reading));
+	if (!r) {
+		value->reading.value = reading.counter;
+		value->reading.enabled = reading.enabled;
+		value->reading.running = reading.running;
+	}
+	value->error = r;
+	return 0;
+}
+
+/* Arguments: the first element of events_order, and how many. */
+SEC("raw_tp")
+int events_read(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 first = ctx->args[0];
+
+	bpf_loop(ctx->args[1], read_slot, &first, 0);
+	return 0;
+}

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * paimonctl event: perf events that paimond keeps. The daemon does it all, and checks
+ * all: what is here finds the id of a name, and shows answers.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../source/event_spec.h"
+#include "../util/cpulist.h"
+#include "command.h"
+#include "escape.h"
+#include "table.h"
+
+#define EVENTS "/v1/events"
+#define ID_LEN 20 /* digits of the largest */
+
+/* What an event has counted. */
+struct reading {
+	uint64_t value;
+	double enabled, running; /* seconds */
+	bool multiplexed;
+	double scaled; /* as if it had run all the time; NAN where it has not run */
+};
+
+static struct reading take_reading(struct json_object *event)
+{
+	struct reading reading = {
+		.value = json_object_get_uint64(json_object_object_get(event, "value")),
+		.enabled = json_number(event, "enabled_seconds", 0),
+		.running = json_number(event, "running_seconds", 0),
+	};
+
+	reading.multiplexed = reading.running < reading.enabled;
+	reading.scaled = (double)reading.value;
+	if (reading.multiplexed)
+		reading.scaled *= reading.enabled / reading.running;
+	return reading;
+}
+
+/* In the event's unit, where it has one. */
+static void format_count(struct json_object *event, const struct reading *reading, bool scaled,
+			 char ret_text[48])
+{
+	const char *scale = json_text(event, "scale", "");
+	double value = scaled ? reading->scaled : (double)reading->value;
+
+	if (*scale)
+		snprintf(ret_text, 48, "%.9g", value * strtod(scale, NULL));
+	else if (scaled && reading->multiplexed)
+		snprintf(ret_text, 48, "%.0f", value);
+	else
+		snprintf(ret_text, 48, "%" PRIu64, reading->value);
+}
+
+static char *format_cpus(struct json_object *event)
+{
+	struct json_object *array = json_object_object_get(event, "cpus");
+	size_t nr = json_object_is_type(array, json_type_array) ? json_object_array_length(array)
+								: 0;
+	unsigned int *cpus = calloc(nr + 1, sizeof(*cpus));
+	char *text;
+
+	for (size_t i = 0; cpus && i < nr; i++)
+		cpus[i] = (unsigned int)json_object_get_int(json_object_array_get_idx(array, i));
+	text = cpus ? cpulist_format(cpus, nr) : NULL;
+	free(cpus);
+	return text;
+}
+
+/* Who asked for it. */
+static char *format_who(struct json_object *event)
+{
+	uid_t uid = (uid_t)json_object_get_int64(json_object_object_get(event, "uid"));
+	const char *comm = json_text(event, "comm", "");
+	const char *origin = json_text(event, "origin", "?");
+	struct passwd *user = getpwuid(uid);
+	char number[24], *text;
+
+	snprintf(number, sizeof(number), "uid %u", uid);
+	if (strcmp(origin, "command"))
+		return strdup(origin);
+	return asprintf(&text, "%s, %s[%.0f]", user ? user->pw_name : number, *comm ? comm : "?",
+			json_number(event, "pid", 0)) < 0
+		       ? NULL
+		       : text;
+}
+
+/* Adds what the reader would have to work out. 0 or -ENOMEM. */
+static int complete(struct json_object *event)
+{
+	struct reading reading = take_reading(event);
+	int r = json_add(event, "multiplexed", json_object_new_boolean(reading.multiplexed));
+
+	if (reading.multiplexed && !(reading.running > 0))
+		r = r ?: json_add_text(event, "scaled_value", NULL);
+	else if (reading.multiplexed)
+		r = r ?: json_add(event, "scaled_value", json_object_new_double(reading.scaled));
+	else
+		r = r ?: json_add(event, "scaled_value", json_object_new_uint64(reading.value));
+	return r ?: json_add_text(event, "comm", json_text(event, "comm", ""));
+}
+
+static int no_memory(struct json_object *object)
+{
+	json_object_put(object);
+	return complain("%s", strerror(ENOMEM));
+}
+
+/* Takes the object. */
+static int print_json_event(struct json_object *event)
+{
+	return complete(event) ? no_memory(event) : print_json(event);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	double left = json_number(*(struct json_object *const *)a, "id", 0);
+	double right = json_number(*(struct json_object *const *)b, "id", 0);
+
+	return (left > right) - (left < right);
+}
+
+/* GETs the list, oldest first: the daemon has it by the places that were free. */
+static int get_list(struct context *context, struct json_object **ret_list)
+{
+	int r = ask_json(context, "GET", EVENTS, NULL, EVENTS, json_type_array, ret_list);
+
+	if (!r)
+		json_object_array_sort(*ret_list, compare_ids);
+	return r;
+}
+
+/* The path of the event that is meant by an id or a name. */
+static int find_path(struct context *context, const char *event, char ret_path[64])
+{
+	struct json_object *list;
+	double id = 0;
+	int r;
+
+	if (*event && strspn(event, "0123456789") == strlen(event) && strlen(event) <= ID_LEN) {
+		snprintf(ret_path, 64, EVENTS "/%s", event);
+		return EXIT_DONE;
+	}
+	r = get_list(context, &list);
+	if (r)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(list) && !id; i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (!strcmp(json_text(one, "name", ""), event))
+			id = json_number(one, "id", 0);
+	}
+	json_object_put(list);
+	if (!id)
+		return complain("%s: no event of this name is kept (paimonctl event list)", event);
+	snprintf(ret_path, 64, EVENTS "/%.0f", id);
+	return EXIT_DONE;
+}
+
+/* Asks for the event of the first argument. */
+static int ask_event(struct context *context, const char *method, struct json_object *body,
+		     struct json_object **ret_object)
+{
+	char path[64];
+	int r = find_path(context, context->arguments[0], path);
+
+	if (!r)
+		return ask_json(context, method, path, body, context->arguments[0],
+				json_type_object, ret_object);
+	json_object_put(body);
+	return r;
+}
+
+/* event list */
+
+enum { ID, NAME, SPEC, CPUS, STATE, VALUE, UNIT, WHO, NR_CELLS };
+
+struct line {
+	char *cells[NR_CELLS]; /* harmless */
+};
+
+static void clear_lines(struct line *lines, size_t nr)
+{
+	for (size_t i = 0; lines && i < nr; i++)
+		for (size_t c = 0; c < NR_CELLS; c++)
+			free(lines[i].cells[c]);
+	free(lines);
+}
+
+static void fill_line(struct json_object *event, struct line *line)
+{
+	struct reading reading = take_reading(event);
+	char *cpus = format_cpus(event), *who = format_who(event);
+	char id[24], value[49] = "~";
+
+	snprintf(id, sizeof(id), "%.0f", json_number(event, "id", 0));
+	if (reading.multiplexed && !(reading.running > 0))
+		strcpy(value, "-");
+	else
+		format_count(event, &reading, true, value + reading.multiplexed);
+	line->cells[ID] = strdup(id);
+	line->cells[NAME] = escape_terminal(json_text(event, "name", "?"));
+	line->cells[SPEC] = escape_terminal(json_text(event, "spec", "?"));
+	line->cells[CPUS] = cpus;
+	line->cells[STATE] = escape_terminal(json_text(event, "state", "?"));
+	line->cells[VALUE] = strdup(value);
+	line->cells[UNIT] = escape_terminal(json_text(event, "unit", ""));
+	line->cells[WHO] = escape_terminal(who ?: "?");
+	free(who);
+}
+
+static void print_lines(const struct line *lines, size_t nr)
+{
+	int widths[NR_CELLS] = {};
+
+	for (size_t i = 0; i < nr; i++)
+		for (size_t c = 0; c < NR_CELLS; c++) {
+			int width = escape_width(lines[i].cells[c] ?: "");
+
+			widths[c] = width > widths[c] ? width : widths[c];
+		}
+	for (size_t i = 0; i < nr; i++)
+		for (size_t c = 0; c < NR_CELLS; c++) {
+			const char *cell = lines[i].cells[c] ?: "";
+			int pad = widths[c] - escape_width(cell);
+
+			if (c == WHO)
+				printf("%s\n", cell);
+			else if (c == ID || c == VALUE)
+				printf("%*s%s  ", pad, "", cell);
+			else
+				printf("%s%*s%s", cell, pad, "", widths[c] ? "  " : "");
+		}
+}
+
+static int print_list(struct json_object *list)
+{
+	static const char *const titles[NR_CELLS] = {"ID",    "NAME",  "SPEC", "CPUS",
+						     "STATE", "VALUE", "UNIT", "WHO"};
+	size_t nr = json_object_array_length(list);
+	struct line *lines = calloc(nr + 1, sizeof(*lines));
+
+	if (!lines)
+		return complain("%s", strerror(ENOMEM));
+	for (size_t c = 0; c < NR_CELLS; c++)
+		lines[0].cells[c] = strdup(titles[c]);
+	for (size_t i = 0; i < nr; i++)
+		fill_line(json_object_array_get_idx(list, i), &lines[i + 1]);
+	print_lines(lines, nr + 1);
+	clear_lines(lines, nr + 1);
+	return EXIT_DONE;
+}
+
+static const struct command command_list_events, command_open, command_read, command_set,
+	command_close;
+
+static int run_list(struct context *context, int argc, char **argv)
+{
+	struct json_object *list;
+	int r = command_options(context, &command_list_events, argc, argv, "", NULL, NULL, NULL);
+
+	if (r >= 0)
+		return r;
+	r = get_list(context, &list);
+	if (r)
+		return r;
+	if (context->json) {
+		for (size_t i = 0; i < json_object_array_length(list); i++)
+			if (complete(json_object_array_get_idx(list, i)))
+				return no_memory(list);
+		return print_json(list);
+	}
+	r = print_list(list);
+	json_object_put(list);
+	return r;
+}
+
+/* event read */
+
+static void print_text_line(const char *title, const char *text)
+{
+	char *shown = escape_terminal(text ?: "?");
+
+	printf("%-8s  %s\n", title, shown ?: "?");
+	free(shown);
+}
+
+/* What seldom happens. */
+static void print_unless_0(const char *title, struct json_object *event, const char *key)
+{
+	double count = json_number(event, key, 0);
+
+	if (count > 0)
+		printf("%-8s  %.0f\n", title, count);
+}
+
+static void print_value(struct json_object *event)
+{
+	struct reading reading = take_reading(event);
+	const char *scale = json_text(event, "scale", "");
+	char *unit = escape_terminal(json_text(event, "unit", "")), text[48];
+
+	printf("value     %" PRIu64, reading.value);
+	if (*scale && !reading.multiplexed) {
+		format_count(event, &reading, false, text);
+		printf(", which is %s %s", text, unit ?: "");
+	}
+	if (reading.multiplexed && reading.running > 0) {
+		format_count(event, &reading, true, text);
+		printf(", multiplexed: about %s%s%s had it run all the time", text,
+		       unit && *unit ? " " : "", unit ?: "");
+	} else if (reading.multiplexed) {
+		fputs(", no counter has been free for it yet", stdout);
+	}
+	printf("\nenabled   %.6f s\nrunning   %.6f s", reading.enabled, reading.running);
+	if (reading.multiplexed)
+		printf(", %.1f %%", 100 * reading.running / reading.enabled);
+	puts("");
+	free(unit);
+}
+
+static void print_event(struct json_object *event)
+{
+	double seconds = json_number(event, "opened_timestamp_seconds", 0);
+	time_t opened = seconds >= 0 && seconds < 1e11 ? (time_t)seconds : 0;
+	char *cpus = format_cpus(event), *who = format_who(event), since[32] = "?";
+
+	printf("event     %.0f\n", json_number(event, "id", 0));
+	print_text_line("name", json_text(event, "name", "?"));
+	print_text_line("spec", json_text(event, "spec", "?"));
+	print_text_line("CPUs", cpus);
+	print_text_line("state", json_text(event, "state", "?"));
+	print_value(event);
+	strftime(since, sizeof(since), "%F %T", localtime(&opened));
+	print_text_line("opened", since);
+	print_text_line("by", who);
+	print_unless_0("resets", event, "resets");
+	print_unless_0("changes", event, "changes");
+	print_unless_0("reopened", event, "reopened");
+	free(cpus);
+	free(who);
+}
+
+static int run_read(struct context *context, int argc, char **argv)
+{
+	struct json_object *event;
+	int r = command_options(context, &command_read, argc, argv, "", NULL, NULL, NULL);
+
+	if (r >= 0)
+		return r;
+	r = ask_event(context, "GET", NULL, &event);
+	if (r)
+		return r;
+	if (context->json)
+		return print_json_event(event);
+	print_event(event);
+	json_object_put(event);
+	return EXIT_DONE;
+}
+
+/* event open, set and close */
+
+struct wanted {
+	const char *name, *cpus;
+};
+
+static int take(int option, const char *value, void *user)
+{
+	struct wanted *wanted = user;
+
+	*(option == 'n' ? &wanted->name : &wanted->cpus) = value;
+	return 0;
+}
+
+static int add_wanted(struct json_object *body, const char *key, const char *value)
+{
+	return value ? json_add_text(body, key, value) : 0;
+}
+
+/* What there is now, on one line that begins with the id. Takes the object. */
+static int print_changed(const struct context *context, struct json_object *event)
+{
+	char *name, *spec;
+
+	if (context->json)
+		return print_json_event(event);
+	name = escape_terminal(json_text(event, "name", "?"));
+	spec = escape_terminal(json_text(event, "spec", "?"));
+	printf("%.0f %s %s\n", json_number(event, "id", 0), name ?: "?", spec ?: "?");
+	free(name);
+	free(spec);
+	json_object_put(event);
+	return EXIT_DONE;
+}
+
+/*
+ * tracefs is for root, and paimond is not root: whoever may read it says the id of a
+ * tracepoint, and its name is the event's, unless there is another. What cannot be
+ * read, or is no tracepoint, is left to paimond. 0 or -ENOMEM.
+ */
+static int add_spec(struct json_object *body, const char *text, struct wanted *wanted)
+{
+	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
+	_cleanup_free_ char *error = NULL;
+	char by_id[64];
+
+	if (!strchr(text, ':') || strchr(text, '/') ||
+	    event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, &error) < 0)
+		return json_add_text(body, "spec", text);
+	snprintf(by_id, sizeof(by_id), "%s/config=%" PRIu64 "/", spec->pmu, spec->config);
+	if (!wanted->name)
+		wanted->name = text;
+	return json_add_text(body, "spec", by_id);
+}
+
+static int run_open(struct context *context, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"name", required_argument, NULL, 'n'},
+		{"cpu", required_argument, NULL, 'c'},
+		{},
+	};
+	struct wanted wanted = {};
+	struct json_object *body, *event;
+	int r = command_options(context, &command_open, argc, argv, "", options, take, &wanted);
+
+	if (r >= 0)
+		return r;
+	body = json_object_new_object();
+	r = add_spec(body, context->arguments[0], &wanted);
+	r = r ?: add_wanted(body, "name", wanted.name);
+	r = r ?: add_wanted(body, "cpus", wanted.cpus);
+	if (r < 0)
+		return no_memory(body);
+	r = ask_json(context, "POST", EVENTS, body, "nothing was opened", json_type_object, &event);
+	return r ?: print_changed(context, event);
+}
+
+static int run_set(struct context *context, int argc, char **argv)
+{
+	struct json_object *body, *event;
+	int r = command_options(context, &command_set, argc, argv, "", NULL, NULL, NULL);
+
+	if (r >= 0)
+		return r;
+	body = json_object_new_object();
+	if (json_add_text(body, "terms", context->arguments[1]) < 0)
+		return no_memory(body);
+	r = ask_event(context, "PATCH", body, &event);
+	return r ?: print_changed(context, event);
+}
+
+static int run_close(struct context *context, int argc, char **argv)
+{
+	struct json_object *answer;
+	int r = command_options(context, &command_close, argc, argv, "", NULL, NULL, NULL);
+
+	if (r >= 0)
+		return r;
+	r = ask_event(context, "DELETE", NULL, &answer);
+	if (r)
+		return r;
+	if (context->json)
+		return print_json(answer);
+	printf("event %.0f closed\n", json_number(answer, "closed", 0));
+	json_object_put(answer);
+	return EXIT_DONE;
+}
+
+static const struct command command_list_events = {
+	.name = "event list",
+	.summary = "Lists the events that are kept",
+	.options = "",
+	.run = run_list,
+};
+
+static const struct command command_open = {
+	.name = "event open",
+	.summary = "Opens an event that counts until it is closed",
+	.arguments = "SPEC",
+	.min = 1,
+	.max = 1,
+	.options =
+		"  SPEC           as perf writes it (paimonctl list): page-faults, msr/tsc/\n"
+		"  --name NAME    call it that, not by its SPEC\n"
+		"  --cpu LIST     on these CPUs, as 0-3,8, not on all that it can be counted on\n",
+	.run = run_open,
+};
+
+static const struct command command_read = {
+	.name = "event read",
+	.summary = "Shows an event, and what it has counted",
+	.arguments = "ID|NAME",
+	.min = 1,
+	.max = 1,
+	.options = "",
+	.run = run_read,
+};
+
+static const struct command command_set = {
+	.name = "event set",
+	.summary = "Changes terms of an event; its total goes on",
+	.arguments = "ID|NAME TERM=VALUE[,...]",
+	.min = 2,
+	.max = 2,
+	.options = "",
+	.run = run_set,
+};
+
+static const struct command command_close = {
+	.name = "event close",
+	.summary = "Ends an event: nothing of it is left",
+	.arguments = "ID|NAME",
+	.min = 1,
+	.max = 1,
+	.options = "",
+	.run = run_close,
+};
+
+const struct command command_event = {
+	.name = "event",
+	.summary = "Opens, reads, changes and closes perf events that are kept",
+	.commands =
+		(const struct command *const[]){
+			&command_list_events,
+			&command_open,
+			&command_read,
+			&command_set,
+			&command_close,
+			NULL,
+		},
+};

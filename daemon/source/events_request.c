@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests for kept events, as JSON: what /v1/events takes and gives. Keys that
+ * are not known are errors.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../serve/http.h"
+#include "events_source.h"
+
+/* Strings of a request, by key; the others are left as they are. */
+struct wanted {
+	const char *key;
+	const char **ret_value;
+};
+
+static int fail(char **ret_error, int error, const char *format, const char *what)
+{
+	if (asprintf(ret_error, format, what) < 0)
+		*ret_error = NULL;
+	return error;
+}
+
+static int take_strings(struct json_object *body, const struct wanted *wanted, size_t nr,
+			char **ret_error)
+{
+	json_object_object_foreach(body, key, value) {
+		size_t i;
+
+		for (i = 0; i < nr && strcmp(key, wanted[i].key); i++)
+			;
+		if (i == nr)
+			return fail(ret_error, -EINVAL, "%.64s: there is no such key", key);
+		if (!json_object_is_type(value, json_type_string) ||
+		    strlen(json_object_get_string(value)) !=
+			    (size_t)json_object_get_string_len(value))
+			return fail(ret_error, -EINVAL, "%.64s: is not a string", key);
+		*wanted[i].ret_value = json_object_get_string(value);
+	}
+	return 0;
+}
+
+/* The name of a process, or "": it is gone, or hidden from us. */
+static void read_comm(pid_t pid, char ret_comm[16])
+{
+	char path[32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file || !fgets(ret_comm, 16, file))
+		ret_comm[0] = '\0';
+	if (file)
+		fclose(file);
+	ret_comm[strcspn(ret_comm, "\n")] = '\0';
+	/* A process calls itself what it likes; JSON is UTF-8. */
+	for (char *c = ret_comm; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+}
+
+static int post(struct source *source, const struct http_events_request *request, uint64_t *ret_id,
+		char **ret_error)
+{
+	struct events_owner owner = {
+		.origin = EVENTS_FROM_COMMAND,
+		.uid = request->peer.uid,
+		.pid = request->peer.pid,
+	};
+	const char *spec = NULL, *name = NULL, *cpus = NULL;
+	const struct wanted wanted[] = {{"spec", &spec}, {"name", &name}, {"cpus", &cpus}};
+	int r = take_strings(request->body, wanted, 3, ret_error);
+
+	if (!r && !spec)
+		return fail(ret_error, -EINVAL, "%s is missing", "spec");
+	read_comm(request->peer.pid, owner.comm);
+	r = r ?: events_open(source, spec, name, cpus, &owner, ret_id, ret_error);
+	/* 404 is for ids. */
+	return r == -ENOENT || r == -EOPNOTSUPP ? -EINVAL : r;
+}
+
+static int patch(struct source *source, const struct http_events_request *request, char **ret_error)
+{
+	const char *terms = NULL;
+	const struct wanted wanted[] = {{"terms", &terms}};
+	int r = take_strings(request->body, wanted, 1, ret_error);
+
+	if (!r && !terms)
+		return fail(ret_error, -EINVAL, "%s is missing", "terms");
+	return r ?: events_set(source, request->id, terms, ret_error);
+}
+
+int events_request(struct source *source, const struct http_events_request *request,
+		   struct json_object **ret_object, char **ret_error)
+{
+	uint64_t id = request->id;
+	int r = 0;
+
+	if (!strcmp(request->method, "POST"))
+		r = request->body ? post(source, request, &id, ret_error)
+				  : fail(ret_error, -EINVAL, "%s is missing", "the body");
+	else if (!strcmp(request->method, "DELETE"))
+		r = events_close(source, id, ret_error);
+	else if (!strcmp(request->method, "PATCH"))
+		r = request->body ? patch(source, request, ret_error)
+				  : fail(ret_error, -EINVAL, "%s is missing", "the body");
+	if (r < 0)
+		return r;
+	if (!strcmp(request->method, "DELETE")) {
+		*ret_object = json_object_new_object();
+		json_object_object_add(*ret_object, "closed", json_object_new_uint64(id));
+		return 0;
+	}
+	*ret_object = id ? events_show(source, id) : events_list(source);
+	return *ret_object ? 0
+			   : fail(ret_error, -ENOENT, "%s",
+				  "there is no event of this id "
+				  "(paimonctl event list)");
+}

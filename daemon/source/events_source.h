@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The source of perf events that are kept (invariants d): any event of any PMU,
+ * by name, counting until it is closed, whatever becomes of whoever asked for it.
+ * The registry is in the pinned maps of bpf/events.h.
+ *
+ * Called on the daemon's one thread.
+ */
+#ifndef PAIMON_EVENTS_SOURCE_H
+#define PAIMON_EVENTS_SOURCE_H
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+#include "events.h"
+
+struct source;
+
+/* Who asks for an event. */
+struct events_owner {
+	enum events_origin origin;
+	uint32_t uid;
+	uint32_t pid;
+	char comm[16];
+};
+
+/*
+ * Opens an event and keeps it. spec: event_spec.h; name: NULL for one made of spec;
+ * cpus: a list, NULL or "" for the PMU's, or all that are online. Returns 0 or a
+ * negative errno, and then *ret_error (to be freed; NULL: out of memory) says why:
+ * -EINVAL (spec, name, CPUs), -EEXIST (the name), -ENOSPC (no room), or what
+ * perf_event_open() said.
+ */
+int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
+		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
+
+/*
+ * Opens an event anew with other terms (event_spec_set()), on the CPUs that it is on,
+ * and swaps the new perf events in; the total goes on. On failure, as above or
+ * -ENOENT, the event goes on as it was.
+ */
+int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error);
+
+/* Ends an event: nothing of it is left. 0, or -ENOENT with *ret_error. */
+int events_close(struct source *source, uint64_t id, char **ret_error);
+
+/* The events, or the one of this id, as /v1/events has them; NULL: no such id. */
+struct json_object *events_list(struct source *source);
+struct json_object *events_show(struct source *source, uint64_t id);
+
+struct http_events_request;
+
+/* Does what is asked of /v1/events: http_callbacks.events. */
+int events_request(struct source *source, const struct http_events_request *request,
+		   struct json_object **ret_object, char **ret_error);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "pins.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "../util/cleanup.h"
+#include "../util/log.h"
+#include "source.h"
+
+/* Maps of another version of paimon are not ours to read or remove. */
+static void name_other_layouts(const struct pins *pins)
+{
+	const char *state_dir = pins->source->config->state_dir;
+	size_t length = strlen(pins->name);
+	DIR *dir = opendir(state_dir);
+	struct dirent *entry;
+	int layout;
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, pins->name, length) &&
+		    sscanf(entry->d_name + length, "-%d", &layout) == 1 && layout != pins->layout)
+			log_info("%s: %s/%s is of another version and is left alone (remove it "
+				 "when that version is gone for good)",
+				 pins->name, state_dir, entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+int pins_open(const struct pins *pins)
+{
+	struct source *source = pins->source;
+	const char *dir = source->config->state_dir;
+	_cleanup_free_ char *path = NULL;
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return source_fail(source, -errno,
+				   "cannot create %s: %m (as root: systemd-tmpfiles --create, or "
+				   "mkdir it and chown it to this user)",
+				   dir);
+	if (statfs(dir, &fs) < 0)
+		return source_fail(source, -errno, "cannot use %s: %m", dir);
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return source_fail(source, -ENOTSUP,
+				   "%s is not in bpffs (mount -t bpf bpf /sys/fs/bpf, or set "
+				   "state_dir)",
+				   dir);
+	name_other_layouts(pins);
+	path = pins_path(pins, NULL);
+	if (!path)
+		return -ENOMEM;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return source_fail(source, -errno, "cannot create %s: %m", path);
+	return 0;
+}
+
+char *pins_path(const struct pins *pins, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s-%d%s%s", pins->source->config->state_dir, pins->name,
+		     pins->layout, name ? "/" : "", name ?: "") < 0)
+		return NULL;
+	return path;
+}
+
+void pins_remove(const struct pins *pins, const char *name)
+{
+	_cleanup_free_ char *path = pins_path(pins, name);
+
+	if (path && unlink(path) < 0 && errno != ENOENT)
+		log_warning("%s: cannot remove %s: %s", pins->name, path, strerror(errno));
+}
+
+/* -ENOENT: none. */
+static int reuse_map(struct source *source, struct bpf_map *map, const char *path, bool sized)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	int r;
+
+	if (fd == -ENOENT)
+		return -ENOENT;
+	if (fd < 0)
+		return source_fail(source, fd, "cannot open %s: %s", path, strerror(-fd));
+	r = bpf_obj_get_info_by_fd(fd, &info, &size);
+	if (r < 0)
+		return source_fail(source, r, "%s is not a map: %s", path, strerror(-r));
+	if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) ||
+	    info.map_flags != bpf_map__map_flags(map) ||
+	    (!sized && info.max_entries != bpf_map__max_entries(map)))
+		return source_fail(source, -EEXIST,
+				   "%s is not of this layout and is left alone (stop paimond, then "
+				   "remove the folder)",
+				   path);
+	r = bpf_map__reuse_fd(map, fd);
+	return r < 0 ? source_fail(source, r, "cannot use %s: %s", path, strerror(-r)) : 0;
+}
+
+int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
+	       bool (*sized)(const struct bpf_map *map))
+{
+	for (size_t i = nr; i-- > 0;) {
+		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
+		int r = path ? reuse_map(pins->source, maps[i], path, sized(maps[i])) : -ENOMEM;
+
+		if (r == -ENOENT && i == nr - 1)
+			return 0;
+		if (r == -ENOENT)
+			return source_fail(pins->source, r,
+					   "%s is missing (stop paimond, then remove the folder)",
+					   path);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
+		int r;
+
+		pins_remove(pins, bpf_map__name(maps[i]));
+		r = path ? bpf_obj_pin(bpf_map__fd(maps[i]), path) : -ENOMEM;
+		if (r < 0)
+			return source_fail(pins->source, r, "cannot pin %s: %s", path ?: "a map",
+					   strerror(-r));
+	}
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where a source's state outlives the daemon: the folder STATE_DIR/NAME-LAYOUT in
+ * bpffs. A set of maps is pinned in order; without the last one the set was never
+ * finished, and nothing counted in it. A folder of another layout is another
+ * version's: it is named in the log and left alone.
+ *
+ * Called by the sources, on the daemon's one thread. Errors are written to the
+ * source's reason.
+ */
+#ifndef PAIMON_PINS_H
+#define PAIMON_PINS_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct source;
+
+struct pins {
+	struct source *source;
+	const char *name; /* of the source, in the folder's name */
+	int layout;
+};
+
+/* Makes sure that the folder is there and in bpffs. 0 or a negative errno. */
+int pins_open(const struct pins *pins);
+
+/* The path of a pin, to be freed, or NULL: out of memory. name NULL: the folder. */
+char *pins_path(const struct pins *pins, const char *name);
+
+/* Removes a pin; no error where there is none. */
+void pins_remove(const struct pins *pins, const char *name);
+
+/*
+ * Hands the pinned maps to an object that is about to be loaded; maps[nr - 1] is the
+ * one that finishes the set. sized: may a map's number of entries differ, and is
+ * then what was pinned? Returns 1, 0 where there is no finished set, or a negative errno.
+ */
+int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
+	       bool (*sized)(const struct bpf_map *map));
+
+/* Pins the maps of a loaded object. 0 or a negative errno. */
+int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
+
+#endif

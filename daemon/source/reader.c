@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "reader.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../util/log.h"
+#include "source.h"
+
+#define NR_MAPS 6
+
+/* The maps in the order in which they are pinned: events_state is last. */
+static void list_maps(const struct events_bpf *bpf, struct bpf_map *ret_maps[NR_MAPS])
+{
+	ret_maps[0] = bpf->maps.events_array;
+	ret_maps[1] = bpf->maps.events_values;
+	ret_maps[2] = bpf->maps.events_order;
+	ret_maps[3] = bpf->maps.events_slots;
+	ret_maps[4] = bpf->maps.events_list;
+	ret_maps[5] = bpf->maps.events_state;
+}
+
+static bool is_sized(const struct bpf_map *map)
+{
+	return strcmp(bpf_map__name(map), "events_state");
+}
+
+/* The sizes of pinned maps must fit together; *reader takes them. */
+static int check_sizes(struct source *source, struct reader *reader)
+{
+	const struct events_bpf *bpf = reader->bpf;
+	uint32_t nr_slots = bpf_map__max_entries(bpf->maps.events_array);
+
+	if (bpf_map__max_entries(bpf->maps.events_values) != nr_slots ||
+	    bpf_map__max_entries(bpf->maps.events_order) != nr_slots ||
+	    bpf_map__max_entries(bpf->maps.events_slots) != nr_slots)
+		return source_fail(source, -EEXIST,
+				   "the pinned maps of %s do not belong together (stop paimond, "
+				   "then remove the folder)",
+				   source->ops->name);
+	reader->nr_slots = nr_slots;
+	reader->nr_events = bpf_map__max_entries(bpf->maps.events_list);
+	return 0;
+}
+
+static int load(struct source *source, struct reader *reader, const struct pins *pins)
+{
+	/* Modules' BTF is not for the unprivileged, and not needed. */
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+	struct bpf_map *maps[NR_MAPS];
+	int r = 0;
+
+	reader->bpf = events_bpf__open_opts(&options);
+	if (!reader->bpf)
+		return source_fail(source, -errno, "cannot open the BPF object: %m");
+	list_maps(reader->bpf, maps);
+	if (pins) {
+		r = pins_open(pins) ?: pins_reuse(pins, maps, NR_MAPS, is_sized);
+		if (r > 0)
+			r = check_sizes(source, reader) ?: 1;
+		if (r < 0)
+			return r;
+	}
+	reader->reused = r;
+	for (int i = 0; i < NR_MAPS && !reader->reused; i++)
+		if (is_sized(maps[i]))
+			bpf_map__set_max_entries(maps[i], maps[i] == reader->bpf->maps.events_list
+								  ? reader->nr_events
+								  : reader->nr_slots);
+	r = events_bpf__load(reader->bpf);
+	if (r < 0)
+		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
+				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+	return pins && !reader->reused ? pins_put(pins, maps, NR_MAPS) : 0;
+}
+
+/* Maps the elements of a map; NULL: errno says why. */
+static void *map_memory(const struct bpf_map *map)
+{
+	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(const struct bpf_map *map, const void *memory)
+{
+	if (memory)
+		munmap((void *)memory,
+		       (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map));
+}
+
+int reader_new(struct source *source, const struct pins *pins, uint32_t nr_slots,
+	       uint32_t nr_events, struct reader **ret_reader)
+{
+	struct reader *reader = calloc(1, sizeof(*reader));
+	int r;
+
+	if (!reader)
+		return -ENOMEM;
+	reader->nr_slots = nr_slots;
+	reader->nr_events = nr_events;
+	r = load(source, reader, pins);
+	if (r < 0) {
+		reader_free(reader);
+		return r;
+	}
+	reader->values = map_memory(reader->bpf->maps.events_values);
+	reader->order = map_memory(reader->bpf->maps.events_order);
+	reader->slots = map_memory(reader->bpf->maps.events_slots);
+	reader->events = map_memory(reader->bpf->maps.events_list);
+	reader->state = map_memory(reader->bpf->maps.events_state);
+	reader->cpus = malloc(reader->nr_slots * sizeof(*reader->cpus));
+	if (!reader->values || !reader->order || !reader->slots || !reader->events ||
+	    !reader->state || !reader->cpus) {
+		reader_free(reader);
+		return source_fail(source, -ENOMEM, "no memory for %u slots", nr_slots);
+	}
+	memset(reader->cpus, -1, reader->nr_slots * sizeof(*reader->cpus));
+	*ret_reader = reader;
+	return 0;
+}
+
+struct reader *reader_free(struct reader *reader)
+{
+	if (!reader)
+		return NULL;
+	if (reader->bpf) {
+		unmap_memory(reader->bpf->maps.events_values, reader->values);
+		unmap_memory(reader->bpf->maps.events_order, reader->order);
+		unmap_memory(reader->bpf->maps.events_slots, reader->slots);
+		unmap_memory(reader->bpf->maps.events_list, reader->events);
+		unmap_memory(reader->bpf->maps.events_state, reader->state);
+		events_bpf__destroy(reader->bpf);
+	}
+	free(reader->cpus);
+	free(reader->parts);
+	free(reader);
+	return NULL;
+}
+
+int reader_put(struct reader *reader, uint32_t slot, int fd)
+{
+	int r = bpf_map_update_elem(bpf_map__fd(reader->bpf->maps.events_array), &slot, &fd,
+				    BPF_ANY);
+
+	return r < 0 ? -errno : 0;
+}
+
+void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu)
+{
+	reader->cpus[slot] = cpu;
+	reader->changed = true;
+}
+
+void reader_remove(struct reader *reader, uint32_t slot)
+{
+	bpf_map_delete_elem(bpf_map__fd(reader->bpf->maps.events_array), &slot);
+	reader_set_cpu(reader, slot, -1);
+}
+
+/* Lays down which slots are to be read on which CPU. 0 or -ENOMEM. */
+static int lay_down(struct reader *reader)
+{
+	struct reader_part *parts;
+	uint32_t nr_parts = 0, next = 0;
+	int highest = -1;
+
+	for (uint32_t i = 0; i < reader->nr_slots; i++)
+		if (reader->cpus[i] > highest)
+			highest = reader->cpus[i];
+	parts = calloc(highest + 2, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < reader->nr_slots; i++)
+		if (reader->cpus[i] >= 0)
+			parts[reader->cpus[i]].nr++;
+	for (int cpu = 0; cpu <= highest; cpu++) {
+		parts[cpu].cpu = cpu;
+		parts[cpu].first = next;
+		next += parts[cpu].nr;
+		parts[cpu].nr = 0;
+	}
+	for (uint32_t i = 0; i < reader->nr_slots; i++)
+		if (reader->cpus[i] >= 0) {
+			struct reader_part *part = &parts[reader->cpus[i]];
+
+			reader->order[part->first + part->nr++] = i;
+		}
+	for (int cpu = 0; cpu <= highest; cpu++)
+		if (parts[cpu].nr)
+			parts[nr_parts++] = parts[cpu];
+	free(reader->parts);
+	reader->parts = parts;
+	reader->nr_parts = nr_parts;
+	reader->changed = false;
+	return 0;
+}
+
+void reader_read(struct reader *reader)
+{
+	struct events_value *values = (struct events_value *)reader->values;
+
+	if (reader->changed && lay_down(reader) < 0)
+		return;
+	for (uint32_t i = 0; i < reader->nr_parts; i++) {
+		const struct reader_part *part = &reader->parts[i];
+		uint64_t args[] = {part->first, part->nr};
+		LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args),
+			    .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = part->cpu);
+		int r = bpf_prog_test_run_opts(bpf_program__fd(reader->bpf->progs.events_read),
+					       &options);
+
+		for (uint32_t j = 0; r < 0 && j < part->nr; j++)
+			values[reader->order[part->first + j]].error = r;
+	}
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reads perf events: bpf/events.bpf.c with its maps. However many events there
+ * are on a CPU, it takes one program run on that CPU to read them. A slot holds
+ * one perf event, which counts until it is taken out, or nobody has the array.
+ *
+ * Called by the sources, on the daemon's one thread.
+ */
+#ifndef PAIMON_READER_H
+#define PAIMON_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "events.h"
+#include "events.skel.h"
+#include "pins.h"
+
+struct source;
+
+struct reader {
+	struct events_bpf *bpf;
+	uint32_t nr_slots, nr_events; /* of the maps */
+	bool reused;		      /* the maps are an earlier daemon's */
+	const struct events_value *values;
+	struct events_slot *slots;
+	struct events_event *events;
+	struct events_state *state;
+	/* private */
+	uint64_t *order;
+	int *cpus; /* of the slots, -1: not to be read */
+	struct reader_part {
+		int cpu;
+		uint32_t first, nr; /* of order */
+	} * parts;
+	uint32_t nr_parts;
+	bool changed;
+};
+
+/*
+ * Loads the programs, with the maps pinned at pins or, without pins or where there
+ * are none, with new ones of so many slots and events, which it pins there. 0 or a
+ * negative errno, and then the source's reason says why.
+ */
+int reader_new(struct source *source, const struct pins *pins, uint32_t nr_slots,
+	       uint32_t nr_events, struct reader **ret_reader);
+struct reader *reader_free(struct reader *reader);
+
+/* Puts a perf event into a slot, in place of what is there. fd stays the caller's.
+ * 0 or a negative errno. */
+int reader_put(struct reader *reader, uint32_t slot, int fd);
+
+/* Says on which CPU a slot is to be read; -1: on none. */
+void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu);
+
+/* Takes a perf event out: it ends, unless somebody has a descriptor of it. */
+void reader_remove(struct reader *reader, uint32_t slot);
+
+/* Reads all slots: reader->values. Of a CPU that is off, error is -ENXIO. */
+void reader_read(struct reader *reader);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "cpulist.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "cleanup.h"
+
+/* Digits only: strtoul() alone would take spaces and signs. */
+static int take_cpu(const char **text, unsigned int max, unsigned int *ret_cpu)
+{
+	unsigned long cpu;
+	char *end;
+
+	if (!isdigit((unsigned char)**text))
+		return -EINVAL;
+	cpu = strtoul(*text, &end, 10); /* ULONG_MAX on overflow */
+	if (cpu > max)
+		return -EINVAL;
+	*text = end;
+	*ret_cpu = cpu;
+	return 0;
+}
+
+/* Marks CPUs in seen, which has room for max. */
+static int take_range(const char **text, unsigned int max, bool *seen)
+{
+	unsigned int first, last;
+
+	if (take_cpu(text, max, &first) < 0)
+		return -EINVAL;
+	last = first;
+	if (**text == '-') {
+		++*text;
+		if (take_cpu(text, max, &last) < 0 || last < first)
+			return -EINVAL;
+	}
+	memset(seen + first, true, last - first + 1);
+	return 0;
+}
+
+int cpulist_parse(const char *text, unsigned int max, unsigned int **ret_cpus, size_t *ret_nr)
+{
+	_cleanup_free_ bool *seen = calloc((size_t)max + 1, sizeof(*seen));
+	unsigned int *cpus;
+	size_t nr = 0;
+
+	if (!seen)
+		return -ENOMEM;
+	while (*text) {
+		if (take_range(&text, max, seen) < 0)
+			return -EINVAL;
+		/* A comma has a range behind it. */
+		if (*text && (*text++ != ',' || !*text))
+			return -EINVAL;
+	}
+	for (size_t cpu = 0; cpu <= max; cpu++)
+		nr += seen[cpu];
+	cpus = malloc((nr ?: 1) * sizeof(*cpus));
+	if (!cpus)
+		return -ENOMEM;
+	*ret_nr = nr;
+	*ret_cpus = cpus;
+	for (size_t cpu = 0; cpu <= max; cpu++)
+		if (seen[cpu])
+			*cpus++ = cpu;
+	return 0;
+}
+
+char *cpulist_format(const unsigned int *cpus, size_t nr)
+{
+	struct buffer buffer = {};
+
+	for (size_t i = 0, last; i < nr; i = last + 1) {
+		for (last = i; last + 1 < nr && cpus[last + 1] == cpus[last] + 1;)
+			last++;
+		if (i)
+			buffer_add_string(&buffer, ",");
+		buffer_add_integer(&buffer, cpus[i]);
+		if (last == i)
+			continue;
+		buffer_add_string(&buffer, "-");
+		buffer_add_integer(&buffer, cpus[last]);
+	}
+	return buffer_take_string(&buffer);
+}

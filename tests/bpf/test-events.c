@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The source of kept perf events, through its operations, on the live kernel: what
+ * is counted is a system call that nobody else makes, so counts are known. Needs
+ * root, and tracefs mounted.
+ */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "source/events_source.h"
+#include "source/reader.h"
+#include "source/source.h"
+
+#define SPEC "syscalls:sys_enter_ioprio_get"
+
+static char folder[] = "/tmp/paimon-events-XXXXXX";
+static struct config config;
+static struct source source;
+static const struct events_owner owner = {EVENTS_FROM_COMMAND, 1000, 77, "test"};
+
+static void attach(void)
+{
+	source = (struct source){.ops = &events_source, .config = &config};
+	if (events_source.attach(&source))
+		fail_msg("%s", source.reason);
+}
+
+static void detach(void)
+{
+	events_source.detach(&source, false);
+}
+
+static int setup(void **data)
+{
+	config = (struct config){.state_dir = folder, .events_max = 8, .events_per_cpu = false};
+	if (mount("bpf", folder, "bpf", 0, NULL))
+		return -1;
+	attach();
+	return 0;
+}
+
+static int teardown(void **data)
+{
+	if (source.data)
+		detach();
+	return umount(folder);
+}
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+static void unpin(void)
+{
+	cpu_set_t set;
+
+	memset(&set, -1, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* n system calls on each CPU. */
+static void load(int n)
+{
+	for (int cpu = 0; cpu < get_nprocs(); cpu++) {
+		pin_to(cpu);
+		for (int i = 0; i < n; i++)
+			syscall(SYS_ioprio_get, 1, 0);
+	}
+	unpin();
+}
+
+static uint64_t open_event(const char *spec, const char *name, const char *cpus)
+{
+	char *error;
+	uint64_t id;
+
+	if (events_open(&source, spec, name, cpus, &owner, &id, &error))
+		fail_msg("%s", error);
+	return id;
+}
+
+static void open_fails(const char *spec, const char *name, const char *cpus, int r,
+		       const char *part)
+{
+	char *error = NULL;
+	uint64_t id;
+
+	assert_int_equal(events_open(&source, spec, name, cpus, &owner, &id, &error), r);
+	assert_non_null(error);
+	if (!strstr(error, part))
+		fail_msg("no \"%s\" in \"%s\"", part, error);
+	free(error);
+}
+
+/* A number of an event, as /v1/events has it, or -1: there is no such event. */
+static int64_t number_of(uint64_t id, const char *key)
+{
+	struct json_object *object = events_show(&source, id);
+	int64_t n = -1;
+
+	if (object)
+		n = json_object_get_int64(json_object_object_get(object, key));
+	json_object_put(object);
+	return n;
+}
+
+static void expect_state(uint64_t id, const char *state)
+{
+	struct json_object *object = events_show(&source, id);
+
+	assert_non_null(object);
+	assert_string_equal(json_object_get_string(json_object_object_get(object, "state")), state);
+	json_object_put(object);
+}
+
+static int nr_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int nr = 0;
+
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+/* Calls an ioctl on every perf event of this process. */
+static void for_all_perf_events(unsigned long request)
+{
+	for (int fd = 0; fd < 256; fd++) {
+		char path[32], target[64] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+		    !strcmp(target, "anon_inode:[perf_event]"))
+			assert_int_equal(ioctl(fd, request, 0), 0);
+	}
+}
+
+static struct events_slot *pinned_slots(void)
+{
+	char path[128];
+	void *memory;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/events-%d/events_slots", folder, EVENTS_LAYOUT);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	memory = mmap(NULL, sizeof(struct events_slot) * config.events_max * get_nprocs_conf(),
+		      PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	close(fd);
+	return memory;
+}
+
+/* d5, d13: ids above 0, never twice; one id over all CPUs, or on those asked for. */
+static void test_open(void **data)
+{
+	uint64_t all = open_event(SPEC, "all", NULL), one = open_event(SPEC, "one", "0"), next;
+	char *error;
+
+	assert_true(all > 0 && one > all);
+	load(5);
+	assert_int_equal(number_of(all, "value"), 5 * get_nprocs());
+	assert_int_equal(number_of(one, "value"), 5);
+	load(2);
+	assert_int_equal(number_of(all, "value"), 7 * get_nprocs());
+	expect_state(all, "counting");
+	assert_int_equal(number_of(all, "uid"), 1000);
+	assert_int_equal(events_close(&source, one, &error), 0);
+	next = open_event(SPEC, "one", "0");
+	assert_true(next > one);
+	assert_int_equal(number_of(next, "value"), 0);
+}
+
+/* d6: it counts on without the process that opened it, and any later one reads it. */
+static void test_outlives(void **data)
+{
+	uint64_t id = 0;
+	int pipes[2], status;
+	pid_t child;
+
+	detach();
+	assert_int_equal(pipe(pipes), 0);
+	child = fork();
+	if (!child) {
+		attach();
+		id = open_event(SPEC, NULL, NULL);
+		if (write(pipes[1], &id, sizeof(id)) != sizeof(id))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	close(pipes[1]);
+	assert_int_equal(read(pipes[0], &id, sizeof(id)), sizeof(id));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	load(10);
+	for (int i = 1; i <= 3; i++) {
+		attach();
+		assert_true(source.adopted);
+		assert_int_equal(number_of(id, "value"), 10 * i * get_nprocs());
+		expect_state(id, "read");
+		detach();
+		load(10);
+	}
+	close(pipes[0]);
+}
+
+/* d8: a failure on the way leaves nothing. */
+static void test_fails(void **data)
+{
+	int before = nr_descriptors();
+	struct events_slot *slots;
+
+	open_fails("nope/x/", NULL, NULL, -ENOENT, "nope");
+	open_fails(SPEC, "a b", NULL, -EINVAL, "a b");
+	open_fails(SPEC, NULL, "0-9999", -EINVAL, "0-9999");
+	open_fails(SPEC, NULL, "4095", -EINVAL, "4095");
+	open_fails("breakpoint/config=0/", NULL, NULL, -EINVAL, "breakpoint");
+	assert_int_equal(nr_descriptors(), before);
+	open_event(SPEC, "x", NULL);
+	open_fails(SPEC, "x", NULL, -EEXIST, "x");
+	for (int i = 1; i < 8; i++)
+		open_event(SPEC, NULL, NULL);
+	open_fails(SPEC, NULL, NULL, -ENOSPC, "max");
+	assert_int_equal(nr_descriptors(), before + 8 * get_nprocs());
+	slots = pinned_slots();
+	for (int i = 0; i < 8 * get_nprocs(); i++)
+		assert_int_not_equal(slots[i].event, 0);
+	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
+}
+
+/* After a close nothing of it is left. */
+static void test_close(void **data)
+{
+	int before = nr_descriptors();
+	struct events_slot *slots;
+	char *error;
+
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(events_close(&source, open_event(SPEC, "x", NULL), &error), 0);
+	assert_int_equal(nr_descriptors(), before);
+	assert_int_equal(events_close(&source, 20, &error), -ENOENT);
+	free(error);
+	assert_int_equal(number_of(20, "value"), -1);
+	slots = pinned_slots();
+	for (int i = 0; i < 8 * get_nprocs_conf(); i++)
+		assert_int_equal(slots[i].event, 0);
+	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
+}
+
+/* d15: a reset is noticed, and the total goes on. */
+static void test_reset(void **data)
+{
+	uint64_t id = open_event(SPEC, NULL, NULL);
+
+	load(10);
+	assert_int_equal(number_of(id, "value"), 10 * get_nprocs());
+	for_all_perf_events(PERF_EVENT_IOC_RESET);
+	load(3);
+	assert_int_equal(number_of(id, "value"), 13 * get_nprocs());
+	assert_int_equal(number_of(id, "resets"), get_nprocs());
+	detach();
+	attach();
+	load(1);
+	assert_int_equal(number_of(id, "value"), 14 * get_nprocs());
+	assert_int_equal(number_of(id, "resets"), get_nprocs());
+}
+
+static int tracepoint_id(const char *name)
+{
+	char path[128];
+	FILE *file;
+	int id;
+
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/events/syscalls/%s/id", name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &id), 1);
+	fclose(file);
+	return id;
+}
+
+static int set_to(uint64_t id, const char *tracepoint)
+{
+	char *error = NULL, terms[32];
+	int r;
+
+	snprintf(terms, sizeof(terms), "config=%d",
+		 tracepoint ? tracepoint_id(tracepoint) : 0xffffff);
+	r = events_set(&source, id, terms, &error);
+	free(error);
+	return r;
+}
+
+/* The terms change while it counts; the total goes on. What is refused changes nothing. */
+static void test_set(void **data)
+{
+	char spec[64], *error;
+	uint64_t id;
+
+	id = open_event(SPEC, NULL, NULL);
+	assert_int_equal(set_to(id, "sys_enter_ioprio_get"), -EINVAL);
+	assert_int_equal(events_close(&source, id, &error), 0);
+	snprintf(spec, sizeof(spec), "tracepoint/config=%d/",
+		 tracepoint_id("sys_enter_ioprio_get"));
+	id = open_event(spec, NULL, NULL);
+	load(4);
+	assert_int_equal(set_to(id, NULL), -EINVAL);
+	assert_int_equal(number_of(id, "changes"), 0);
+	load(1);
+	assert_int_equal(number_of(id, "value"), 5 * get_nprocs());
+	assert_int_equal(set_to(id, "sys_enter_getresgid"), 0);
+	load(100); /* is not counted any more */
+	assert_int_equal(number_of(id, "value"), 5 * get_nprocs());
+	detach();
+	attach();
+	assert_int_equal(set_to(id, "sys_enter_ioprio_get"), 0);
+	load(2);
+	assert_int_equal(number_of(id, "value"), 7 * get_nprocs());
+	assert_int_equal(number_of(id, "changes"), 2);
+	expect_state(id, "counting"); /* those it was set to have descriptors */
+	assert_int_equal(set_to(9999, "sys_enter_ioprio_get"), -ENOENT);
+}
+
+/* Whatever store an earlier daemon died after. */
+static void test_recovers(void **data)
+{
+	uint64_t id = open_event(SPEC, "x", "0");
+	struct events_slot *slots;
+	int before;
+
+	load(5);
+	assert_int_equal(number_of(id, "value"), 5);
+	slots = pinned_slots();
+	detach();
+	before = nr_descriptors();
+	/* While another one was put in its place: not yet in force, then in force. */
+	slots[1] = slots[0];
+	slots[1].event = 0;
+	attach();
+	assert_int_equal(number_of(id, "value"), 5);
+	detach();
+	slots[1] = slots[0];
+	slots[1].seq++;
+	slots[1].counts[slots[1].current & 1].base.value = 100;
+	slots[1].counts[slots[1].current & 1].seen.value = 0;
+	attach();
+	assert_int_equal(number_of(id, "value"), 100); /* nothing was in its element */
+	assert_int_equal(slots[0].event, 0);
+	/* While an event was opened: its id was not given yet. */
+	slots[3] = slots[1];
+	slots[3].event = 5;
+	slots[3].cpu = 0;
+	/* What a daemon never writes. */
+	slots[4].event = 4000000000;
+	detach();
+	attach();
+	assert_int_equal(slots[3].event, 0);
+	assert_int_equal(slots[4].event, 0);
+	detach();
+	assert_int_equal(nr_descriptors(), before);
+	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
+}
+
+static void reload(struct config_event *events, size_t nr)
+{
+	config.events = events;
+	config.nr_events = nr;
+	events_source.reload(&source);
+}
+
+static struct json_object *find_name(struct json_object *list, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *event = json_object_array_get_idx(list, i);
+
+		if (!strcmp(json_object_get_string(json_object_object_get(event, "name")), name))
+			return event;
+	}
+	return NULL;
+}
+
+static int64_t id_of(const char *name)
+{
+	struct json_object *list = events_list(&source), *event = find_name(list, name);
+	int64_t id = event ? json_object_get_int64(json_object_object_get(event, "id")) : -1;
+
+	json_object_put(list);
+	return id;
+}
+
+static void test_config(void **data)
+{
+	struct config_event events[] = {
+		{(char *)"a", (char *)SPEC, NULL},
+		{(char *)"b", (char *)SPEC, (char *)"0"},
+		{(char *)"bad", (char *)"nope/x/", NULL},
+	};
+	int64_t a, b, kept = open_event(SPEC, "kept", NULL);
+
+	reload(events, 3);
+	a = id_of("a");
+	b = id_of("b");
+	assert_true(a > 0 && b > 0 && id_of("bad") < 0);
+	reload(events, 3);
+	assert_int_equal(id_of("a"), a);
+	detach();
+	attach();
+	assert_int_equal(id_of("a"), a);
+	events[1].cpus = NULL;
+	reload(events, 2);
+	assert_int_equal(id_of("a"), a);
+	assert_true(id_of("b") > b);
+	reload(events, 1);
+	assert_int_equal(id_of("b"), -1);
+	reload(NULL, 0);
+	assert_int_equal(id_of("a"), -1);
+	assert_int_equal(id_of("kept"), kept);
+}
+
+/* However many events: one program run on each CPU. */
+static void test_one_run(void **data)
+{
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	struct bpf_prog_info info = {};
+	struct source_objects objects = {};
+	struct snapshot *snapshot = snapshot_new(NULL);
+	uint32_t size = sizeof(info);
+	uint64_t before;
+	char *error;
+
+	assert_true(stats >= 0);
+	detach();
+	umount(folder);
+	assert_int_equal(mount("bpf", folder, "bpf", 0, NULL), 0);
+	config.events_max = 512;
+	attach();
+	for (int i = 0; i < 512; i++)
+		open_event(SPEC, NULL, NULL);
+	events_source.objects(&source, &objects);
+	assert_int_equal(bpf_obj_get_info_by_fd(objects.programs[0].fd, &info, &size), 0);
+	before = info.run_cnt;
+	load(3);
+	assert_int_equal(events_source.read(&source, snapshot), 0);
+	info = (struct bpf_prog_info){};
+	assert_int_equal(bpf_obj_get_info_by_fd(objects.programs[0].fd, &info, &size), 0);
+	assert_int_equal(info.run_cnt - before, get_nprocs());
+	for (int id = 1; id <= 512; id++)
+		assert_int_equal(number_of(id, "value"), 3 * get_nprocs());
+	for (int id = 1; id <= 512; id++)
+		assert_int_equal(events_close(&source, id, &error), 0);
+	snapshot_free(snapshot);
+	close(stats);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_open),     TEST(test_outlives), TEST(test_fails),
+		TEST(test_close),    TEST(test_reset),	  TEST(test_set),
+		TEST(test_recovers), TEST(test_config),	  TEST(test_one_run),
+	};
+
+	if (access("/sys/kernel/tracing/events", F_OK) &&
+	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)) {
+		printf("tracefs cannot be mounted: %s\n", strerror(errno));
+		return 77;
+	}
+	if (!mkdtemp(folder))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL) | rmdir(folder);
+}

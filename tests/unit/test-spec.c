@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Event specifications, against PMUs and tracepoints of made-up folders. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/event_spec.h"
+
+static char folder[] = "/tmp/test-spec-XXXXXX";
+static char pmus[64], tracepoints[64];
+
+/* With the folders that it is in. */
+static void make(const char *path, const char *text, size_t length)
+{
+	char name[512];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/%s", folder, path);
+	for (char *c = name + strlen(folder) + 1; (c = strchr(c, '/')); *c++ = '/') {
+		*c = 0;
+		assert_true(!mkdir(name, 0755) || errno == EEXIST);
+	}
+	fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, length), length);
+	close(fd);
+}
+
+static int make_folder(void **state)
+{
+	static const char *const files[][2] = {
+		{"pmus/cpu/type", "4\n"},
+		{"pmus/cpu/cpus", "0-3\n"},
+		{"pmus/cpu/format/event", "config:0-7,32-35\n"},
+		{"pmus/cpu/format/umask", "config:8-15\n"},
+		{"pmus/cpu/format/edge", "config:18\n"},
+		{"pmus/cpu/format/ldlat", "config1:0-15\n"},
+		{"pmus/cpu/format/frontend", "config1:0-23\n"},
+		{"pmus/cpu/format/wide", "config2:0-63\n"},
+		{"pmus/cpu/format/high", "config3:63"}, /* without its newline */
+		{"pmus/cpu/format/mixed", "config2:62-63,0,5-6\n"},
+		{"pmus/cpu/events/mem-loads", "event=0xcd,umask=0x1,ldlat=3\n"},
+		{"pmus/cpu/events/edge", "event=0x7,edge\n"}, /* as a term is called too */
+		{"pmus/cpu/events/ask", "event=?,umask=2\n"},
+		{"pmus/cpu/events/direct", "config=0x1234,config3=5"},
+		{"pmus/imc_0.1/type", "17\n"},
+		{"pmus/imc_0.1/cpumask", "8,0-1\n"},
+		{"pmus/imc_0.1/cpus", "0-3\n"},
+		{"pmus/imc_0.1/format/event", "config:0-7\n"},
+		{"pmus/imc_0.1/events/reads", "event=0x4\n"},
+		{"pmus/imc_0.1/events/reads.unit", "MiB\n"},
+		{"pmus/imc_0.1/events/reads.scale", "6.103515625e-5\n"},
+		{"pmus/software/type", "1\n"},
+		{"pmus/offline/type", "4294967295"},
+		{"pmus/offline/cpumask", "\n"},
+		{"pmus/typeless/format/event", "config:0-7\n"},
+		{"pmus/type0/type", "many\n"},
+		{"pmus/type1/type", "4294967296\n"},
+		{"pmus/type2/type", ""},
+		{"pmus/type3/type", "-1\n"},
+		{"pmus/mask/type", "9\n"},
+		{"pmus/mask/cpumask", "3-1\n"},
+		{"pmus/bad/type", "20\n"},
+		{"pmus/bad/format/beyond", "config:0-64\n"},
+		{"pmus/bad/format/reversed", "config:7-0\n"},
+		{"pmus/bad/format/overlap", "config:0-7,4-9\n"},
+		{"pmus/bad/format/other", "config4:0-7\n"},
+		{"pmus/bad/format/prefix", "conf:0\n"},
+		{"pmus/bad/format/nobits", "config:\n"},
+		{"pmus/bad/format/nocolon", "config\n"},
+		{"pmus/bad/format/gap", "config:0,,1\n"},
+		{"pmus/bad/format/huge-number", "config:99999999999999999999\n"},
+		{"pmus/bad/format/none", ""},
+		{"pmus/bad/format/text", "\033[2Jconfig:0\n"},
+		{"pmus/bad/format/a\nb", "config:0\n"},
+		{"pmus/bad/events/empty", ""},
+		{"pmus/bad/events/garbage", "=,=/../,\n"},
+		{"pmus/bad/events/unknown", "nothing=1\n"},
+		{"pmus/bad/events/itself", "itself\n"},
+		{"pmus/bad/events/large", "config=0x10000000000000000\n"},
+		{"pmus/bad/events/scale", "config=1\n"},
+		{"pmus/bad/events/scale.scale", "1,5\n"},
+		{"pmus/bad/events/infinite", "config=1\n"},
+		{"pmus/bad/events/infinite.scale", "1e999\n"},
+		{"pmus/bad/events/unscaled", "config=1\n"},
+		{"pmus/bad/events/unscaled.scale", "\n"},
+		{"pmus/bad/events/unit", "config=1\n"},
+		{"pmus/bad/events/unit.unit", "\033[2J\n"},
+		{"pmus/file", "not a folder"},
+		{"events/sched/sched_switch/id", "316\n"},
+		{"events/sched/bad/id", "none\n"},
+		{"events/sched/negative/id", "-1\n"},
+		{"events/r1/r2/id", "7\n"},
+		{"secret/id", "1\n"},
+	};
+	static char large[1 << 16], binary[] = "config:0\0-7\n";
+	char name[64];
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(pmus, sizeof(pmus), "%s/pmus", folder);
+	snprintf(tracepoints, sizeof(tracepoints), "%s/events", folder);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		make(files[i][0], files[i][1], strlen(files[i][1]));
+	memset(large, '1', sizeof(large));
+	make("pmus/bad/format/large", large, sizeof(large));
+	make("pmus/bad/format/binary", binary, sizeof(binary));
+	snprintf(name, sizeof(name), "%s/pmus/bad/format/pipe", folder);
+	assert_int_equal(mkfifo(name, 0600), 0);
+	snprintf(name, sizeof(name), "%s/pmus/bad/events/folder", folder);
+	assert_int_equal(mkdir(name, 0755), 0);
+	/* A page, as sysfs can have it at most. */
+	memcpy(large, "config=1,config=", 16);
+	memset(large + 16, '0', 4080);
+	make("pmus/cpu/events/page", large, 4096);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+static struct event_spec *parse(const char *text)
+{
+	struct event_spec *spec = NULL;
+	char *error = NULL;
+
+	if (event_spec_parse(pmus, tracepoints, text, &spec, &error))
+		fail_msg("%s", error);
+	assert_null(error);
+	return spec;
+}
+
+static void test_configs(void **state)
+{
+	static const struct {
+		const char *text, *canonical, *pmu; /* canonical: NULL if it is the text */
+		uint32_t type;
+		uint64_t configs[4];
+	} cases[] = {
+		{"cycles", NULL, "hardware", PERF_TYPE_HARDWARE, {PERF_COUNT_HW_CPU_CYCLES}},
+		{"cpu-cycles", "cycles", "hardware", PERF_TYPE_HARDWARE, {0}},
+		{"branch-instructions", "branches", "hardware", PERF_TYPE_HARDWARE, {4}},
+		{"stalled-cycles-backend", NULL, "hardware", PERF_TYPE_HARDWARE, {8}},
+		{"ref-cycles", NULL, "hardware", PERF_TYPE_HARDWARE, {9}},
+		{"faults", "page-faults", "software", PERF_TYPE_SOFTWARE, {2}},
+		{"cs", "context-switches", "software", PERF_TYPE_SOFTWARE, {3}},
+		{"cgroup-switches", NULL, "software", PERF_TYPE_SOFTWARE, {11}},
+		{"r1A2", "r1a2", "raw", PERF_TYPE_RAW, {0x1a2}},
+		{"rffffffffffffffff", NULL, "raw", PERF_TYPE_RAW, {UINT64_MAX}},
+		{"sched:sched_switch", NULL, "tracepoint", PERF_TYPE_TRACEPOINT, {316}},
+		{"r1:r2", NULL, "tracepoint", PERF_TYPE_TRACEPOINT, {7}},
+		{"software/config=011/", "software/config=9/", "software", 1, {9}},
+		{"cpu//", NULL, "cpu", 4, {0}},
+		{"offline/config=0/", NULL, "offline", UINT32_MAX, {0}},
+		/* Bits 0 to 7, then 32 to 35. */
+		{"cpu/event=0xfff/", NULL, "cpu", 4, {0xf000000ff}},
+		{"cpu/event=0x100/", NULL, "cpu", 4, {1ULL << 32}},
+		{"cpu/event=0X3C,umask=1/", "cpu/event=0x3c,umask=1/", "cpu", 4, {0x13c}},
+		{"cpu/event=60,umask=01/", "cpu/event=0x3c,umask=1/", "cpu", 4, {0x13c}},
+		/* From low to high, whatever the order that they are listed in. */
+		{"cpu/mixed=1/", NULL, "cpu", 4, {0, 0, 1}},
+		{"cpu/mixed=0x16/", NULL, "cpu", 4, {0, 0, (1ULL << 63) | (3ULL << 5)}},
+		{"cpu/wide=0xffffffffffffffff,high=1/",
+		 NULL,
+		 "cpu",
+		 4,
+		 {0, 0, UINT64_MAX, 1ULL << 63}},
+		{"cpu/high/", "cpu/high=1/", "cpu", 4, {0, 0, 0, 1ULL << 63}},
+		{"cpu/config=0x1,config1=0x12,config2=0x13,config3=0x14/",
+		 "cpu/config=1,config1=0x12,config2=0x13,config3=0x14/",
+		 "cpu",
+		 4,
+		 {1, 18, 19, 20}},
+		/* Later ones override what bits they share, and no others. */
+		{"cpu/config=0xffff,umask=0/", NULL, "cpu", 4, {0xff}},
+		{"cpu/ldlat=5,frontend=6/", NULL, "cpu", 4, {0, 6}},
+		{"cpu/frontend=6,ldlat=5/", NULL, "cpu", 4, {0, 5}},
+		{"cpu/umask=1,event=2,umask=3/", "cpu/umask=3,event=2/", "cpu", 4, {0x302}},
+		/* Events of the kernel, and terms that override theirs. */
+		{"cpu/mem-loads/", NULL, "cpu", 4, {0x1cd, 3}},
+		{"cpu/mem-loads,ldlat=30/", "cpu/mem-loads,ldlat=0x1e/", "cpu", 4, {0x1cd, 30}},
+		{"cpu/ldlat=30,mem-loads/", "cpu/mem-loads,ldlat=0x1e/", "cpu", 4, {0x1cd, 30}},
+		{"cpu/direct,umask=0xff/", NULL, "cpu", 4, {0xff34, 0, 0, 5}},
+		{"cpu/edge/", NULL, "cpu", 4, {0x40007}},
+		{"cpu/edge=1/", NULL, "cpu", 4, {0x40000}},
+		{"cpu/ask,event=3/", NULL, "cpu", 4, {0x203}},
+		{"cpu/page/", NULL, "cpu", 4, {0}},
+		{"bad/config=1/", NULL, "bad", 20, {1}},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct event_spec *spec = parse(cases[i].text), *again;
+
+		assert_string_equal(spec->text, cases[i].canonical ?: cases[i].text);
+		assert_string_equal(spec->pmu, cases[i].pmu);
+		assert_int_equal(spec->type, cases[i].type);
+		assert_int_equal(spec->config, cases[i].configs[0]);
+		assert_int_equal(spec->config1, cases[i].configs[1]);
+		assert_int_equal(spec->config2, cases[i].configs[2]);
+		assert_int_equal(spec->config3, cases[i].configs[3]);
+		assert_string_equal(spec->unit, "");
+		assert_string_equal(spec->scale, "");
+		assert_false(spec->uncore && strcmp(spec->pmu, "offline"));
+		again = parse(spec->text);
+		assert_string_equal(again->text, spec->text);
+		assert_int_equal(again->config, spec->config);
+		event_spec_free(again);
+		event_spec_free(spec);
+	}
+}
+
+static void test_cpus(void **state)
+{
+	struct event_spec *spec = parse("imc_0.1/reads/");
+
+	assert_string_equal(spec->unit, "MiB");
+	assert_string_equal(spec->scale, "6.103515625e-5");
+	assert_string_equal(spec->cpus, "0-1,8");
+	assert_true(spec->uncore);
+	event_spec_free(spec);
+	/* The unit is the event's, not its terms'. */
+	spec = parse("imc_0.1/event=4/");
+	assert_string_equal(spec->unit, "");
+	event_spec_free(spec);
+	spec = parse("cpu/event=1/");
+	assert_string_equal(spec->cpus, "0-3");
+	assert_false(spec->uncore);
+	event_spec_free(spec);
+	spec = parse("offline/config=1/");
+	assert_string_equal(spec->cpus, "");
+	assert_true(spec->uncore);
+	event_spec_free(spec);
+	spec = parse("software/config=1/");
+	assert_null(spec->cpus);
+	event_spec_free(spec);
+	spec = parse("cycles");
+	assert_null(spec->cpus);
+	event_spec_free(spec);
+}
+
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+		const char *part; /* of the message */
+	} cases[] = {
+		{"", -EINVAL, "system:event"},
+		{"nonsense", -EINVAL, "page-faults"},
+		{"bpf-output", -EINVAL, "no such event"},
+		{"r", -EINVAL, "rNNN"},
+		{"r12345678123456781", -EINVAL, "no such event"},
+		{"r1g", -EINVAL, "no such event"},
+		{"R1", -EINVAL, "no such event"},
+		{"cycles:u", -EINVAL, "modifiers are not known; write cycles"},
+		{"sched:sched_nothing", -ENOENT, "sched:sched_nothing"},
+		{"sched:bad", -EINVAL, "sched/bad/id"},
+		{"sched:negative", -EINVAL, "sched/negative/id"},
+		{"..:secret", -EINVAL, "system:event"},
+		{"sched:..", -EINVAL, "system:event"},
+		{"sched:a:b", -EINVAL, "system:event"},
+		{":", -EINVAL, "system:event"},
+		{"sched:", -EINVAL, "system:event"},
+		{":sched_switch", -EINVAL, "system:event"},
+		{"..:../secret", -EINVAL, "/"},
+		{"/", -EINVAL, "no second /"},
+		{"//", -EINVAL, "name of a PMU"},
+		{"cpu/", -EINVAL, "no second /"},
+		{"cpu/event=1", -EINVAL, "no second /"},
+		{"cpu/event=1/u", -EINVAL, "modifiers"},
+		{"cpu/event=1//", -EINVAL, "modifiers"},
+		{"../config=1/", -EINVAL, "'..'"},
+		{"./config=1/", -EINVAL, "'.'"},
+		{"c pu/config=1/", -EINVAL, "'c pu'"},
+		{"gpu/config=1/", -ENOENT, "no PMU gpu"},
+		{"gpu/config=1/", -ENOENT, "; there are bad, cpu, file, imc_0.1, mask"},
+		{"file/config=1/", -ENOTDIR, "PMU file"},
+		{"typeless/config=1/", -ENOENT, "cannot read type of PMU typeless"},
+		{"type0/config=1/", -EINVAL, "'many'"},
+		{"type1/config=1/", -EINVAL, "'4294967296'"},
+		{"type2/config=1/", -EINVAL, "type of PMU type2"},
+		{"type3/config=1/", -EINVAL, "'-1'"},
+		{"mask/config=1/", -EINVAL, "CPUs of PMU mask are '3-1'"},
+		{"cpu/event=1,/", -EINVAL, "'' is no term"},
+		{"cpu/,/", -EINVAL, "'' is no term"},
+		{"cpu/=1/", -EINVAL, "'' is no term"},
+		{"cpu/event=/", -EINVAL, "'event' is no term"},
+		{"cpu/ev ent=1/", -EINVAL, "'ev ent' is no term"},
+		{"cpu/..=1/", -EINVAL, "'..' is no term"},
+		{"cpu/event=1=2/", -EINVAL, "event of PMU cpu cannot be 1=2"},
+		{"cpu/event=-1/", -EINVAL, "cannot be -1"},
+		{"cpu/event= 1/", -EINVAL, "cannot be  1"},
+		{"cpu/event=08/", -EINVAL, "cannot be 08"},
+		{"cpu/event=0x/", -EINVAL, "cannot be 0x"},
+		{"cpu/event=4096/", -EINVAL, "from 0 to 4095 (0xfff)"},
+		{"cpu/edge=2/", -EINVAL, "from 0 to 1 "},
+		{"cpu/wide=0x10000000000000000/", -EINVAL, "to 18446744073709551615 "},
+		{"cpu/config=18446744073709551616/", -EINVAL, "to 18446744073709551615 "},
+		{"cpu/colour=1/", -EINVAL, "PMU cpu has no term colour"},
+		{"cpu/colour=1/", -EINVAL,
+		 "use one of config, config1, config2, config3, edge, event, frontend, high, ldlat, mixed, umask, wide, or"},
+		{"cpu/mem-store/", -EINVAL, "paimonctl list"},
+		{"cpu/config4=1/", -EINVAL, "no term config4"},
+		{"cpu/mem-loads,edge/", -EINVAL, "edge is an event too"},
+		{"cpu/mem-loads=1/", -EINVAL, "no term mem-loads"},
+		{"cpu/ask/", -EINVAL, "event ask: term event of PMU cpu cannot be ?"},
+		{"imc_0.1/reads.unit/", -EINVAL, "no term reads.unit"},
+		{"software/event=1/", -EINVAL, "config2, config3, or an event"},
+		{"bad/beyond=1/", -EINVAL, "format/beyond of PMU bad"},
+		{"bad/reversed=1/", -EINVAL, "format/reversed"},
+		{"bad/overlap=1/", -EINVAL, "format/overlap"},
+		{"bad/other=1/", -EINVAL, "format/other"},
+		{"bad/prefix=1/", -EINVAL, "format/prefix"},
+		{"bad/nobits=1/", -EINVAL, "format/nobits"},
+		{"bad/nocolon=1/", -EINVAL, "format/nocolon"},
+		{"bad/gap=1/", -EINVAL, "format/gap"},
+		{"bad/huge-number=1/", -EINVAL, "format/huge-number"},
+		{"bad/none=1/", -EINVAL, "format/none"},
+		{"bad/text=1/", -EBADMSG, "format/text"},
+		{"bad/large=1/", -EFBIG, "format/large"},
+		{"bad/binary=1/", -EBADMSG, "format/binary"},
+		{"bad/pipe=1/", -EBADMSG, "format/pipe"},
+		{"bad/nothing=1/", -EINVAL, "a?b, beyond, binary"},
+		{"bad/empty/", -EINVAL, "event empty: '' is no term"},
+		{"bad/garbage/", -EINVAL, "event garbage: '' is no term"},
+		{"bad/unknown/", -EINVAL, "event unknown: PMU bad has no term nothing"},
+		{"bad/itself/", -EINVAL, "event itself: PMU bad has no term itself"},
+		{"bad/large/", -EINVAL, "event large: term config"},
+		{"bad/folder/", -EBADMSG, "events/folder"},
+		{"bad/scale/", -EINVAL, "'1,5'"},
+		{"bad/infinite/", -EINVAL, "'1e999'"},
+		{"bad/unscaled/", -EINVAL, "''"},
+		{"bad/unit/", -EBADMSG, "events/unit.unit"},
+		{"cy\033[2J\ncles", -EINVAL, "cy?[2J?cles: "},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct event_spec *spec = NULL;
+		char *error = NULL;
+		int r = event_spec_parse(pmus, tracepoints, cases[i].text, &spec, &error);
+
+		if (r != cases[i].error || !error || !strstr(error, cases[i].part))
+			fail_msg("%s: %d, %s", cases[i].text, r, error);
+		for (char *c = error; *c; c++)
+			assert_true(isprint((unsigned char)*c));
+		assert_null(spec);
+		free(error);
+	}
+}
+
+static void test_limits(void **state)
+{
+	struct event_spec *spec = NULL;
+	char text[4096] = "cpu/", *error;
+
+	/* One term too many; then all of one name. */
+	for (int i = 0; i < 65; i++)
+		sprintf(text + strlen(text), "%st%d=1", i ? "," : "", i);
+	strcat(text, "/");
+	assert_int_equal(event_spec_parse(pmus, tracepoints, text, &spec, &error), -EINVAL);
+	assert_non_null(strstr(error, "more than 64 terms"));
+	free(error);
+	strcpy(text, "cpu/edge=0");
+	for (int i = 0; i < 100; i++)
+		strcat(text, ",edge=1");
+	strcat(text, "/");
+	spec = parse(text);
+	assert_string_equal(spec->text, "cpu/edge=1/");
+	event_spec_free(spec);
+	memset(text, 'a', sizeof(text) - 1);
+	assert_int_equal(event_spec_parse(pmus, tracepoints, text, &spec, &error), -EINVAL);
+	assert_non_null(strstr(error, "no such event"));
+	free(error);
+	/* Longer than a file's name can be. */
+	strcpy(text + 250, "/config=1/");
+	assert_int_equal(event_spec_parse(pmus, tracepoints, text, &spec, &error), -EINVAL);
+	assert_non_null(strstr(error, "no name of a PMU"));
+	free(error);
+	assert_int_equal(event_spec_parse("/nonexistent", "", "cpu/config=1/", &spec, &error),
+			 -ENOENT);
+	assert_non_null(strstr(error, "sysfs"));
+	free(error);
+	assert_int_equal(event_spec_parse("", "/nonexistent", "a:b", &spec, &error), -ENOENT);
+	assert_non_null(strstr(error, "mount tracefs"));
+	free(error);
+}
+
+static void test_set(void **state)
+{
+	static const struct {
+		const char *text, *terms, *result; /* NULL: -EINVAL */
+	} cases[] = {
+		{"pmu/a=1,b=2/", "b=3", "pmu/a=1,b=3/"},
+		{"pmu/a=1,b=2/", "a=3", "pmu/a=3,b=2/"},
+		{"pmu/a=1,b=2/", "c=0x3", "pmu/a=1,b=2,c=0x3/"},
+		{"pmu/alias/", "a=1,b", "pmu/alias,a=1,b/"},
+		{"pmu/a,b=1/", "b,a=0", "pmu/a=0,b/"},
+		{"pmu//", "a=1", "pmu/a=1/"},
+		{"pmu/a=1/", "", NULL},
+		{"pmu/a=1/", "a=", NULL},
+		{"pmu/a=1/", "a=1/", NULL},
+		{"pmu/a=1/", ",", NULL},
+		{"pmu/a=1/", "a=1,", NULL},
+		{"pmu/a=1", "a=1", NULL},
+		{"pmu/a=1/u", "a=1", NULL},
+		{"cycles", "a=1", NULL},
+		{"sched:sched_switch", "a=1", NULL},
+		{"", "a=1", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *result = NULL;
+		int r = event_spec_set(cases[i].text, cases[i].terms, &result);
+
+		assert_int_equal(r, cases[i].result ? 0 : -EINVAL);
+		if (cases[i].result)
+			assert_string_equal(result, cases[i].result);
+		else
+			assert_null(result);
+		free(result);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_configs), cmocka_unit_test(test_cpus),
+		cmocka_unit_test(test_errors),	cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_set),
+	};
+
+	return cmocka_run_group_tests_name("spec", tests, make_folder, remove_folder);
+}
