@@ -59,6 +59,7 @@ struct events_slot {
 enum events_origin {
 	EVENTS_FROM_CONFIG,  /* lives as long as the configuration has it */
 	EVENTS_FROM_COMMAND, /* until it is closed */
+	EVENTS_FROM_HANDOFF, /* until it is closed or claimed; opened by another process */
 	EVENTS_NR_ORIGINS,
 };
 

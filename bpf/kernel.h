@@ -121,6 +121,48 @@ struct iopf_group {
 	struct device *dev;
 };
 
+/* What a descriptor of a perf event leads to. */
+struct file {
+	void *private_data;
+};
+
+struct pmu {
+	const char *name;
+	int type;
+};
+
+struct perf_event_attr {
+	__u32 type;
+	__u64 config;
+	__u64 inherit : 1;
+	__u64 config1;
+	__u64 config2;
+	__u64 config3; /* from 6.3 on */
+};
+
+enum perf_event_state {
+	PERF_EVENT_STATE_EXIT = -3, /* numbers below mean other things in other releases */
+};
+
+struct perf_buffer;
+
+struct perf_event {
+	struct pmu *pmu;
+	enum perf_event_state state;
+	unsigned int attach_state;
+	struct perf_event_attr attr;
+	int cpu;
+	struct perf_buffer *rb;
+};
+
+/* The context of an iter/task_file program; file is NULL at the end. */
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd __attribute__((aligned(8)));
+	struct file *file;
+};
+
 /* The registers that hold a function's first arguments and its result. */
 struct pt_regs___x86_64 {
 	unsigned long ax;
@@ -137,6 +179,11 @@ struct pt_regs___s390x {
 };
 
 #pragma clang attribute pop
+
+enum {
+	PERF_ATTACH_CONTEXT = 0x1,
+	PERF_ATTACH_TASK = 0x4,
+};
 
 enum iommu_fault_type {
 	IOMMU_FAULT_PAGE_REQ = 1, /* 2 before 6.8 */

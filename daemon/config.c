@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <ini.h>
+#include <paimon/handoff.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,17 @@ static const char *set_listen(struct config *config, const char *value)
 	if (!listen_tcp_valid(value))
 		return "is not ADDRESS:PORT or [ADDRESS]:PORT with a numeric address, or no";
 	return set_string(&config->listen, value) < 0 ? "does not fit in memory" : NULL;
+}
+
+static const char *set_handoff(struct config *config, const char *value)
+{
+	if (!strcmp(value, "no")) {
+		free(config->handoff);
+		config->handoff = NULL;
+		return NULL;
+	}
+	return value[0] == '/' ? set_path(&config->handoff, value)
+			       : "is neither an absolute path nor no";
 }
 
 static char **free_strings(char **strings)
@@ -237,6 +249,7 @@ static const struct key {
 	{"paimond", "state_dir", set_state_dir},
 	{"paimond", "socket", set_socket},
 	{"paimond", "listen", set_listen},
+	{"paimond", "handoff", set_handoff},
 	{"paimond", "allowed_hosts", set_allowed_hosts},
 	{"iopf", "enable", set_iopf},
 	{"iopf", "backend", set_iopf_backend},
@@ -412,7 +425,8 @@ static struct config *config_new(void)
 	/* The unit binds the folder to a path that its user can reach. */
 	if (set_string(&config->state_dir, getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
 	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
-	    set_string(&config->listen, DEFAULT_LISTEN) < 0)
+	    set_string(&config->listen, DEFAULT_LISTEN) < 0 ||
+	    set_string(&config->handoff, PAIMON_HANDOFF_PATH) < 0)
 		return config_free(config);
 	return config;
 }
@@ -471,6 +485,7 @@ struct config *config_free(struct config *config)
 	free(config->state_dir);
 	free(config->socket);
 	free(config->listen);
+	free(config->handoff);
 	free(config);
 	return NULL;
 }

@@ -33,7 +33,8 @@ struct config {
 	/* [paimond] */
 	char *state_dir; /* a folder in bpffs */
 	char *socket;	 /* path of the unix socket; not used under socket activation */
-	char *listen; /* ADDRESS:PORT, [ADDRESS]:PORT or NULL; not used under socket activation */
+	char *listen;  /* ADDRESS:PORT, [ADDRESS]:PORT or NULL; not used under socket activation */
+	char *handoff; /* path of the hand-off socket or NULL; not used under socket activation */
 	char **allowed_hosts; /* Host headers that TCP answers beside addresses, localhost and
 			       * the machine's name; NULL-terminated, or NULL */
 	/* [iopf] */

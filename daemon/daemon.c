@@ -19,6 +19,7 @@
 #include "model/snapshot.h"
 #include "privilege.h"
 #include "self.h"
+#include "serve/handoff.h"
 #include "serve/http.h"
 #include "serve/listen.h"
 #include "source/events_source.h"
@@ -45,9 +46,10 @@ struct daemon {
 	struct cost cost;
 	struct replay *replay;
 	struct http *http;
+	struct handoff *handoff;
 	sd_event_source *retry;
 	int lock;
-	char *unix_path;		 /* of a socket of our own, removed at the end */
+	char *unix_path, *handoff_path;	 /* of sockets of our own, removed at the end */
 	char listening[LISTEN_NAME_LEN]; /* where TCP listens, or "" */
 	char machine[sizeof(((struct utsname *)0)->machine)];
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
@@ -336,10 +338,9 @@ static struct json_object *on_status(void *data)
 	return object;
 }
 
-static int on_events(void *data, const struct http_events_request *request,
-		     struct json_object **ret_object, char **ret_error)
+/* The source of events, or NULL with *ret_error: it is not up. */
+static struct source *events_up(struct daemon *daemon, char **ret_error)
 {
-	struct daemon *daemon = data;
 	struct source *source = NULL;
 
 	for (size_t i = 0; i < NR_SOURCES; i++)
@@ -351,9 +352,42 @@ static int on_events(void *data, const struct http_events_request *request,
 			     : daemon->options->replay ? "this is a replay"
 						       : "[events] enable = no") < 0)
 			*ret_error = NULL;
-		return -ENODEV;
+		return NULL;
 	}
-	return events_request(source, request, ret_object, ret_error);
+	return source;
+}
+
+static int on_events(void *data, const struct http_events_request *request,
+		     struct json_object **ret_object, char **ret_error)
+{
+	struct source *source = events_up(data, ret_error);
+
+	return source ? events_request(source, request, ret_object, ret_error) : -ENODEV;
+}
+
+static int on_keep(void *data, const int *fds, size_t nr, const char *name,
+		   const struct ucred *peer, uint64_t *ret_id, char **ret_error)
+{
+	struct source *source = events_up(data, ret_error);
+	struct events_owner owner;
+
+	events_owner(EVENTS_FROM_HANDOFF, peer, &owner);
+	return source ? events_keep(source, fds, nr, name, &owner, ret_id, ret_error) : -ENODEV;
+}
+
+static int on_descriptor(void *data, uint64_t id, uint32_t cpu, const struct ucred *peer,
+			 int *ret_fd, char **ret_error)
+{
+	struct source *source = events_up(data, ret_error);
+
+	return source ? events_descriptor(source, id, cpu, peer->uid, ret_fd, ret_error) : -ENODEV;
+}
+
+static int on_claim(void *data, uint64_t id, const struct ucred *peer, char **ret_error)
+{
+	struct source *source = events_up(data, ret_error);
+
+	return source ? events_claim(source, id, peer->uid, ret_error) : -ENODEV;
 }
 
 static char *const *on_allowed_hosts(void *data)
@@ -378,6 +412,7 @@ static void take_config(struct daemon *daemon, struct config *config)
 	warn_restart("state_dir", old->state_dir, config->state_dir);
 	warn_restart("socket", old->socket, config->socket);
 	warn_restart("listen", old->listen, config->listen);
+	warn_restart("handoff", old->handoff, config->handoff);
 	if (old->iopf_max_devices != config->iopf_max_devices)
 		log_warning("max_devices changed: it takes a restart of paimond with the pinned "
 			    "maps removed");
@@ -431,15 +466,35 @@ static int on_hangup(sd_event_source *event_source, const struct signalfd_siginf
 
 /* Start and end */
 
-static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp)
+/* The hand-off socket, or -1: the rest is served without it too. */
+static int open_handoff(struct daemon *daemon)
+{
+	const char *path = daemon->config->handoff;
+	int fd;
+
+	if (!path || daemon->options->replay)
+		return -1;
+	fd = listen_handoff(path);
+	if (fd < 0) {
+		log_warning(
+			"cannot listen at %s: %s: no events are handed over (set handoff in the "
+			"configuration)",
+			path, strerror(-fd));
+		return -1;
+	}
+	daemon->handoff_path = strdup(path);
+	return fd;
+}
+
+static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp, int *ret_handoff)
 {
 	const struct config *config = daemon->config;
-	int unix_fd = -1, tcp_fd = -1, r;
+	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1, r;
 
-	r = fdstore_sockets(&unix_fd, &tcp_fd);
+	r = fdstore_sockets(&unix_fd, &tcp_fd, &handoff_fd);
 	if (r < 0)
 		return r;
-	if (unix_fd < 0 && tcp_fd < 0) {
+	if (unix_fd < 0 && tcp_fd < 0 && handoff_fd < 0) {
 		unix_fd = listen_unix(config->socket);
 		if (unix_fd < 0) {
 			log_error("cannot listen at %s: %s (%s, or set socket in the "
@@ -460,11 +515,13 @@ static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp)
 				return tcp_fd;
 			}
 		}
+		handoff_fd = open_handoff(daemon);
 	}
 	if (tcp_fd >= 0)
 		listen_name(tcp_fd, daemon->listening);
 	*ret_unix = unix_fd;
 	*ret_tcp = tcp_fd;
+	*ret_handoff = handoff_fd;
 	return 0;
 }
 
@@ -502,8 +559,14 @@ static int setup(struct daemon *daemon)
 		.events = on_events,
 		.data = daemon,
 	};
+	const struct handoff_callbacks handoff = {
+		.keep = on_keep,
+		.descriptor = on_descriptor,
+		.claim = on_claim,
+		.data = daemon,
+	};
 	_cleanup_free_ char *error = NULL;
-	int unix_fd = -1, tcp_fd = -1, r;
+	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1, r;
 	sigset_t signals;
 
 	r = fdstore_init();
@@ -516,7 +579,7 @@ static int setup(struct daemon *daemon)
 		return r;
 	}
 	r = take_lock(daemon);
-	if (r < 0 || (r = open_sockets(daemon, &unix_fd, &tcp_fd)) < 0 ||
+	if (r < 0 || (r = open_sockets(daemon, &unix_fd, &tcp_fd, &handoff_fd)) < 0 ||
 	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
 	sigemptyset(&signals);
@@ -550,6 +613,8 @@ static int setup(struct daemon *daemon)
 				       0, on_retry, daemon);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
+	if (r >= 0 && handoff_fd >= 0)
+		r = handoff_new(daemon->event, handoff_fd, &handoff, &daemon->handoff);
 	return r < 0 ? r : http_new(daemon->event, unix_fd, tcp_fd, &callbacks, &daemon->http);
 }
 
@@ -578,13 +643,17 @@ int daemon_run(const struct daemon_options *options)
 		log_error("paimond ends: %s", strerror(-r));
 	sd_notify(false, "STOPPING=1");
 	http_free(daemon.http);
+	handoff_free(daemon.handoff);
 	replay_free(daemon.replay);
 	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (daemon.sources[i].ops)
 			source_stop(&daemon.sources[i], fdstore_available());
 	if (daemon.unix_path)
 		unlink(daemon.unix_path);
+	if (daemon.handoff_path)
+		unlink(daemon.handoff_path);
 	free(daemon.unix_path);
+	free(daemon.handoff_path);
 	sd_event_source_disable_unref(daemon.retry);
 	sd_event_unref(daemon.event);
 	if (daemon.lock >= 0)

@@ -75,9 +75,9 @@ void fdstore_sync(void)
 		log_warning("systemd does not answer: %s", strerror(-r));
 }
 
-int fdstore_sockets(int *ret_unix, int *ret_tcp)
+int fdstore_sockets(int *ret_unix, int *ret_tcp, int *ret_handoff)
 {
-	int unix_fd = -1, tcp_fd = -1;
+	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1;
 
 	for (int i = 0; i < passed.nr; i++) {
 		int fd = SD_LISTEN_FDS_START + i;
@@ -86,11 +86,14 @@ int fdstore_sockets(int *ret_unix, int *ret_tcp)
 			continue;
 		if (unix_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0)
 			unix_fd = fd;
+		else if (handoff_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 1) > 0)
+			handoff_fd = fd;
 		else if (tcp_fd < 0 && (sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
 					sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0))
 			tcp_fd = fd;
 	}
 	*ret_unix = unix_fd;
 	*ret_tcp = tcp_fd;
+	*ret_handoff = handoff_fd;
 	return 0;
 }

@@ -29,8 +29,9 @@ void fdstore_remove(const char *name);
 /* Waits until systemd has done all that was said before. */
 void fdstore_sync(void);
 
-/* Listening sockets of socket activation: *ret_unix and *ret_tcp are -1 where
- * there is none. Returns 0 or a negative errno. The caller owns them. */
-int fdstore_sockets(int *ret_unix, int *ret_tcp);
+/* Listening sockets of socket activation, known by their types; -1 where there is
+ * none. *ret_handoff is the SOCK_SEQPACKET one. Returns 0 or a negative errno. The
+ * caller owns them. */
+int fdstore_sockets(int *ret_unix, int *ret_tcp, int *ret_handoff);
 
 #endif

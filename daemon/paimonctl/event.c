@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <json-c/json.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "../util/cpulist.h"
 #include "command.h"
 #include "escape.h"
+#include "handoff.h"
 #include "table.h"
 
 #define EVENTS "/v1/events"
@@ -259,7 +261,7 @@ static int print_list(struct json_object *list)
 }
 
 static const struct command command_list_events, command_open, command_read, command_set,
-	command_close;
+	command_close, command_adopt, command_exec;
 
 static int run_list(struct context *context, int argc, char **argv)
 {
@@ -474,6 +476,79 @@ static int run_close(struct context *context, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+struct adopted {
+	pid_t pid;
+	int numbers[64];
+	size_t nr;
+	const char *name;
+};
+
+static int take_adopted(int option, const char *value, void *user)
+{
+	struct adopted *adopted = user;
+	long number = strtol(value, NULL, 10);
+	unsigned int *numbers;
+	int r;
+
+	switch (option) {
+	case 'n':
+		adopted->name = value;
+		return 0;
+	case 'p':
+		adopted->pid = (pid_t)number;
+		return number > 0 ? 0 : (complain("--pid %s: is no process", value), EXIT_USAGE);
+	}
+	/* 3-6,8 as CPUs are written */
+	r = cpulist_parse(value, INT_MAX, &numbers, &adopted->nr);
+	if (r < 0 || !adopted->nr || adopted->nr > 64) {
+		if (!r)
+			free(numbers);
+		complain("--fd %s: is no list of 1 to 64 descriptors, as 3-6,8", value);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < adopted->nr; i++)
+		adopted->numbers[i] = (int)numbers[i];
+	free(numbers);
+	return 0;
+}
+
+static int run_adopt(struct context *context, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"pid", required_argument, NULL, 'p'},
+		{"fd", required_argument, NULL, 'f'},
+		{"name", required_argument, NULL, 'n'},
+		{},
+	};
+	struct adopted adopted = {};
+	int r = command_options(context, &command_adopt, argc, argv, "", options, take_adopted,
+				&adopted);
+
+	if (r >= 0)
+		return r;
+	if (!adopted.pid || !adopted.nr) {
+		complain("event adopt takes --pid and --fd");
+		return EXIT_USAGE;
+	}
+	return handoff_adopt(context, adopted.pid, adopted.numbers, adopted.nr, adopted.name);
+}
+
+static int run_exec(struct context *context, int argc, char **argv)
+{
+	struct json_object *event;
+	uint64_t id;
+	int r = command_options(context, &command_exec, argc, argv, "", NULL, NULL, NULL);
+
+	if (r >= 0)
+		return r;
+	r = ask_event(context, "GET", NULL, &event);
+	if (r)
+		return r;
+	id = json_object_get_uint64(json_object_object_get(event, "id"));
+	json_object_put(event);
+	return handoff_exec(context, id, context->arguments + 1);
+}
+
 static const struct command command_list_events = {
 	.name = "event list",
 	.summary = "Lists the events that are kept",
@@ -524,6 +599,25 @@ static const struct command command_close = {
 	.run = run_close,
 };
 
+static const struct command command_adopt = {
+	.name = "event adopt",
+	.summary = "Keeps perf events that a process has open",
+	.options = "  --pid PID      the process\n"
+		   "  --fd LIST      its descriptors, one for each CPU, as 3-6,8\n"
+		   "  --name NAME    call the event that, not by what it counts\n",
+	.run = run_adopt,
+};
+
+static const struct command command_exec = {
+	.name = "event exec",
+	.summary = "Runs a command that has the descriptors of an event, as LISTEN_FDS",
+	.arguments = "ID|NAME -- COMMAND [ARGUMENT...]",
+	.min = 2,
+	.max = INT_MAX,
+	.options = "",
+	.run = run_exec,
+};
+
 const struct command command_event = {
 	.name = "event",
 	.summary = "Opens, reads, changes and closes perf events that are kept",
@@ -534,6 +628,8 @@ const struct command command_event = {
 			&command_read,
 			&command_set,
 			&command_close,
+			&command_adopt,
+			&command_exec,
 			NULL,
 		},
 };

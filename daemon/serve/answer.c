@@ -2,7 +2,6 @@
 #include "answer.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "negotiate.h"
 #include "openmetrics.h"
 #include "page.h"
+#include "peer.h"
 
 /* A request that has come as a whole. */
 struct request {
@@ -26,8 +26,7 @@ struct request {
 };
 
 #define MAX_COLLECT 32
-#define MIN_GZIP 1024	   /* bytes: below, the headers are most of an answer */
-#define OPERATORS "paimon" /* the group whose members may change what is counted */
+#define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
 
 struct client *answer_client(struct MHD_Connection *connection)
 {
@@ -220,13 +219,13 @@ static enum MHD_Result post_reload(const struct request *request)
 
 #define EVENTS_PATH "/v1/events"
 
-static bool get_peer(struct MHD_Connection *connection, struct ucred *ret_peer)
+/* The socket of a connection, or -1. */
+static int socket_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	socklen_t size = sizeof(*ret_peer);
 
-	return info && !getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size);
+	return info ? info->connect_fd : -1;
 }
 
 static unsigned int events_status(int error)
@@ -304,7 +303,7 @@ static enum MHD_Result any_events(const struct request *request)
 			return answer_error(request->connection, MHD_HTTP_NOT_FOUND,
 					    "what is behind " EVENTS_PATH "/ is not an id", NULL);
 	}
-	if (!get_peer(request->connection, &events.peer))
+	if (!peer_get(socket_of(request->connection), &events.peer))
 		return reply_no_memory(request->connection);
 	r = parse_body(request->body, &events.body, &error);
 	if (!r)
@@ -344,39 +343,6 @@ static bool is_at(const struct route *route, const char *path)
 							    : !strcmp(path, route->path);
 }
 
-/* Is the peer root, or in the operators' group, supplementary groups included? */
-static bool peer_is_operator(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	_cleanup_free_ gid_t *groups = NULL;
-	struct ucred peer;
-	socklen_t size;
-	struct group *operators;
-
-	if (!get_peer(connection, &peer))
-		return false;
-	/* The daemon's own user too: `systemctl reload` runs paimonctl as that. */
-	if (peer.uid == 0 || peer.uid == geteuid())
-		return true;
-	operators = getgrnam(OPERATORS);
-	if (!operators)
-		return false;
-	if (peer.gid == operators->gr_gid)
-		return true;
-	size = 0;
-	if (getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 ||
-	    errno != ERANGE)
-		return false;
-	groups = malloc(size);
-	if (!groups || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return false;
-	for (size_t i = 0; i < size / sizeof(*groups); i++)
-		if (groups[i] == operators->gr_gid)
-			return true;
-	return false;
-}
-
 enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
 		       struct MHD_Connection *connection, const char *path, const char *method,
 		       const struct buffer *body)
@@ -403,7 +369,7 @@ enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
 			strcat(allow, route->method[0] == 'G' ? "GET, HEAD" : route->method);
 			continue;
 		}
-		if (route->operators_only && !peer_is_operator(connection))
+		if (route->operators_only && !peer_is_operator(socket_of(connection)))
 			return answer_error(
 				connection, MHD_HTTP_FORBIDDEN,
 				"only root and members of group " OPERATORS " may do this", NULL);

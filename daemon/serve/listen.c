@@ -2,6 +2,7 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +11,17 @@
 #include <sys/un.h>
 
 #include "../util/cleanup.h"
+#include "peer.h"
 
-#define TYPE (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-int listen_unix(const char *path)
+/* group: -1 for ours. */
+static int listen_at(const char *path, int type, mode_t mode, gid_t group)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
-	_cleanup_close_ int fd = socket(AF_UNIX, TYPE, 0), probe = socket(AF_UNIX, TYPE, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, type | FLAGS, 0),
+			    probe = socket(AF_UNIX, type | FLAGS, 0);
 	char folder[sizeof(address.sun_path)];
 	char *slash;
 	int r;
@@ -42,12 +46,28 @@ int listen_unix(const char *path)
 			return -ENOTSOCK;
 		unlink(path);
 	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 ||
-	    listen(fd, SOMAXCONN) < 0)
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	/* Nobody connects before the listen(). */
+	if (group != (gid_t)-1 && lchown(path, -1, group) < 0 && errno != EPERM)
+		return -errno;
+	if (chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
 	r = fd;
 	fd = -1;
 	return r;
+}
+
+int listen_unix(const char *path)
+{
+	return listen_at(path, SOCK_STREAM, 0666, -1);
+}
+
+int listen_handoff(const char *path)
+{
+	const struct group *operators = getgrnam(OPERATORS);
+
+	return listen_at(path, SOCK_SEQPACKET, 0660, operators ? operators->gr_gid : (gid_t)-1);
 }
 
 /* The address in numbers, to be freed with freeaddrinfo(), or NULL. */
@@ -94,7 +114,7 @@ int listen_tcp(const char *address)
 
 	if (!info)
 		return -EINVAL;
-	fd = socket(info->ai_family, TYPE, 0);
+	fd = socket(info->ai_family, SOCK_STREAM | FLAGS, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
 		r = -errno;

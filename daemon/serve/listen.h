@@ -13,6 +13,10 @@
  * there. Returns the descriptor or a negative errno. */
 int listen_unix(const char *path);
 
+/* The same with SOCK_SEQPACKET, 0660 and, where the group is there and we may say so, of
+ * group paimon. */
+int listen_handoff(const char *path);
+
 /* Listens at ADDRESS:PORT or [ADDRESS]:PORT; numeric only, no look-ups. */
 int listen_tcp(const char *address);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "events_source.h"
 
+#include <bpf/libbpf.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include "../util/cpulist.h"
 #include "../util/log.h"
 #include "event_spec.h"
+#include "inspect.h"
 #include "pins.h"
 #include "reader.h"
 #include "source.h"
@@ -36,6 +39,9 @@ struct events {
 	char online[256];   /* as the kernel writes it */
 	unsigned int *cpus; /* the same */
 	size_t nr_cpus;
+	bool *disabled;		 /* of the slots: by someone who has a descriptor */
+	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
+	struct inspect *inspect; /* NULL: nothing was handed over yet */
 };
 
 /* Gives up an error message. */
@@ -79,6 +85,7 @@ static void free_slot(struct events *events, uint32_t slot)
 		close(events->fds[slot]);
 		events->fds[slot] = -1;
 	}
+	events->disabled[slot] = false;
 }
 
 static const struct events_count *slot_count(const struct events_slot *slot)
@@ -393,15 +400,47 @@ static int choose_cpus(const struct events *events, const struct event_spec *spe
 	return 0;
 }
 
+/* A free element of the list, or NULL. */
+static struct events_event *find_free(const struct events *events, const char *text,
+				      char **ret_error)
+{
+	const struct reader *reader = events->reader;
+
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (!reader->events[i].id)
+			return &reader->events[i];
+	fail(ret_error, -ENOSPC,
+	     "%s: there are %u events already (raise max in [events], and see paimond.conf(5))",
+	     text, reader->nr_events);
+	return NULL;
+}
+
+/* Lists an event that has its perf events in slots. Returns its id. */
+static uint64_t put_in_force(struct events *events, struct events_event *event,
+			     const struct events_event *filled, const uint32_t *slots, size_t nr)
+{
+	struct reader *reader = events->reader;
+
+	*event = *filled;
+	events->given[event - reader->events] = 0;
+	reader->state->last_id++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < nr; i++)
+		commit32(&reader->slots[slots[i]].event, event_number(events, event));
+	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
+	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
+		 event->spec);
+	return event->id;
+}
+
 int events_open(struct source *source, const char *text, const char *name, const char *cpus,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error)
 {
 	struct events *events = source->data;
-	struct reader *reader = events->reader;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
 	_cleanup_free_ unsigned int *list = NULL;
 	_cleanup_free_ uint32_t *slots = NULL;
-	struct events_event *event = NULL, filled;
+	struct events_event *event, filled;
 	size_t nr = 0;
 	int r;
 
@@ -409,14 +448,9 @@ int events_open(struct source *source, const char *text, const char *name, const
 	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < reader->nr_events && !event; i++)
-		if (!reader->events[i].id)
-			event = &reader->events[i];
+	event = find_free(events, spec->text, ret_error);
 	if (!event)
-		return fail(ret_error, -ENOSPC,
-			    "%s: there are %u events already (raise max in [events], and see "
-			    "paimond.conf(5))",
-			    spec->text, reader->nr_events);
+		return -ENOSPC;
 	r = describe(events, &filled, spec, name, cpus, owner, ret_error);
 	r = r ?: choose_cpus(events, spec, cpus, &list, &nr, ret_error);
 	if (r < 0)
@@ -427,15 +461,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 	r = open_slots(events, &filled, list, nr, slots, ret_error);
 	if (r < 0)
 		return r;
-	*event = filled;
-	reader->state->last_id++;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	for (size_t i = 0; i < nr; i++)
-		commit32(&reader->slots[slots[i]].event, event_number(events, event));
-	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
-	*ret_id = event->id;
-	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
-		 event->spec);
+	*ret_id = put_in_force(events, event, &filled, slots, nr);
 	return 0;
 }
 
@@ -554,6 +580,14 @@ static void cpu_on(struct events *events, struct events_event *event, unsigned i
 	struct events_slot *before = slot_on(events, event, cpu);
 	int r;
 
+	if (event->origin == EVENTS_FROM_HANDOFF) {
+		/* Not all that it was opened with is known. */
+		if (before)
+			log_warning("events: %s was opened by another process: it counts no more "
+				    "on CPU %u, which was off",
+				    event->name, cpu);
+		return;
+	}
 	if (!before && event->cpus[0])
 		return;
 	r = open_again(events, event, cpu, before);
@@ -586,14 +620,14 @@ static void follow_cpus(struct events *events)
 
 /* Reading */
 
-/* Takes a reading into a slot's account. */
-static void account(struct events_event *event, struct events_slot *slot,
+/* Takes a reading into a slot's account. Returns whether its time stands still. */
+static bool account(struct events_event *event, struct events_slot *slot,
 		    const struct events_value *value)
 {
 	struct events_count count = *slot_count(slot);
 
-	if (value->error || !memcmp(&count.seen, &value->reading, sizeof(count.seen)))
-		return;
+	if (value->error)
+		return false;
 	if (value->reading.value < count.seen.value) {
 		/* Whoever holds a descriptor may reset it; the total goes on (d15). */
 		count.base.value += count.seen.value;
@@ -601,21 +635,50 @@ static void account(struct events_event *event, struct events_slot *slot,
 		log_warning("events: %s was reset by someone on CPU %u; its total goes on",
 			    event->name, slot->cpu);
 	}
+	if (value->reading.enabled && value->reading.enabled == count.seen.enabled)
+		return true;
 	count.seen = value->reading;
 	set_count(slot, &count);
+	return false;
+}
+
+/* A perf event whose time stands still was disabled by someone (d15), or its CPU was off
+ * and is back, unnoticed: then it stands still for ever. */
+static void look_at_stalled(struct events *events, uint32_t index)
+{
+	struct events_slot *slot = &events->reader->slots[index];
+	struct events_event *event = &events->reader->events[slot->event - 1];
+	_cleanup_free_ char *error = NULL;
+	struct perf_file file;
+
+	if (!events->inspect && inspect_new(&events->inspect, &error) < 0)
+		return;
+	if (inspect_look(events->inspect, &events->fds[index], 1, &file, &error) < 0)
+		return;
+	if (file.detached)
+		cpu_on(events, event, slot->cpu);
+	else
+		log_warning("events: %s was disabled by someone on CPU %u", event->name, slot->cpu);
+	/* One that cannot be opened anew is said to be disabled, once. */
+	events->disabled[index] = !file.detached || event->origin == EVENTS_FROM_HANDOFF;
 }
 
 static void read_all(struct events *events)
 {
 	struct reader *reader = events->reader;
+	uint32_t nr = reader->nr_slots;
 
 	follow_cpus(events);
 	reader_read(reader);
-	for (uint32_t i = 0; i < reader->nr_slots; i++) {
+	for (uint32_t i = 0; i < nr; i++) {
 		struct events_slot *slot = &reader->slots[i];
 
-		if (slot->event && reader->cpus[i] >= 0)
-			account(&reader->events[slot->event - 1], slot, &reader->values[i]);
+		if (!slot->event || reader->cpus[i] < 0)
+			continue;
+		if (!account(&reader->events[slot->event - 1], slot, &reader->values[i]))
+			events->disabled[i] = false;
+		else if (events->fds[i] >= 0 && !events->disabled[i])
+			look_at_stalled(events, i);
 	}
 	link_slots(events);
 }
@@ -671,6 +734,11 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	*ret_error = NULL;
 	if (!event)
 		return no_event(id, ret_error);
+	if (event->origin == EVENTS_FROM_HANDOFF)
+		return fail(ret_error, -EINVAL,
+			    "%s: was opened by another process, and cannot be changed here "
+			    "(hand over another one)",
+			    event->name);
 	if (event->origin == EVENTS_FROM_CONFIG)
 		return fail(ret_error, -EINVAL,
 			    "[event %s] of the configuration says what it is (change it there, "
@@ -817,6 +885,212 @@ static void take_config(struct source *source)
 	}
 }
 
+/* Events from other processes */
+
+/* Refuses what cannot be kept, or not as one event. */
+static int check_file(const struct events *events, const struct perf_file *files, size_t i, int fd,
+		      char **ret_error)
+{
+	const struct perf_file *file = &files[i];
+	uint64_t perf_id;
+
+	if (file->dead) /* d1 */
+		return fail(ret_error, -ENOENT, "%s: the perf event is dead", file->pmu);
+	if (file->task || file->cpu < 0) /* d2 */
+		return fail(ret_error, -EINVAL,
+			    "%s: the perf event counts for a task (open it with pid -1 and a CPU)",
+			    file->pmu);
+	if (!is_in(events->cpus, events->nr_cpus, file->cpu))
+		return fail(ret_error, -EINVAL, "%s: CPU %d is not online (online: %s)", file->pmu,
+			    file->cpu, events->online);
+	if (ioctl(fd, PERF_EVENT_IOC_ID, &perf_id) < 0)
+		return fail(ret_error, -errno, "%s: has no id: %s", file->pmu, strerror(errno));
+	for (uint32_t j = 0; j < events->reader->nr_slots; j++) /* d3, d11: on one thread */
+		if (events->reader->slots[j].event && events->reader->slots[j].perf_id == perf_id)
+			return fail(ret_error, -EEXIST,
+				    "%s: the perf event on CPU %d is kept already, by event %llu",
+				    file->pmu, file->cpu,
+				    (unsigned long long)events->reader
+					    ->events[events->reader->slots[j].event - 1]
+					    .id);
+	if (file->mapped) /* d4 */
+		return fail(ret_error, -EBUSY,
+			    "%s: the buffer of the perf event on CPU %d is mapped (unmap it)",
+			    file->pmu, file->cpu);
+	if (file->inherit)
+		return fail(ret_error, -EOPNOTSUPP,
+			    "%s: the perf event is inherited (open it with inherit = 0)",
+			    file->pmu);
+	if (file->pmu_type != files[0].pmu_type || file->attr_type != files[0].attr_type ||
+	    memcmp(file->config, files[0].config, sizeof(file->config)))
+		return fail(ret_error, -EINVAL,
+			    "%s: the perf events count different things (hand them over one by "
+			    "one)",
+			    file->pmu);
+	for (size_t j = 0; j < i; j++) /* d13 */
+		if (files[j].cpu == file->cpu)
+			return fail(ret_error, -EINVAL,
+				    "%s: two of the perf events count on CPU %d (hand them over "
+				    "one by one)",
+				    file->pmu, file->cpu);
+	return 0;
+}
+
+/* Fills in all but the id, from what the kernel says. */
+static int describe_file(struct events *events, struct events_event *event, struct perf_file *file,
+			 const char *name, const struct events_owner *owner, char **ret_error)
+{
+	bool generic = file->attr_type == PERF_TYPE_HARDWARE ||
+		       file->attr_type == PERF_TYPE_HW_CACHE;
+	/* Addresses, maybe of the kernel, are not for whoever reads the list. */
+	bool is_at_address = file->attr_type == PERF_TYPE_BREAKPOINT ||
+			     !strcmp(file->pmu, "kprobe") || !strcmp(file->pmu, "uprobe");
+	char text[EVENTS_SPEC_LEN], none[] = "";
+	struct event_spec spec = {
+		.text = text,
+		.pmu = file->attr_type == PERF_TYPE_HARDWARE   ? (char[]){"hardware"}
+		       : file->attr_type == PERF_TYPE_HW_CACHE ? (char[]){"hw-cache"}
+							       : file->pmu,
+		.type = generic ? file->attr_type : file->pmu_type,
+		.config = file->config[0],
+		.config1 = file->config[1],
+		.config2 = file->config[2],
+		.config3 = file->config[3],
+		.unit = none,
+		.scale = none,
+	};
+	int length = snprintf(text, sizeof(text), "%s/config=0x%llx", spec.pmu,
+			      (unsigned long long)file->config[0]);
+
+	for (int i = 1; i < 4 && !is_at_address; i++)
+		if (file->config[i])
+			length += snprintf(text + length, sizeof(text) - length, ",config%d=0x%llx",
+					   i, (unsigned long long)file->config[i]);
+	strcpy(text + length, "/");
+	return describe(events, event, &spec, name && *name ? name : NULL, NULL, owner, ret_error);
+}
+
+/* Puts copies of the descriptors into slots that are not yet in force. */
+static int fill_slots(struct events *events, const struct perf_file *files, const int *fds,
+		      size_t nr, uint32_t *slots, char **ret_error)
+{
+	uint32_t slot = 0;
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		int fd;
+
+		r = find_slot(events, &slot);
+		if (r < 0)
+			break;
+		fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+		r = fd < 0 ? -errno : fill_slot(events, slot, fd, files[i].cpu);
+		if (r < 0)
+			break;
+		slots[i] = slot;
+	}
+	if (r < 0)
+		fail(ret_error, r, "%s: cannot be kept on CPU %d: %s%s", files[i].pmu, files[i].cpu,
+		     strerror(-r),
+		     r == -ENOSPC   ? " (raise max in [events], and see paimond.conf(5))"
+		     : r == -EMFILE ? " (raise LimitNOFILE of paimond.service)"
+				    : "");
+	while (r < 0 && i-- > 0)
+		free_slot(events, slots[i]); /* d8 */
+	return r;
+}
+
+int events_keep(struct source *source, const int *fds, size_t nr, const char *name,
+		const struct events_owner *owner, uint64_t *ret_id, char **ret_error)
+{
+	struct events *events = source->data;
+	struct perf_file files[PERF_FILE_MAX];
+	struct events_event *event, filled;
+	uint32_t slots[PERF_FILE_MAX];
+	int r = 0;
+
+	*ret_error = NULL;
+	if (!nr || nr > PERF_FILE_MAX)
+		return fail(ret_error, -EINVAL, "%zu descriptors: 1 to %d can be handed over", nr,
+			    PERF_FILE_MAX);
+	if (!events->inspect)
+		r = inspect_new(&events->inspect, ret_error);
+	r = r ?: inspect_look(events->inspect, fds, nr, files, ret_error);
+	follow_cpus(events);
+	for (size_t i = 0; i < nr && !r; i++)
+		r = check_file(events, files, i, fds[i], ret_error);
+	if (r < 0)
+		return r;
+	event = find_free(events, files[0].pmu, ret_error);
+	r = event ? describe_file(events, &filled, files, name, owner, ret_error) : -ENOSPC;
+	r = r ?: fill_slots(events, files, fds, nr, slots, ret_error);
+	if (r < 0)
+		return r;
+	*ret_id = put_in_force(events, event, &filled, slots, nr);
+	return 0;
+}
+
+static bool may_use(const struct events_event *event, uint32_t uid)
+{
+	return !uid || uid == event->uid;
+}
+
+static int not_owner(const struct events_event *event, char **ret_error)
+{
+	return fail(ret_error, -EACCES, "%s: is for user %u, who asked for it, and root",
+		    event->name, event->uid);
+}
+
+int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
+		      char **ret_error)
+{
+	struct events *events = source->data;
+	const struct events_event *event = find_event(events, id);
+	const struct events_slot *slot;
+	int nr_possible = libbpf_num_possible_cpus(), fd;
+
+	*ret_error = NULL;
+	if (nr_possible > 0 && cpu >= (unsigned int)nr_possible) /* d7, to the end */
+		return fail(ret_error, -EINVAL, "there is no CPU %u: they end at %d", cpu,
+			    nr_possible - 1);
+	if (!event)
+		return no_event(id, ret_error);
+	if (!may_use(event, uid))
+		return not_owner(event, ret_error);
+	slot = slot_on(events, event, cpu);
+	if (!slot)
+		return fail(ret_error, -ENOENT, "%s: does not count on CPU %u", event->name, cpu);
+	fd = events->fds[slot - events->reader->slots];
+	if (fd < 0)
+		return fail(ret_error, -ESTALE,
+			    "%s: only its count is left to read: the paimond that had its "
+			    "descriptors is gone",
+			    event->name);
+	events->given[event - events->reader->events]++;
+	*ret_fd = fd;
+	return 0;
+}
+
+int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_error)
+{
+	struct events *events = source->data;
+	struct events_event *event = find_event(events, id);
+
+	*ret_error = NULL;
+	if (!event) /* d9 */
+		return fail(ret_error, -EINVAL, "no event %llu is kept (paimonctl event list)",
+			    (unsigned long long)id);
+	if (!may_use(event, uid))
+		return not_owner(event, ret_error);
+	if (event->origin == EVENTS_FROM_CONFIG)
+		return fail(ret_error, -EACCES,
+			    "%s: the configuration keeps it (take it out of there, and reload)",
+			    event->name);
+	close_event(events, event); /* d10, d12: as if it had never been kept */
+	return 0;
+}
+
 /* What is served */
 
 static const struct metric metric_value = {
@@ -860,16 +1134,21 @@ static const struct metric metric_reopened = {
 	.type = METRIC_COUNTER,
 };
 
-/* counting: the daemon has descriptors of all of it. read: only reading is left. */
-enum state { STATE_COUNTING, STATE_READ, NR_STATES };
-static const char *const state_names[NR_STATES] = {"counting", "read"};
+/* counting: the daemon has descriptors of all of it. read: only reading is left.
+ * disabled: by someone, on one of its CPUs at least. */
+enum state { STATE_COUNTING, STATE_READ, STATE_DISABLED, NR_STATES };
+static const char *const state_names[NR_STATES] = {"counting", "read", "disabled"};
 
 static enum state event_state(const struct events *events, const struct events_event *event)
 {
-	for_each_slot(i, events, event)
+	bool disabled = false;
+
+	for_each_slot(i, events, event) {
 		if (events->fds[i] < 0)
 			return STATE_READ;
-	return STATE_COUNTING;
+		disabled |= events->disabled[i];
+	}
+	return disabled ? STATE_DISABLED : STATE_COUNTING;
 }
 
 static void format_config(const struct events_event *event, char ret_text[24])
@@ -950,6 +1229,7 @@ static struct json_object *event_json(struct events *events, const struct events
 	static const char *const origins[EVENTS_NR_ORIGINS] = {
 		[EVENTS_FROM_CONFIG] = "configuration",
 		[EVENTS_FROM_COMMAND] = "command",
+		[EVENTS_FROM_HANDOFF] = "hand-off",
 	};
 	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
 	struct events_reading all = {};
@@ -978,6 +1258,9 @@ static struct json_object *event_json(struct events *events, const struct events
 	json_object_object_add(object, "uid", json_object_new_int64(event->uid));
 	json_object_object_add(object, "pid", json_object_new_int64(event->pid));
 	json_object_object_add(object, "comm", json_object_new_string(event->comm));
+	json_object_object_add(
+		object, "descriptors",
+		json_object_new_uint64(events->given[event - events->reader->events]));
 	json_object_object_add(object, "opened_timestamp_seconds",
 			       json_object_new_double(event->opened_ns * 1e-9));
 	json_object_object_add(object, "value", json_object_new_uint64(all.value));
@@ -1036,10 +1319,13 @@ static void events_detach(struct source *source, bool keep)
 	for (uint32_t i = 0; events->fds && i < events->reader->nr_slots; i++)
 		if (events->fds[i] >= 0)
 			close(events->fds[i]);
+	inspect_free(events->inspect);
 	reader_free(events->reader);
 	free(events->fds);
 	free(events->next);
 	free(events->first);
+	free(events->given);
+	free(events->disabled);
 	free(events->cpus);
 	free(events);
 	source->data = NULL;
@@ -1063,7 +1349,11 @@ static int events_attach(struct source *source)
 	events->fds = malloc(events->reader->nr_slots * sizeof(*events->fds));
 	events->next = malloc(events->reader->nr_slots * sizeof(*events->next));
 	events->first = malloc(events->reader->nr_events * sizeof(*events->first));
-	r = events->fds && events->next && events->first ? 0 : -ENOMEM;
+	events->given = calloc(events->reader->nr_events, sizeof(*events->given));
+	events->disabled = calloc(events->reader->nr_slots, sizeof(*events->disabled));
+	r = events->fds && events->next && events->first && events->given && events->disabled
+		    ? 0
+		    : -ENOMEM;
 	if (events->fds)
 		memset(events->fds, -1, events->reader->nr_slots * sizeof(*events->fds));
 	if (!r) {

@@ -62,21 +62,24 @@ static void read_comm(pid_t pid, char ret_comm[16])
 			*c = '?';
 }
 
+void events_owner(enum events_origin origin, const struct ucred *peer,
+		  struct events_owner *ret_owner)
+{
+	*ret_owner = (struct events_owner){.origin = origin, .uid = peer->uid, .pid = peer->pid};
+	read_comm(peer->pid, ret_owner->comm);
+}
+
 static int post(struct source *source, const struct http_events_request *request, uint64_t *ret_id,
 		char **ret_error)
 {
-	struct events_owner owner = {
-		.origin = EVENTS_FROM_COMMAND,
-		.uid = request->peer.uid,
-		.pid = request->peer.pid,
-	};
+	struct events_owner owner;
 	const char *spec = NULL, *name = NULL, *cpus = NULL;
 	const struct wanted wanted[] = {{"spec", &spec}, {"name", &name}, {"cpus", &cpus}};
 	int r = take_strings(request->body, wanted, 3, ret_error);
 
 	if (!r && !spec)
 		return fail(ret_error, -EINVAL, "%s is missing", "spec");
-	read_comm(request->peer.pid, owner.comm);
+	events_owner(EVENTS_FROM_COMMAND, &request->peer, &owner);
 	r = r ?: events_open(source, spec, name, cpus, &owner, ret_id, ret_error);
 	/* 404 is for ids. */
 	return r == -ENOENT || r == -EOPNOTSUPP ? -EINVAL : r;

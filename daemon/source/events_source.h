@@ -24,6 +24,12 @@ struct events_owner {
 	char comm[16];
 };
 
+struct ucred;
+
+/* The owner that a process on a socket's other end is. */
+void events_owner(enum events_origin origin, const struct ucred *peer,
+		  struct events_owner *ret_owner);
+
 /*
  * Opens an event and keeps it. spec: event_spec.h; name: NULL for one made of spec;
  * cpus: a list, NULL or "" for the PMU's, or all that are online. Returns 0 or a
@@ -40,6 +46,26 @@ int events_open(struct source *source, const char *spec, const char *name, const
  * -ENOENT, the event goes on as it was.
  */
 int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error);
+
+/*
+ * Keeps the perf events of descriptors from another process, of one event on a CPU each,
+ * as one event (d13). They go on from what they have counted. fds stay the caller's, and
+ * need not be what they should be. name: NULL or "" for one that is made up. Errors are
+ * those of PAIMON_HANDOFF_UNCLAIM in <paimon/handoff.h>; nothing is then kept (d8).
+ */
+int events_keep(struct source *source, const int *fds, size_t nr, const char *name,
+		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
+
+/*
+ * The descriptor of an event on a CPU, for its owner and root (d7, d15); it stays the
+ * source's, until the next call. Errors: PAIMON_HANDOFF_OPEN.
+ */
+int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
+		      char **ret_error);
+
+/* Keeps an event no longer; who has a descriptor of it goes on (d10). Errors:
+ * PAIMON_HANDOFF_CLAIM. */
+int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_error);
 
 /* Ends an event: nothing of it is left. 0, or -ENOENT with *ret_error. */
 int events_close(struct source *source, uint64_t id, char **ret_error);

@@ -318,6 +318,25 @@ static int set_to(uint64_t id, const char *tracepoint)
 	return r;
 }
 
+/* d15: someone disables it, and enables it again. */
+static void test_disabled(void **data)
+{
+	uint64_t id = open_event(SPEC, NULL, NULL);
+
+	load(10);
+	expect_state(id, "counting");
+	for_all_perf_events(PERF_EVENT_IOC_DISABLE);
+	load(10);
+	number_of(id, "value"); /* the time of what was before */
+	expect_state(id, "disabled");
+	assert_int_equal(number_of(id, "value"), 10 * get_nprocs());
+	assert_int_equal(number_of(id, "reopened"), 0);
+	for_all_perf_events(PERF_EVENT_IOC_ENABLE);
+	load(10);
+	assert_int_equal(number_of(id, "value"), 20 * get_nprocs());
+	expect_state(id, "counting");
+}
+
 /* The terms change while it counts; the total goes on. What is refused changes nothing. */
 static void test_set(void **data)
 {
@@ -483,9 +502,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_open),     TEST(test_outlives), TEST(test_fails),
-		TEST(test_close),    TEST(test_reset),	  TEST(test_set),
-		TEST(test_recovers), TEST(test_config),	  TEST(test_one_run),
+		TEST(test_open),   TEST(test_outlives), TEST(test_fails),    TEST(test_close),
+		TEST(test_reset),  TEST(test_set),	TEST(test_disabled), TEST(test_recovers),
+		TEST(test_config), TEST(test_one_run),
 	};
 
 	if (access("/sys/kernel/tracing/events", F_OK) &&

@@ -64,6 +64,7 @@ static void test_defaults(void **state)
 	assert_string_equal(config->state_dir, "/sys/fs/bpf/paimon");
 	assert_string_equal(config->socket, "/run/paimon/paimond.sock");
 	assert_string_equal(config->listen, "127.0.0.1:10190");
+	assert_string_equal(config->handoff, "/run/paimon/handoff.sock");
 	assert_null(config->allowed_hosts);
 	assert_null(config->iopf_include);
 	assert_null(config->iopf_exclude);
@@ -87,13 +88,15 @@ static void test_all_keys(void **state)
 	snprintf(file, sizeof(file), "%s/20-second.conf", extra);
 	put(file, "[iopf]\nmax_devices = 9\n");
 	snprintf(file, sizeof(file), "%s/10-first.conf", extra);
-	put(file, "[iopf]\nmax_devices = 8\nenable = no\nexclude =\n[paimond]\nlisten = no\n");
+	put(file,
+	    "[iopf]\nmax_devices = 8\nenable = no\nexclude =\n[paimond]\nlisten = no\nhandoff = no\n");
 	snprintf(file, sizeof(file), "%s/ignored", extra);
 	put(file, "nonsense");
 	assert_int_equal(config_load(path, true, &config, &error), 0);
 	assert_string_equal(config->state_dir, "/x");
 	assert_string_equal(config->socket, "/y");
 	assert_null(config->listen);
+	assert_null(config->handoff);
 	assert_string_equal(config->allowed_hosts[0], "a.example");
 	assert_string_equal(config->allowed_hosts[1], "b");
 	assert_null(config->allowed_hosts[2]);
@@ -130,6 +133,7 @@ static void test_bad(void **state)
 		{"[paimond]\nstate_dir = relative\n", 2, "absolute"},
 		{"[paimond]\nsocket = x\n", 2, "absolute"},
 		{"[paimond]\nlisten = 10190\n", 2, "ADDRESS:PORT"},
+		{"[paimond]\nhandoff = run/x\n", 2, "absolute path"},
 		{"[paimond]\nlisten = host.example:80\n", 2, "ADDRESS:PORT"},
 		{"[paimond]\nlisten = 127.0.0.1:\n", 2, "ADDRESS:PORT"},
 		{"[paimond]\nlisten = 127.0.0.1:0\n", 2, "ADDRESS:PORT"},
@@ -218,7 +222,7 @@ static void test_no_memory(void **state)
 		free(error);
 		error = NULL;
 	}
-	assert_int_equal(failures, 3 + 3); /* the defaults; the list and its two words */
+	assert_int_equal(failures, 4 + 3); /* the defaults; the list and its two words */
 	assert_string_equal(config->allowed_hosts[0], "a.example");
 	assert_string_equal(config->allowed_hosts[1], "b.example");
 	assert_null(config->allowed_hosts[2]);

@@ -75,14 +75,15 @@ static void test_put(void **state)
 
 static void test_take(void **state)
 {
-	int unix_fd, tcp_fd;
+	int unix_fd, tcp_fd, handoff_fd;
 
 	assert_int_equal(fdstore_take("nosuch"), -ENOENT);
 	assert_int_equal(fdstore_take("iopf-handle"), SD_LISTEN_FDS_START + 1);
 	assert_int_equal(fdstore_take("iopf-handle"), -ENOENT); /* it has an owner now */
-	assert_int_equal(fdstore_sockets(&unix_fd, &tcp_fd), 0);
+	assert_int_equal(fdstore_sockets(&unix_fd, &tcp_fd, &handoff_fd), 0);
 	assert_int_equal(unix_fd, SD_LISTEN_FDS_START);
 	assert_int_equal(tcp_fd, SD_LISTEN_FDS_START + 2);
+	assert_int_equal(handoff_fd, SD_LISTEN_FDS_START + 3);
 }
 
 /* What systemd does before it runs a service. */
@@ -92,22 +93,24 @@ static int setup(void **state)
 	int on = 1, pipes[2];
 	char text[32];
 
-	/* The numbers 3, 4 and 5, whatever the test was started with. */
+	/* The numbers 3 to 6, whatever the test was started with. */
 	passed[0] = socket(AF_UNIX, SOCK_STREAM, 0);
 	passed[2] = socket(AF_INET, SOCK_STREAM, 0);
+	passed[3] = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	if (pipe(pipes) < 0 || bind(passed[0], (struct sockaddr *)&address, sizeof(sa_family_t)) ||
-	    listen(passed[0], 1) < 0 || listen(passed[2], 1) < 0)
+	    bind(passed[3], (struct sockaddr *)&address, sizeof(sa_family_t)) ||
+	    listen(passed[0], 1) < 0 || listen(passed[2], 1) < 0 || listen(passed[3], 1) < 0)
 		return -1;
 	passed[1] = pipes[0];
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		passed[i] = fcntl(passed[i], F_DUPFD, 100);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		if (dup2(passed[i], SD_LISTEN_FDS_START + i) < 0)
 			return -1;
 	snprintf(text, sizeof(text), "%d", getpid());
 	setenv("LISTEN_PID", text, 1);
-	setenv("LISTEN_FDS", "3", 1);
-	setenv("LISTEN_FDNAMES", "paimond.socket:iopf-handle:paimond.socket", 1);
+	setenv("LISTEN_FDS", "4", 1);
+	setenv("LISTEN_FDNAMES", "paimond.socket:iopf-handle:paimond.socket:paimond.socket", 1);
 	setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
 
 	notify = fcntl(socket(AF_UNIX, SOCK_DGRAM, 0), F_DUPFD, 100);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Says what a perf event is: no system call does. The daemon puts descriptors of its
+ * own into perf_files, all of them proved to be perf events, and runs this over the
+ * files of its own thread.
+ */
+#include "kernel.h"
+#include "perf_file.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PERF_FILE_MAX);
+	__type(key, u32);
+	__type(value, struct perf_file);
+} perf_files SEC(".maps");
+
+SEC("iter/task_file")
+int perf_file_look(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	const struct perf_event_attr *attr;
+	const struct perf_event *event;
+	struct perf_file *found;
+	u32 fd = ctx->fd;
+
+	/* Other files have something else behind private_data. */
+	found = file ? bpf_map_lookup_elem(&perf_files, &fd) : NULL;
+	if (!found)
+		return 0;
+	event = BPF_CORE_READ(file, private_data);
+	attr = __builtin_preserve_access_index(&event->attr);
+	found->config[0] = BPF_CORE_READ(attr, config);
+	found->config[1] = BPF_CORE_READ(attr, config1);
+	found->config[2] = BPF_CORE_READ(attr, config2);
+	if (bpf_core_field_exists(attr->config3))
+		found->config[3] = BPF_CORE_READ(attr, config3);
+	found->attr_type = BPF_CORE_READ(attr, type);
+	found->pmu_type = BPF_CORE_READ(event, pmu, type);
+	found->cpu = BPF_CORE_READ(event, cpu);
+	found->task = !!(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_TASK);
+	found->mapped = !!BPF_CORE_READ(event, rb);
+	found->inherit = BPF_CORE_READ_BITFIELD_PROBED(attr, inherit);
+	found->dead = (int)BPF_CORE_READ(event, state) <= PERF_EVENT_STATE_EXIT;
+	found->detached = !(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_CONTEXT);
+	bpf_probe_read_kernel_str(found->pmu, sizeof(found->pmu), BPF_CORE_READ(event, pmu, name));
+	found->seen = 1;
+	return 0;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "paimon.h"
+
+#include <errno.h>
+#include <paimon/handoff.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define TIMEOUT 30 /* seconds; paimond answers within microseconds */
+
+static __thread char text[PAIMON_HANDOFF_TEXT_LEN + 160];
+
+static int fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	return error;
+}
+
+/* A connection, or a negative errno. */
+static int dial(void)
+{
+	const char *path = secure_getenv("PAIMON_HANDOFF") ?: PAIMON_HANDOFF_PATH;
+	const struct timeval timeout = {.tv_sec = TIMEOUT};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, r = 0;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail(-ENAMETOOLONG, "%.80s...: is too long for a socket's path", path);
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		r = -errno;
+	if (!r)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	/* -ENOENT is for events. */
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return fail(-ECONNREFUSED, "%s: paimond does not run, or has handoff = no", path);
+	return fail(r, "%s: %s%s", path, strerror(-r),
+		    r == -EACCES ? " (only root and members of group paimon may do this)" : "");
+}
+
+static int send_request(int socket, const struct paimon_handoff_request *request, const int *fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(PAIMON_HANDOFF_MAX_FDS * sizeof(int))];
+	} control = {.header = {CMSG_LEN(request->nr * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec iov = {(void *)request, sizeof(*request)};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (request->nr) {
+		memcpy(CMSG_DATA(&control.header), fds, request->nr * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(request->nr * sizeof(int));
+	}
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* ret_fd: the descriptor that came along, or -1. */
+static int receive_reply(int socket, struct paimon_handoff_reply *ret_reply, int *ret_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	do {
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	header = CMSG_FIRSTHDR(&message);
+	*ret_fd = -1;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
+	if (!n)
+		return -ECONNRESET;
+	/* What came is closed by the caller. */
+	return n == sizeof(*ret_reply) && ret_reply->version == PAIMON_HANDOFF_VERSION ? 0
+										       : -EPROTO;
+}
+
+static int ask(const struct paimon_handoff_request *request, const int *fds, uint64_t *ret_id,
+	       int *ret_fd)
+{
+	struct paimon_handoff_reply reply;
+	int socket = dial(), fd = -1, r;
+
+	if (socket < 0)
+		return socket;
+	r = send_request(socket, request, fds);
+	r = r ?: receive_reply(socket, &reply, &fd);
+	close(socket);
+	if (r < 0)
+		fail(r, "no answer from paimond: %s", strerror(-r));
+	else if (reply.error)
+		r = fail(reply.error, "%.*s", PAIMON_HANDOFF_TEXT_LEN, reply.text);
+	else if (ret_fd && fd < 0)
+		r = fail(-EMFILE, "the descriptor did not fit into this process (ulimit -n)");
+	if (ret_id && !r)
+		*ret_id = reply.id;
+	if (ret_fd && !r)
+		*ret_fd = fd;
+	else if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+EXPORT int paimon_unclaim(const int *fds, size_t nr, const char *name, uint64_t *ret_id)
+{
+	struct paimon_handoff_request request = {
+		.version = PAIMON_HANDOFF_VERSION,
+		.op = PAIMON_HANDOFF_UNCLAIM,
+		.nr = nr,
+	};
+
+	if (!nr || nr > PAIMON_HANDOFF_MAX_FDS)
+		return fail(-EINVAL, "%zu descriptors: 1 to %d can be handed over", nr,
+			    PAIMON_HANDOFF_MAX_FDS);
+	if (name && strlen(name) >= sizeof(request.name))
+		return fail(-EINVAL, "%.80s: a name has up to %zu characters", name,
+			    sizeof(request.name) - 1);
+	strcpy(request.name, name ?: "");
+	return ask(&request, fds, ret_id, NULL);
+}
+
+EXPORT int paimon_open(uint64_t id, unsigned int cpu)
+{
+	const struct paimon_handoff_request request = {
+		.version = PAIMON_HANDOFF_VERSION,
+		.op = PAIMON_HANDOFF_OPEN,
+		.id = id,
+		.cpu = cpu,
+	};
+	int fd;
+
+	return ask(&request, NULL, NULL, &fd) ?: fd;
+}
+
+EXPORT int paimon_claim(uint64_t id)
+{
+	const struct paimon_handoff_request request = {
+		.version = PAIMON_HANDOFF_VERSION,
+		.op = PAIMON_HANDOFF_CLAIM,
+		.id = id,
+	};
+
+	return ask(&request, NULL, NULL, NULL);
+}
+
+EXPORT const char *paimon_error(void)
+{
+	return text;
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "handoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <paimon/handoff.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "../util/cleanup.h"
+#include "clients.h"
+#include "peer.h"
+
+#define MAX_CAME 253 /* SCM_MAX_FD: no message has more descriptors */
+#define ACCEPTS_PER_SECOND 10000
+
+struct connection {
+	struct handoff *handoff;
+	struct client *client;
+	sd_event_source *source;
+	struct ucred peer;
+	bool is_operator;
+	int fd;
+};
+
+struct handoff {
+	sd_event_source *listener;
+	struct handoff_callbacks callbacks;
+	struct clients clients;
+	/* Who has to go is still here until the end of it is seen: one more than clients. */
+	struct connection *connections[HANDOFF_CLIENTS + 1];
+	int fd;
+};
+
+/* A message that came. */
+struct message {
+	struct paimon_handoff_request request;
+	ssize_t size;
+	int flags;
+	int fds[MAX_CAME];
+	size_t nr;
+};
+
+static int fail(char **ret_error, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int fail(char **ret_error, int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(ret_error, format, ap) < 0)
+		*ret_error = NULL;
+	va_end(ap);
+	return error;
+}
+
+/* Receives a message; whatever size is then, the descriptors are to be closed. */
+static void receive(const struct connection *connection, struct message *ret_message)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(ret_message->fds))];
+	} control;
+	struct iovec iov = {&ret_message->request, sizeof(ret_message->request)};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		/* Without room the kernel drops descriptors: closing a file can take as long
+		 * as its file system likes, and only operators may have us do it. */
+		.msg_control = connection->is_operator ? &control : NULL,
+		.msg_controllen = connection->is_operator ? sizeof(control) : 0,
+	};
+
+	memset(ret_message, 0, sizeof(*ret_message));
+	ret_message->size = recvmsg(connection->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (ret_message->size < 0)
+		return;
+	ret_message->flags = header.msg_flags;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
+		size_t size = c->cmsg_len - CMSG_LEN(0);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		memcpy(ret_message->fds + ret_message->nr, CMSG_DATA(c), size);
+		ret_message->nr += size / sizeof(int);
+	}
+}
+
+/* Is a message what its operation takes? */
+static int check(const struct message *message, char **ret_error)
+{
+	const struct paimon_handoff_request *request = &message->request;
+	struct paimon_handoff_request used = {.version = request->version, .op = request->op};
+
+	if (message->size >= (ssize_t)sizeof(request->version) &&
+	    request->version != PAIMON_HANDOFF_VERSION)
+		return fail(ret_error, -EPROTONOSUPPORT,
+			    "version %u of the hand-off: this paimond speaks %d", request->version,
+			    PAIMON_HANDOFF_VERSION);
+	if (message->flags & MSG_TRUNC || message->size != sizeof(*request))
+		return fail(ret_error, -EMSGSIZE, "a request has %zu bytes", sizeof(*request));
+	if (message->flags & MSG_CTRUNC)
+		return fail(ret_error, -EMFILE,
+			    "not all descriptors fit in here (raise LimitNOFILE of "
+			    "paimond.service)");
+	switch (request->op) {
+	case PAIMON_HANDOFF_UNCLAIM:
+		used.nr = request->nr;
+		memcpy(used.name, request->name, sizeof(used.name) - 1);
+		break;
+	case PAIMON_HANDOFF_OPEN:
+		used.cpu = request->cpu;
+		used.id = request->id;
+		break;
+	case PAIMON_HANDOFF_CLAIM:
+		used.id = request->id;
+		break;
+	default:
+		return fail(ret_error, -EINVAL, "there is no operation %u", request->op);
+	}
+	if (memcmp(&used, request, sizeof(used)))
+		return fail(ret_error, -EINVAL,
+			    "operation %u: the name has no end, or what it does not use is set",
+			    request->op);
+	if (message->nr != request->nr)
+		return fail(ret_error, -EINVAL, "%u descriptors were announced, and %zu came",
+			    request->nr, message->nr);
+	return 0;
+}
+
+/* Does what is asked. *ret_fd: to be sent, stays the callee's; or unchanged. */
+static int perform(const struct connection *connection, const struct message *message,
+		   uint64_t *ret_id, int *ret_fd, char **ret_error)
+{
+	const struct handoff_callbacks *callbacks = &connection->handoff->callbacks;
+	const struct paimon_handoff_request *request = &message->request;
+	int r;
+
+	if (!connection->is_operator)
+		return fail(ret_error, -EACCES,
+			    "only root and members of group " OPERATORS " may do this");
+	r = check(message, ret_error);
+	if (r < 0)
+		return r;
+	if (request->op == PAIMON_HANDOFF_UNCLAIM)
+		return callbacks->keep(callbacks->data, message->fds, message->nr, request->name,
+				       &connection->peer, ret_id, ret_error);
+	if (request->op == PAIMON_HANDOFF_OPEN)
+		return callbacks->descriptor(callbacks->data, request->id, request->cpu,
+					     &connection->peer, ret_fd, ret_error);
+	return callbacks->claim(callbacks->data, request->id, &connection->peer, ret_error);
+}
+
+/* Sends a reply, with a descriptor or -1. */
+static bool reply(int socket, const struct paimon_handoff_reply *reply, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec iov = {(void *)reply, sizeof(*reply)};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		header.msg_control = &control;
+		header.msg_controllen = sizeof(control);
+	}
+	return sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*reply);
+}
+
+/* Answers a message. False: the connection is of no more use. */
+static bool answer_message(struct connection *connection, const struct message *message)
+{
+	const struct handoff_callbacks *callbacks = &connection->handoff->callbacks;
+	struct paimon_handoff_reply answer = {.version = PAIMON_HANDOFF_VERSION};
+	_cleanup_free_ char *error = NULL, *ignored = NULL;
+	uint64_t id = 0;
+	int fd = -1;
+
+	answer.error = perform(connection, message, &id, &fd, &error);
+	answer.id = id;
+	if (answer.error)
+		snprintf(answer.text, sizeof(answer.text), "%s", error ?: strerror(-answer.error));
+	if (reply(connection->fd, &answer, fd))
+		return true;
+	/* Nobody knows of it: as if it had not been asked for (d8). */
+	if (id)
+		callbacks->claim(callbacks->data, id, &connection->peer, &ignored);
+	return false;
+}
+
+static void connection_free(struct connection *connection)
+{
+	struct handoff *handoff = connection->handoff;
+
+	for (int i = 0; i <= HANDOFF_CLIENTS; i++)
+		if (handoff->connections[i] == connection)
+			handoff->connections[i] = NULL;
+	client_free(connection->client);
+	sd_event_source_disable_unref(connection->source);
+	close(connection->fd);
+	free(connection);
+}
+
+static int on_message(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct connection *connection = data;
+	struct message message;
+	bool more;
+
+	receive(connection, &message);
+	if (message.size < 0 && (errno == EAGAIN || errno == EINTR))
+		/* A hang-up that leaves nothing to read would be reported for ever. */
+		more = !(events & (EPOLLHUP | EPOLLERR));
+	else
+		more = message.size > 0 && answer_message(connection, &message);
+	for (size_t i = 0; i < message.nr; i++)
+		close(message.fds[i]);
+	if (more)
+		client_progress(connection->client);
+	else
+		connection_free(connection);
+	return 0;
+}
+
+static int connection_new(sd_event *event, struct handoff *handoff, int fd)
+{
+	struct connection *connection = calloc(1, sizeof(*connection)), **place = NULL;
+
+	for (int i = 0; i <= HANDOFF_CLIENTS && !place; i++)
+		if (!handoff->connections[i])
+			place = &handoff->connections[i];
+	if (!connection || !place) {
+		free(connection);
+		close(fd);
+		return -ENOMEM;
+	}
+	*place = connection;
+	connection->handoff = handoff;
+	connection->fd = fd;
+	connection->is_operator = peer_get(fd, &connection->peer) && peer_is_operator(fd);
+	connection->client = clients_add(&handoff->clients, fd);
+	if (!connection->client ||
+	    sd_event_add_io(event, &connection->source, fd, EPOLLIN, on_message, connection) < 0) {
+		connection_free(connection);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct handoff *handoff = data;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	/* What cannot be taken in now comes again, or has gone. */
+	if (client >= 0)
+		connection_new(sd_event_source_get_event(source), handoff, client);
+	return 0;
+}
+
+int handoff_new(sd_event *event, int fd, const struct handoff_callbacks *callbacks,
+		struct handoff **ret_handoff)
+{
+	struct handoff *handoff = calloc(1, sizeof(*handoff));
+	int r;
+
+	if (!handoff) {
+		close(fd);
+		return -ENOMEM;
+	}
+	handoff->fd = fd;
+	handoff->callbacks = *callbacks;
+	handoff->clients.max = HANDOFF_CLIENTS;
+	/* One of systemd's may be another. */
+	r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	if (!r)
+		r = sd_event_add_io(event, &handoff->listener, fd, EPOLLIN, on_connect, handoff);
+	if (r >= 0)
+		/* What was asked goes before who comes new, and has to make others go. */
+		r = sd_event_source_set_priority(handoff->listener, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
+		/* Out of descriptors, the listener would otherwise wake us up for ever. */
+		r = sd_event_source_set_ratelimit(handoff->listener, 1000000, ACCEPTS_PER_SECOND);
+	if (r < 0) {
+		handoff_free(handoff);
+		return r;
+	}
+	*ret_handoff = handoff;
+	return 0;
+}
+
+struct handoff *handoff_free(struct handoff *handoff)
+{
+	if (!handoff)
+		return NULL;
+	for (int i = 0; i <= HANDOFF_CLIENTS; i++)
+		if (handoff->connections[i])
+			connection_free(handoff->connections[i]);
+	sd_event_source_disable_unref(handoff->listener);
+	close(handoff->fd);
+	free(handoff);
+	return NULL;
+}

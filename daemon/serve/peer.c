@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "peer.h"
+
+#include <errno.h>
+#include <grp.h>
+
+#include "../util/cleanup.h"
+
+bool peer_get(int fd, struct ucred *ret_peer)
+{
+	socklen_t size = sizeof(*ret_peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size);
+}
+
+bool peer_is_operator(int fd)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	struct group *operators;
+	socklen_t size = 0;
+	struct ucred peer;
+
+	if (!peer_get(fd, &peer))
+		return false;
+	/* The daemon's own user too: `systemctl reload` runs paimonctl as that. */
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	operators = getgrnam(OPERATORS);
+	if (!operators)
+		return false;
+	if (peer.gid == operators->gr_gid)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
+		return false;
+	groups = malloc(size);
+	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (groups[i] == operators->gr_gid)
+			return true;
+	return false;
+}

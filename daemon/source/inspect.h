@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Proves what descriptors from other processes are, before anything is done with
+ * them: bpf/perf_file.bpf.c on the files of this thread. Loaded at the first look,
+ * so that it costs nothing where nothing is handed over.
+ *
+ * Called by the source of events, on the daemon's one thread, always the same one.
+ */
+#ifndef PAIMON_INSPECT_H
+#define PAIMON_INSPECT_H
+
+#include <stddef.h>
+
+#include "../util/cleanup.h"
+#include "perf_file.h"
+
+struct inspect;
+
+/* 0, or a negative errno and *ret_error (to be freed; NULL: out of memory) says why. */
+int inspect_new(struct inspect **ret_inspect, char **ret_error);
+struct inspect *inspect_free(struct inspect *inspect);
+
+/*
+ * Looks at 1 to PERF_FILE_MAX descriptors, which stay the caller's. 0 and what they are,
+ * or a negative errno with *ret_error: -EBADF (one is no perf event).
+ */
+int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf_file *ret_files,
+		 char **ret_error);
+
+#endif

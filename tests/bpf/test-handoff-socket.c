@@ -1,0 +1,775 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test-handoff-socket PAIMOND EXAMPLE: a paimond of our own, and what processes do to its
+ * hand-off socket: what they ought to, and all else. Numbers are those of the
+ * invariants (list d). Needs root, and bpffs of its own.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <cmocka.h>
+#include <paimon.h>
+#include <paimon/handoff.h>
+
+#include "command.h"
+#include "handoff.h"
+
+static const char *paimond, *example;
+static char folder[] = "/tmp/paimon-handoff-XXXXXX";
+static char state[64], http_path[64], handoff_path[64], config_path[64];
+static pid_t daemon_pid;
+static int before; /* descriptors of the daemon, without clients and events */
+
+/* Events */
+
+static int open_event(uint32_t type, uint64_t config, int inherit, pid_t pid, int cpu)
+{
+	struct perf_event_attr attr = {.type = type,
+				       .size = sizeof(attr),
+				       .config = config,
+				       .inherit = inherit,
+				       .sample_period = inherit ? 0 : 1000000000};
+
+	return syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static int open_clock(int cpu)
+{
+	int fd = open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0, -1, cpu);
+
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static uint64_t read_count(int fd)
+{
+	uint64_t count;
+
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	return count;
+}
+
+/* Sockets. What children call must not assert. */
+
+static int connect_to(const char *path, int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int dial(void)
+{
+	int fd = connect_to(handoff_path, SOCK_SEQPACKET);
+
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static ssize_t send_message(int socket, const void *data, size_t size, const int *fds, size_t nr)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(253 * sizeof(int))];
+	} control;
+	struct iovec iov = {(void *)data, size};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (nr) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(nr * sizeof(int));
+		control.header = (struct cmsghdr){CMSG_LEN(nr * sizeof(int)), SOL_SOCKET,
+						  SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.header), fds, nr * sizeof(int));
+	}
+	return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+/* The error of the reply; -ECONNRESET: there is none. ret_fd: -1 where there is none. */
+static int receive_reply(int socket, struct paimon_handoff_reply *ret_reply, int *ret_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {ret_reply, sizeof(*ret_reply)};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(*ret_reply))
+		return -ECONNRESET;
+	c = CMSG_FIRSTHDR(&message);
+	*ret_fd = c ? *(int *)CMSG_DATA(c) : -1;
+	return ret_reply->error;
+}
+
+static struct paimon_handoff_reply last;
+static int last_fd;
+
+static int ask(const struct paimon_handoff_request *request, const int *fds, size_t nr)
+{
+	int fd = dial(), r;
+
+	assert_int_equal(send_message(fd, request, sizeof(*request), fds, nr), sizeof(*request));
+	r = receive_reply(fd, &last, &last_fd);
+	close(fd);
+	if (r < 0 && r != -ECONNRESET) {
+		assert_true(last.text[0]);
+		assert_int_equal(last.id, 0);
+		assert_int_equal(last_fd, -1);
+	}
+	return r;
+}
+
+static int unclaim(const int *fds, size_t nr, const char *name, uint64_t *ret_id)
+{
+	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = nr};
+	int r;
+
+	snprintf(request.name, sizeof(request.name), "%s", name);
+	r = ask(&request, fds, nr);
+	*ret_id = last.id;
+	return r;
+}
+
+static int open_kept(uint64_t id, uint32_t cpu)
+{
+	return ask(&(struct paimon_handoff_request){1, PAIMON_HANDOFF_OPEN, .id = id, .cpu = cpu},
+		   NULL, 0)
+		       ?: last_fd;
+}
+
+static int claim(uint64_t id)
+{
+	return ask(&(struct paimon_handoff_request){1, PAIMON_HANDOFF_CLAIM, .id = id}, NULL, 0);
+}
+
+/* What the daemon says, over its other socket. */
+static struct json_object *get(const char *path)
+{
+	static char answer[1 << 18];
+	int fd = connect_to(http_path, SOCK_STREAM);
+	size_t size = 0;
+	char *body;
+	ssize_t n;
+
+	assert_return_code(fd, errno);
+	assert_true(dprintf(fd, "GET %s HTTP/1.0\r\n\r\n", path) > 0);
+	while ((n = read(fd, answer + size, sizeof(answer) - 1 - size)) > 0)
+		size += n;
+	close(fd);
+	answer[size] = '\0';
+	body = strstr(answer, "\r\n\r\n");
+	assert_non_null(body);
+	return json_tokener_parse(body);
+}
+
+static struct json_object *list(void)
+{
+	return get("/v1/events");
+}
+
+static size_t nr_listed(void)
+{
+	struct json_object *events = list();
+	size_t nr = json_object_array_length(events);
+
+	json_object_put(events);
+	return nr;
+}
+
+static int count_descriptors(void)
+{
+	char path[64];
+	DIR *dir;
+	int nr = -2;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", daemon_pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+/* The daemon sees the end of a connection a little later. */
+static void nothing_left(void)
+{
+	int nr = 0;
+
+	for (int i = 0; i < 100 && (nr = count_descriptors()) != before; i++)
+		usleep(20000);
+	assert_int_equal(nr, before);
+	assert_int_equal(nr_listed(), 0);
+}
+
+static void claim_all(void)
+{
+	struct json_object *events = list();
+
+	for (size_t i = 0; i < json_object_array_length(events); i++)
+		assert_int_equal(claim(json_object_get_uint64(json_object_object_get(
+					 json_object_array_get_idx(events, i), "id"))),
+				 0);
+	json_object_put(events);
+}
+
+/* The daemon */
+
+static int setup(void **data)
+{
+	FILE *file = fopen(config_path, "w");
+	uint64_t id;
+	int fd;
+
+	assert_int_equal(mkdir(state, 0700), 0);
+	assert_int_equal(mount("bpf", state, "bpf", 0, NULL), 0);
+	fprintf(file,
+		"[paimond]\nstate_dir = %s\nsocket = %s\nlisten = no\nhandoff = %s\n"
+		"[iopf]\nenable = no\n",
+		state, http_path, handoff_path);
+	fclose(file);
+	daemon_pid = fork();
+	if (!daemon_pid) {
+		execl(paimond, paimond, "--config", config_path, NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 500 && (fd = connect_to(http_path, SOCK_STREAM)) < 0; i++)
+		usleep(10000);
+	close(fd);
+	nr_listed(); /* it is up */
+	/* What is loaded for the first one stays. */
+	fd = open_clock(0);
+	if (unclaim(&fd, 1, "first", &id) || claim(id))
+		fail_msg("%s", last.text);
+	close(fd);
+	for (int i = 0, nr = -1; i < 100 && nr != (before = count_descriptors()); i++) {
+		nr = before;
+		usleep(20000);
+	}
+	return 0;
+}
+
+static int teardown(void **data)
+{
+	kill(daemon_pid, SIGTERM);
+	waitpid(daemon_pid, NULL, 0);
+	umount(state);
+	rmdir(state);
+	unlink(config_path);
+	/* The daemon cannot, where it has become another user. */
+	unlink(handoff_path);
+	unlink(http_path);
+	return 0;
+}
+
+/* Tests */
+
+/* d5, d6, d7, d9, d10, d12 */
+static void test_use(void **data)
+{
+	int fds[] = {open_clock(0), open_clock(1)}, fd;
+	uint64_t id, again, count;
+
+	assert_int_equal(unclaim(fds, 2, "both", &id), 0);
+	assert_true(id > 0);
+	close(fds[0]);
+	close(fds[1]);
+	fd = open_kept(id, 1);
+	assert_return_code(fd, 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	count = read_count(fd);
+	usleep(10000);
+	assert_true(read_count(fd) > count);
+	assert_int_equal(open_kept(id, 100000), -EINVAL);
+	assert_int_equal(open_kept(id + 1, 0), -ENOENT);
+	assert_int_equal(claim(id + 1), -EINVAL);
+	assert_int_equal(nr_listed(), 1);
+	assert_int_equal(claim(id), 0);
+	assert_int_equal(claim(id), -EINVAL);
+	assert_int_equal(open_kept(id, 1), -ENOENT);
+	count = read_count(fd);
+	usleep(10000);
+	assert_true(read_count(fd) > count);
+	assert_int_equal(unclaim(&fd, 1, "", &again), 0);
+	assert_true(again > id);
+	assert_int_equal(open_kept(again, 0), -ENOENT);
+	assert_int_equal(claim(again), 0);
+	close(fd);
+	nothing_left();
+}
+
+/* The opener's process is gone, and its event counts on. */
+static void test_d6_process_gone(void **data)
+{
+	int pipes[2], fd, status;
+	uint64_t id, count;
+	pid_t child;
+
+	assert_int_equal(pipe(pipes), 0);
+	child = fork();
+	if (!child) {
+		fd = open_clock(0);
+		_exit(unclaim(&fd, 1, "gone", &id) ||
+		      write(pipes[1], &id, sizeof(id)) != sizeof(id));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(pipes[0], &id, sizeof(id)), sizeof(id));
+	close(pipes[0]);
+	close(pipes[1]);
+	fd = open_kept(id, 0);
+	assert_return_code(fd, 0);
+	count = read_count(fd);
+	usleep(10000);
+	assert_true(read_count(fd) > count);
+	close(fd);
+	assert_int_equal(claim(id), 0);
+	nothing_left();
+}
+
+static void test_d11_race(void **data)
+{
+	for (int round = 0; round < 20; round++) {
+		struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
+		int fd = open_clock(0), sockets[2], results[2];
+
+		for (int i = 0; i < 2; i++)
+			sockets[i] = dial();
+		kill(daemon_pid, SIGSTOP); /* both are there when it goes on */
+		for (int i = 0; i < 2; i++)
+			send_message(sockets[i], &request, sizeof(request), &fd, 1);
+		kill(daemon_pid, SIGCONT);
+		for (int i = 0; i < 2; i++) {
+			results[i] = receive_reply(sockets[i], &last, &last_fd);
+			close(sockets[i]);
+		}
+		assert_int_equal(results[0] + results[1], -EEXIST);
+		close(fd);
+		claim_all();
+	}
+	nothing_left();
+}
+
+static void test_messages(void **data)
+{
+	const struct paimon_handoff_request good = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
+	struct paimon_handoff_request bad;
+	int fd = open_clock(0), socket, fds[253];
+	char large[200] __attribute__((aligned(8))) = {};
+	uint64_t id;
+
+#define BAD(field, value, expected)                            \
+	do {                                                   \
+		bad = good;                                    \
+		bad.field = value;                             \
+		assert_int_equal(ask(&bad, &fd, 1), expected); \
+	} while (0)
+	BAD(version, 0, -EPROTONOSUPPORT);
+	BAD(version, 2, -EPROTONOSUPPORT);
+	BAD(op, 0, -EINVAL);
+	BAD(op, 4, -EINVAL);
+	BAD(op, PAIMON_HANDOFF_OPEN, -EINVAL);
+	BAD(op, PAIMON_HANDOFF_CLAIM, -EINVAL);
+	BAD(id, 1, -EINVAL);
+	BAD(cpu, 1, -EINVAL);
+	BAD(nr, 0, -EINVAL);
+	BAD(nr, 2, -EINVAL);
+	bad = good;
+	memset(bad.name, 'x', sizeof(bad.name));
+	assert_int_equal(ask(&bad, &fd, 1), -EINVAL);
+	assert_int_equal(ask(&good, NULL, 0), -EINVAL);
+	bad = (struct paimon_handoff_request){1, PAIMON_HANDOFF_CLAIM, .id = 1};
+	assert_int_equal(ask(&bad, &fd, 1), -EINVAL); /* a descriptor that nobody asked for */
+
+	((struct paimon_handoff_request *)large)->version = 1;
+	/* Another size, with a descriptor, on a connection that goes on. */
+	socket = dial();
+	for (size_t size = 1; size <= sizeof(large); size++) {
+		if (size == sizeof(good))
+			continue;
+		assert_int_equal(send_message(socket, large, size, &fd, 1), size);
+		assert_int_equal(receive_reply(socket, &last, &last_fd), -EMSGSIZE);
+	}
+	send_message(socket, large, 0, &fd, 1); /* the end, as far as a reader can tell */
+	assert_int_equal(receive_reply(socket, &last, &last_fd), -ECONNRESET);
+	close(socket);
+
+	for (int i = 0; i < 253; i++)
+		fds[i] = fd;
+	assert_int_equal(unclaim(fds, 64, "", &id), -EINVAL); /* of one CPU */
+	assert_int_equal(unclaim(fds, 65, "", &id), -EINVAL);
+	assert_int_equal(unclaim(fds, 253, "", &id), -EINVAL);
+	close(fd);
+	nothing_left();
+}
+
+/* Not all descriptors fit into the daemon. */
+static void test_truncated(void **data)
+{
+	int fds[] = {open_clock(0), open_clock(1), open_clock(0), open_clock(1)};
+	struct rlimit limit, low;
+	uint64_t id;
+
+	assert_int_equal(prlimit(daemon_pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	low = limit;
+	low.rlim_cur = before + 3;
+	assert_int_equal(prlimit(daemon_pid, RLIMIT_NOFILE, &low, NULL), 0);
+	assert_int_equal(unclaim(fds, 4, "", &id), -EMFILE);
+	assert_int_equal(prlimit(daemon_pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	nothing_left();
+}
+
+static void refused(int fd, int expected)
+{
+	uint64_t id;
+
+	assert_return_code(fd, errno);
+	assert_int_equal(unclaim(&fd, 1, "", &id), expected);
+	close(fd);
+}
+
+static void test_other_descriptors(void **data)
+{
+	char path[] = "/tmp/paimon-handoff-file-XXXXXX";
+	size_t size = 2 * sysconf(_SC_PAGESIZE);
+	int fd = mkstemp(path), pipes[2];
+	uint64_t id;
+	void *buffer;
+
+	unlink(path);
+	refused(fd, -EBADF);
+	refused(socket(AF_UNIX, SOCK_STREAM, 0), -EBADF);
+	refused(dial(), -EBADF);
+	refused(bpf_map_create(BPF_MAP_TYPE_ARRAY, "test", 4, 4, 1, NULL), -EBADF);
+	refused(epoll_create1(0), -EBADF);
+	refused(memfd_create("anon_inode:[perf_event]", 0), -EBADF);
+	refused(syscall(SYS_pidfd_open, getpid(), 0), -EBADF);
+	refused(open("/dev/null", O_PATH), -EBADF);
+	assert_int_equal(pipe(pipes), 0);
+	refused(pipes[0], -EBADF);
+	close(pipes[1]);
+	refused(open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0, 0, -1), -EINVAL);
+	refused(open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0, getpid(), 0), -EINVAL);
+	refused(open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 1, -1, 0), -EOPNOTSUPP);
+	fd = open_clock(0);
+	buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(buffer, MAP_FAILED);
+	assert_int_equal(unclaim(&fd, 1, "", &id), -EBUSY);
+	munmap(buffer, size);
+	close(fd);
+	nothing_left();
+}
+
+/* A client dies between its request and the reply: nobody knows the id, nothing is kept. */
+static void test_dies_half_way(void **data)
+{
+	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
+	int fd = open_clock(0), socket = dial();
+
+	kill(daemon_pid, SIGSTOP);
+	send_message(socket, &request, sizeof(request), &fd, 1);
+	close(socket);
+	close(fd);
+	kill(daemon_pid, SIGCONT);
+	nothing_left();
+}
+
+/* Clients that stand still, by far too many, and one that takes no replies. */
+static void test_stalled(void **data)
+{
+	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_OPEN, .id = 0};
+	int idle[200], fd = open_clock(0), socket;
+	uint64_t id;
+
+	assert_int_equal(unclaim(&fd, 1, "", &id), 0);
+	close(fd);
+	for (int i = 0; i < 200; i++)
+		idle[i] = dial();
+	fd = open_kept(id, 0);
+	assert_return_code(fd, 0);
+	close(fd);
+	assert_true(count_descriptors() < before + 80);
+	socket = dial();
+	request.id = id;
+	for (int i = 0; i < 5000; i++)
+		if (send_message(socket, &request, sizeof(request), NULL, 0) < 0)
+			break;
+	fd = open_kept(id, 0);
+	assert_return_code(fd, 0);
+	close(fd);
+	close(socket);
+	for (int i = 0; i < 200; i++)
+		close(idle[i]);
+	assert_int_equal(claim(id), 0);
+	nothing_left();
+}
+
+/* 64 at once; in the second round they go without having seen the reply. */
+static void test_64_clients(void **data)
+{
+	for (int round = 0; round < 2; round++) {
+		pid_t children[64];
+		int start[2], status, failed = 0;
+		char go;
+
+		assert_int_equal(pipe(start), 0);
+		for (int i = 0; i < 64; i++) {
+			children[i] = fork();
+			if (!children[i]) {
+				struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM,
+									 .nr = 1};
+				int fd = open_clock(i & 1), socket;
+
+				close(start[1]);
+				if (read(start[0], &go, 1))
+					_exit(2);
+				socket = connect_to(handoff_path, SOCK_SEQPACKET);
+				if (send_message(socket, &request, sizeof(request), &fd, 1) < 0)
+					_exit(3);
+				close(fd);
+				_exit(round ? 0 : receive_reply(socket, &last, &last_fd) ? 4 : 0);
+			}
+		}
+		close(start[0]);
+		close(start[1]);
+		for (int i = 0; i < 64; i++) {
+			waitpid(children[i], &status, 0);
+			failed += !!status;
+		}
+		assert_int_equal(failed, 0);
+		if (!round)
+			assert_int_equal(nr_listed(), 64);
+		claim_all();
+		nothing_left();
+	}
+}
+
+static void test_library(void **data)
+{
+	int fds[] = {open_clock(0), open_clock(1)}, fd;
+	uint64_t id = 0, other;
+
+	assert_int_equal(paimon_unclaim(fds, 0, NULL, &id), -EINVAL);
+	assert_int_equal(paimon_unclaim(fds, 65, NULL, &id), -EINVAL);
+	assert_int_equal(paimon_unclaim(fds, 2, "a b", &id), -EINVAL);
+	assert_non_null(strstr(paimon_error(), "\"a b\" is not a name"));
+	assert_int_equal(id, 0);
+	assert_int_equal(paimon_unclaim(fds, 2, "library", &id), 0);
+	assert_int_equal(paimon_unclaim(fds, 1, NULL, &other), -EEXIST);
+	assert_non_null(strstr(paimon_error(), "kept already"));
+	fd = paimon_open(id, 1);
+	assert_return_code(fd, 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(read_count(fd));
+	close(fd);
+	assert_int_equal(paimon_open(id, 100000), -EINVAL);
+	assert_int_equal(paimon_open(id + 1, 0), -ENOENT);
+	assert_int_equal(paimon_claim(id), 0);
+	assert_int_equal(paimon_claim(id), -EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+	nothing_left();
+	setenv("PAIMON_HANDOFF", "/tmp/no/such/socket", 1);
+	assert_int_equal(paimon_claim(id), -ECONNREFUSED);
+	assert_non_null(strstr(paimon_error(), "/tmp/no/such/socket: paimond does not run"));
+	setenv("PAIMON_HANDOFF", handoff_path, 1);
+}
+
+/* The program of libpaimon(3). */
+static void test_example(void **data)
+{
+	char line[80];
+	FILE *output = popen(example, "r");
+	unsigned long long id, count;
+
+	assert_non_null(output);
+	assert_non_null(fgets(line, sizeof(line), output));
+	assert_int_equal(sscanf(line, "event %llu: %llu ns", &id, &count), 2);
+	assert_true(id && count);
+	assert_int_equal(pclose(output), 0);
+	nothing_left();
+}
+
+/* What paimonctl's handoff.c has of the rest of paimonctl. */
+
+int complain(const char *format, ...)
+{
+	return EXIT_FAILED;
+}
+
+struct client *client_free(struct client *client)
+{
+	return NULL;
+}
+
+int print_json(struct json_object *object)
+{
+	assert_true(json_object_get_uint64(json_object_object_get(object, "id")));
+	json_object_put(object);
+	return EXIT_DONE;
+}
+
+int get_json(struct context *context, const char *path, struct json_object **ret_object)
+{
+	*ret_object = get(path);
+	return EXIT_DONE;
+}
+
+/* paimonctl event adopt */
+static void test_adopt(void **data)
+{
+	const struct context context = {.json = true};
+	int fd = open_clock(0), none = 999;
+	struct json_object *events;
+	pid_t child = fork();
+
+	if (!child)
+		for (;;)
+			pause();
+	close(fd);
+	assert_int_equal(handoff_adopt(&context, child, &none, 1, NULL), EXIT_FAILED);
+	assert_int_equal(handoff_adopt(&context, child, &fd, 0, NULL), EXIT_FAILED);
+	assert_int_equal(handoff_adopt(&context, child, &fd, 1, "adopted"), EXIT_DONE);
+	assert_int_equal(handoff_adopt(&context, child, &fd, 1, NULL), EXIT_FAILED);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(handoff_adopt(&context, child, &fd, 1, NULL), EXIT_FAILED);
+	events = list();
+	assert_string_equal(json_object_get_string(json_object_object_get(
+				    json_object_array_get_idx(events, 0), "name")),
+			    "adopted");
+	json_object_put(events);
+	claim_all();
+	nothing_left();
+}
+
+/* paimonctl event exec */
+static void test_exec(void **data)
+{
+	static char *commands[][4] = {
+		{"sh", "-c",
+		 "test \"$LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES\" = \"2 $$ cpu0:cpu1\" &&"
+		 "for fd in 3 4; do readlink /proc/self/fd/$fd; done | grep -c perf_event | grep -qx 2",
+		 NULL},
+		{"/no/such/command", NULL},
+	};
+	int fds[] = {open_clock(0), open_clock(1)}, status;
+	struct context context = {};
+	uint64_t id;
+
+	assert_int_equal(unclaim(fds, 2, "exec", &id), 0);
+	for (int i = 0; i < 3; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(handoff_exec(&context, i < 2 ? id : id + 1, commands[i & 1]));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(WEXITSTATUS(status), i ? EXIT_FAILED : 0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	claim_all();
+	nothing_left();
+}
+
+/* Who may not, even where the socket lets them. */
+static void test_stranger(void **data)
+{
+	int status;
+	pid_t child;
+
+	for (int open = 0; open < 2; open++) {
+		if (open)
+			assert_int_equal(chmod(handoff_path, 0666), 0);
+		child = fork();
+		if (!child) {
+			struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM,
+								 .nr = 1};
+			int fd = open_clock(0), socket;
+
+			if (setregid(12345, 12345) || setreuid(12345, 12345))
+				_exit(1);
+			socket = connect_to(handoff_path, SOCK_SEQPACKET);
+			if (socket < 0)
+				_exit(errno == EACCES ? 100 : 2);
+			send_message(socket, &request, sizeof(request), &fd, 1);
+			_exit(receive_reply(socket, &last, &last_fd) == -EACCES ? 101 : 3);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(WEXITSTATUS(status), 100 + open);
+	}
+	assert_int_equal(chmod(handoff_path, 0660), 0);
+	nothing_left();
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_use),	      cmocka_unit_test(test_d6_process_gone),
+		cmocka_unit_test(test_d11_race),      cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_other_descriptors),
+		cmocka_unit_test(test_dies_half_way), cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_64_clients),    cmocka_unit_test(test_library),
+		cmocka_unit_test(test_example),	      cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_exec),	      cmocka_unit_test(test_stranger),
+	};
+	int r;
+
+	paimond = argv[1];
+	example = argv[2];
+	if (geteuid() != 0 || sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		puts("needs root, to load BPF programs and mount bpffs, and two CPUs");
+		return 77;
+	}
+	/* The mounts are nobody else's, and end with this process. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !mkdtemp(folder) || chmod(folder, 0755) < 0) {
+		perror("cannot set up a private folder");
+		return 1;
+	}
+	snprintf(state, sizeof(state), "%s/state", folder);
+	snprintf(http_path, sizeof(http_path), "%s/http.sock", folder);
+	snprintf(handoff_path, sizeof(handoff_path), "%s/handoff.sock", folder);
+	setenv("PAIMON_HANDOFF", handoff_path, 1);
+	snprintf(config_path, sizeof(config_path), "%s/paimond.conf", folder);
+	r = cmocka_run_group_tests(tests, setup, teardown);
+	rmdir(folder);
+	return r;
+}

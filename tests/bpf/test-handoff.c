@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Perf events that other processes hand over: what is kept, and what is refused, by
+ * the numbers of the invariants (list d). First the source itself, then its socket.
+ * Needs root, and bpffs of its own.
+ */
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <cmocka.h>
+
+#include "source/events_source.h"
+#include "source/source.h"
+
+#define OWNER 4242 /* a user who is not root */
+
+static char folder[] = "/tmp/paimon-handoff-XXXXXX";
+static struct config config;
+static struct source source;
+static const struct events_owner owner = {EVENTS_FROM_HANDOFF, OWNER, 1, "test"};
+static char *error;
+
+static int detach(void **data)
+{
+	events_source.detach(&source, false);
+	free(error);
+	error = NULL;
+	return umount(folder);
+}
+
+/* The descriptors of a process, and a few more that are the same each time. */
+static int count_descriptors(pid_t pid)
+{
+	char path[64];
+	DIR *dir;
+	int nr = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+static int open_event(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	int fd;
+
+	attr->size = sizeof(*attr);
+	fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	assert_return_code(fd, errno);
+	return fd;
+}
+
+static struct perf_event_attr clock_attr(void)
+{
+	return (struct perf_event_attr){.type = PERF_TYPE_SOFTWARE,
+					.config = PERF_COUNT_SW_CPU_CLOCK};
+}
+
+static int open_clock(int cpu)
+{
+	struct perf_event_attr attr = clock_attr();
+
+	return open_event(&attr, -1, cpu);
+}
+
+static int keep(const int *fds, size_t nr, const char *name, uint64_t *ret_id)
+{
+	free(error);
+	return events_keep(&source, fds, nr, name, &owner, ret_id, &error);
+}
+
+/* Keeps what is there to be kept; closes it here. */
+static uint64_t keep_clock(int cpu)
+{
+	int fd = open_clock(cpu);
+	uint64_t id = 0;
+
+	assert_int_equal(keep(&fd, 1, NULL, &id), 0);
+	close(fd);
+	return id;
+}
+
+static int descriptor(uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd)
+{
+	free(error);
+	return events_descriptor(&source, id, cpu, uid, ret_fd, &error);
+}
+
+static int claim(uint64_t id, uint32_t uid)
+{
+	free(error);
+	return events_claim(&source, id, uid, &error);
+}
+
+static uint64_t number(uint64_t id, const char *key)
+{
+	struct json_object *object = events_show(&source, id), *value;
+	uint64_t result;
+
+	assert_non_null(object);
+	assert_true(json_object_object_get_ex(object, key, &value));
+	result = json_object_get_uint64(value);
+	json_object_put(object);
+	return result;
+}
+
+static size_t nr_listed(void)
+{
+	struct json_object *list = events_list(&source);
+	size_t nr = json_object_array_length(list);
+
+	json_object_put(list);
+	return nr;
+}
+
+static uint64_t read_count(int fd)
+{
+	uint64_t count;
+
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	return count;
+}
+
+static int attach(void **data)
+{
+	config = (struct config){.state_dir = folder, .events_max = 64};
+	source = (struct source){.ops = &events_source, .config = &config};
+	assert_int_equal(mount("bpf", folder, "bpf", 0, NULL), 0);
+	assert_int_equal(events_source.attach(&source), 0);
+	/* What is loaded for the first one stays, and its descriptors. */
+	return claim(keep_clock(0), 0);
+}
+
+/* A descriptor is refused, nothing is kept, and no descriptor is left. */
+static void refused(int fd, int expected, const char *text)
+{
+	int before = count_descriptors(getpid());
+	uint64_t id = 0;
+
+	assert_int_equal(keep(&fd, 1, NULL, &id), expected);
+	assert_non_null(error);
+	if (!strstr(error, text))
+		fail_msg("%s: is not about: %s", error, text);
+	assert_int_equal(id, 0);
+	assert_int_equal(nr_listed(), 0);
+	assert_int_equal(count_descriptors(getpid()), before);
+}
+
+static void test_d1_dying(void **data)
+{
+	struct perf_event_attr attr = clock_attr();
+	pid_t child = fork();
+	int fd;
+
+	if (!child)
+		for (;;)
+			pause();
+	fd = open_event(&attr, child, -1);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	refused(fd, -ENOENT, "dead");
+	close(fd);
+}
+
+static void test_d2_task(void **data)
+{
+	struct perf_event_attr attr = clock_attr();
+	int fd = open_event(&attr, 0, -1);
+
+	refused(fd, -EINVAL, "task");
+	close(fd);
+	fd = open_event(&attr, 0, 0); /* while on a CPU */
+	refused(fd, -EINVAL, "task");
+	close(fd);
+}
+
+static void test_d3_twice(void **data)
+{
+	int fd = open_clock(0), copy = dup(fd);
+	uint64_t id, other;
+
+	assert_int_equal(keep(&fd, 1, NULL, &id), 0);
+	assert_int_equal(keep(&fd, 1, NULL, &other), -EEXIST);
+	assert_int_equal(keep(&copy, 1, NULL, &other), -EEXIST);
+	assert_int_equal(nr_listed(), 1);
+	close(fd);
+	close(copy);
+	assert_int_equal(descriptor(id, 0, 0, &fd), 0);
+	assert_int_equal(keep(&fd, 1, NULL, &other), -EEXIST);
+}
+
+static void test_d4_mapped(void **data)
+{
+	struct perf_event_attr attr = clock_attr();
+	size_t size = 2 * sysconf(_SC_PAGESIZE);
+	void *buffer;
+	uint64_t id;
+	int fd;
+
+	attr.sample_period = 1000000000;
+	fd = open_event(&attr, -1, 0);
+	buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(buffer, MAP_FAILED);
+	refused(fd, -EBUSY, "mapped");
+	munmap(buffer, size);
+	assert_int_equal(keep(&fd, 1, NULL, &id), 0);
+	close(fd);
+}
+
+static void test_d5_ids(void **data)
+{
+	uint64_t last = 0;
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t id = keep_clock(0);
+
+		assert_true(id > last);
+		last = id;
+		if (i & 1)
+			assert_int_equal(claim(id, 0), 0);
+	}
+	assert_int_equal(nr_listed(), 4);
+}
+
+static void test_d6_goes_on(void **data)
+{
+	uint64_t id = keep_clock(0), count = number(id, "value");
+
+	usleep(10000);
+	assert_true(number(id, "value") >= count + 5000000);
+	/* And without a daemon. */
+	events_source.detach(&source, true);
+	usleep(10000);
+	assert_int_equal(events_source.attach(&source), 0);
+	assert_true(number(id, "value") >= count + 15000000);
+}
+
+static void test_d7_open(void **data)
+{
+	uint64_t id = keep_clock(0);
+	int fd = -1;
+
+	assert_int_equal(descriptor(id, 0, OWNER, &fd), 0);
+	assert_true(read_count(fd));
+	assert_int_equal(descriptor(id, 0, 0, &fd), 0);
+	fd = -1;
+	assert_int_equal(descriptor(id, 1, OWNER, &fd), -ENOENT);
+	assert_int_equal(descriptor(id, 100000, OWNER, &fd), -EINVAL);
+	assert_int_equal(descriptor(id, UINT32_MAX, OWNER, &fd), -EINVAL);
+	assert_int_equal(descriptor(id, 0, OWNER + 1, &fd), -EACCES);
+	assert_int_equal(descriptor(id + 1, 0, OWNER, &fd), -ENOENT);
+	assert_int_equal(descriptor(0, 0, OWNER, &fd), -ENOENT);
+	assert_int_equal(fd, -1);
+	/* Outside systemd a new daemon has no descriptors: the count is all that is left. */
+	events_source.detach(&source, true);
+	assert_int_equal(events_source.attach(&source), 0);
+	assert_int_equal(descriptor(id, 0, OWNER, &fd), -ESTALE);
+	assert_non_null(strstr(error, "only its count"));
+}
+
+static void test_d8_unwound(void **data)
+{
+	int fds[] = {open_clock(0), open_clock(1)}, before = count_descriptors(getpid());
+	struct rlimit limit, low;
+	uint64_t id = 0;
+	int lowest = dup(0);
+
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	low = limit;
+	low.rlim_cur = lowest + 1; /* for the first one, not for the second */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(keep(fds, 2, NULL, &id), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(nr_listed(), 0);
+	assert_int_equal(count_descriptors(getpid()), before);
+	assert_int_equal(keep(fds, 2, "a", &id), 0);
+	assert_int_equal(claim(id, 0), 0);
+	/* The name is taken, or is none. */
+	assert_int_equal(keep(&fds[0], 1, "a", &id), 0);
+	assert_int_equal(keep(&fds[1], 1, "a", &id), -EEXIST);
+	assert_int_equal(keep(&fds[1], 1, "a b", &id), -EINVAL);
+	assert_int_equal(keep(&fds[1], 1, "b", &id), 0);
+	/* No room. */
+	for (int i = 2; i < 64; i++)
+		keep_clock(0);
+	close(fds[0]);
+	fds[0] = open_clock(0);
+	before = count_descriptors(getpid());
+	assert_int_equal(keep(&fds[0], 1, NULL, &id), -ENOSPC);
+	assert_int_equal(count_descriptors(getpid()), before);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_d9_claim_nothing(void **data)
+{
+	uint64_t id = keep_clock(0);
+
+	assert_int_equal(claim(0, 0), -EINVAL);
+	assert_int_equal(claim(id + 1, 0), -EINVAL);
+	assert_int_equal(claim(id, OWNER + 1), -EACCES);
+	assert_int_equal(claim(id, OWNER), 0);
+	assert_int_equal(claim(id, OWNER), -EINVAL);
+}
+
+/* A breakpoint of a CPU, which has few of them, or a negative errno. */
+static int open_breakpoint(void)
+{
+	static long word;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (unsigned long)&word,
+		.bp_len = sizeof(word),
+		.exclude_kernel = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void test_d10_dies(void **data)
+{
+	uint64_t id, ids[16], count;
+	int fd, nr = 0;
+
+	id = keep_clock(0);
+	assert_int_equal(descriptor(id, 0, OWNER, &fd), 0);
+	fd = dup(fd);
+	count = read_count(fd);
+	assert_int_equal(claim(id, OWNER), 0);
+	assert_int_equal(nr_listed(), 0);
+	usleep(10000);
+	assert_true(read_count(fd) >= count + 5000000);
+	close(fd);
+
+	/* All breakpoints of the CPU are kept; the last user of one is its keeper. */
+	while (nr < 16 && (fd = open_breakpoint()) >= 0) {
+		assert_int_equal(keep(&fd, 1, NULL, &ids[nr++]), 0);
+		close(fd);
+	}
+	if (nr) {
+		struct json_object *event = events_show(&source, ids[0]);
+
+		/* Where it is, is nobody's business. */
+		assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
+				    "breakpoint/config=0x0/");
+		json_object_put(event);
+	}
+	if (!nr || nr == 16) {
+		print_message("no breakpoints here: %s\n", strerror(-fd));
+		return;
+	}
+	assert_int_equal(open_breakpoint(), -ENOSPC);
+	assert_int_equal(claim(ids[0], OWNER), 0);
+	for (int i = 0; i < 200 && (fd = open_breakpoint()) < 0; i++)
+		usleep(10000); /* a grace period */
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void test_d12_again(void **data)
+{
+	uint64_t first, second, count;
+	int fd = open_clock(0);
+
+	assert_int_equal(keep(&fd, 1, NULL, &first), 0);
+	count = number(first, "value");
+	assert_int_equal(claim(first, OWNER), 0);
+	assert_int_equal(keep(&fd, 1, NULL, &second), 0);
+	/* Another id, and it never stopped counting. */
+	assert_true(second > first);
+	assert_true(number(second, "value") > count);
+	assert_int_equal(descriptor(first, 0, 0, &fd), -ENOENT);
+}
+
+static void test_d13_system_wide(void **data)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .config = PERF_COUNT_SW_PAGE_FAULTS};
+	int fds[] = {open_clock(0), open_clock(1)}, same[] = {open_clock(0), open_clock(0)};
+	struct json_object *object, *cpus;
+	uint64_t id;
+
+	assert_int_equal(keep(fds, 2, "wide", &id), 0);
+	object = events_show(&source, id);
+	assert_true(json_object_object_get_ex(object, "cpus", &cpus));
+	assert_string_equal(json_object_to_json_string_ext(cpus, JSON_C_TO_STRING_PLAIN), "[0,1]");
+	json_object_put(object);
+	assert_int_equal(descriptor(id, 0, OWNER, &(int){0}), 0);
+	assert_int_equal(descriptor(id, 1, OWNER, &(int){0}), 0);
+	assert_int_equal(nr_listed(), 1);
+	assert_int_equal(claim(id, OWNER), 0);
+
+	assert_int_equal(keep(same, 2, NULL, &id), -EINVAL);
+	close(fds[1]);
+	fds[1] = open_event(&attr, -1, 1);
+	assert_int_equal(keep(fds, 2, NULL, &id), -EINVAL);
+	assert_non_null(strstr(error, "different"));
+	assert_int_equal(nr_listed(), 0);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(same[i]);
+	}
+}
+
+static void test_d14_list(void **data)
+{
+	uint64_t id = keep_clock(1);
+	static const char *const keys[] = {"id", "name", "pmu", "config", "cpus", "descriptors"};
+	struct json_object *list = events_list(&source),
+			   *event = json_object_array_get_idx(list, 0);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		assert_true(json_object_object_get_ex(event, keys[i], NULL));
+	assert_string_equal(json_object_get_string(json_object_object_get(event, "origin")),
+			    "hand-off");
+	assert_int_equal(json_object_get_int64(json_object_object_get(event, "uid")), OWNER);
+	assert_true(strlen(json_object_get_string(json_object_object_get(event, "pmu"))) > 0);
+	json_object_put(list);
+	assert_int_equal(number(id, "descriptors"), 0);
+	assert_int_equal(descriptor(id, 1, OWNER, &(int){0}), 0);
+	assert_int_equal(descriptor(id, 1, 0, &(int){0}), 0);
+	assert_int_equal(descriptor(id, 1, 1, &(int){0}), -EACCES);
+	assert_int_equal(number(id, "descriptors"), 2);
+}
+
+static void test_d15_reset(void **data)
+{
+	uint64_t id = keep_clock(0), count;
+	int fd;
+
+	usleep(10000);
+	count = number(id, "value");
+	assert_int_equal(descriptor(id, 0, OWNER, &fd), 0);
+	assert_return_code(ioctl(fd, PERF_EVENT_IOC_RESET, 0), errno);
+	assert_true(number(id, "value") > count);
+	assert_int_equal(number(id, "resets"), 1);
+	/* Its terms are its opener's. */
+	free(error);
+	assert_int_equal(events_set(&source, id, "config=1", &error), -EINVAL);
+}
+
+static int open_other(int i)
+{
+	static struct epoll_event none;
+	char path[] = "/tmp/paimon-handoff-file-XXXXXX";
+	int fds[2], fd;
+
+	switch (i) {
+	case 0:
+		fd = mkstemp(path);
+		unlink(path);
+		return fd;
+	case 1:
+		return socket(AF_UNIX, SOCK_STREAM, 0);
+	case 2:
+		return bpf_map_create(BPF_MAP_TYPE_ARRAY, "test", 4, 4, 1, NULL);
+	case 3:
+		fd = epoll_create1(0);
+		epoll_ctl(fd, EPOLL_CTL_ADD, 0, &none);
+		return fd;
+	case 4:
+		return memfd_create("anon_inode:[perf_event]", 0);
+	case 5:
+		return syscall(SYS_pidfd_open, getpid(), 0);
+	case 6:
+		fd = pipe(fds) ? -1 : fds[0];
+		close(fds[1]);
+		return fd;
+	case 7:
+		return open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+	default:
+		return open("/dev/null", O_PATH);
+	}
+}
+#define NR_OTHERS 9
+
+static void test_other_descriptors(void **data)
+{
+	struct perf_event_attr attr = clock_attr();
+	int fds[64], clock = open_clock(0);
+	uint64_t id;
+
+	for (int i = 0; i < NR_OTHERS; i++) {
+		int fd = open_other(i);
+
+		assert_return_code(fd, errno);
+		refused(fd, -EBADF, "no perf event");
+		/* Nor beside a right one. */
+		fds[0] = clock;
+		fds[1] = fd;
+		assert_int_equal(keep(fds, 2, NULL, &id), -EBADF);
+		close(fd);
+	}
+	refused(-1, -EBADF, "no perf event");
+	close(clock);
+
+	attr.inherit = 1;
+	clock = open_event(&attr, -1, 0);
+	refused(clock, -EOPNOTSUPP, "inherit");
+	close(clock);
+	assert_int_equal(keep(fds, 0, NULL, &id), -EINVAL);
+	assert_int_equal(keep(fds, 65, NULL, &id), -EINVAL);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, attach, detach)
+	const struct CMUnitTest tests[] = {
+		TEST(test_d1_dying),  TEST(test_d2_task),    TEST(test_d3_twice),
+		TEST(test_d4_mapped), TEST(test_d5_ids),     TEST(test_d6_goes_on),
+		TEST(test_d7_open),   TEST(test_d8_unwound), TEST(test_d9_claim_nothing),
+		TEST(test_d10_dies),  TEST(test_d12_again),  TEST(test_d13_system_wide),
+		TEST(test_d14_list),  TEST(test_d15_reset),  TEST(test_other_descriptors),
+	};
+	int r;
+
+	if (geteuid() != 0 || sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		puts("needs root, to load BPF programs and mount bpffs, and two CPUs");
+		return 77;
+	}
+	/* The mounts are nobody else's, and end with this process. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !mkdtemp(folder)) {
+		perror("cannot set up a private folder");
+		return 1;
+	}
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return r;
+}
