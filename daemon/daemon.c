@@ -159,6 +159,9 @@ static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 		if (daemon->sources[i].state == SOURCE_UP && daemon->sources[i].ops->outdated &&
 		    daemon->sources[i].ops->outdated(&daemon->sources[i]))
 			source_stop(&daemon->sources[i], false);
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (daemon->sources[i].state == SOURCE_UP && daemon->sources[i].ops->retry)
+			daemon->sources[i].ops->retry(&daemon->sources[i]);
 	start_sources(daemon);
 	cost_tick(&daemon->cost);
 	sd_event_source_set_time_relative(event_source, RETRY_USEC);

@@ -851,8 +851,8 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 }
 
 /* Opens what the configuration has, and closes what it has no more. What cannot be
- * opened is named, and does not hold up the others. */
-static void take_config(struct source *source)
+ * opened does not hold up the others; it is named, but not over and over. */
+static void take_config(struct source *source, bool again)
 {
 	const struct events_owner owner = {.origin = EVENTS_FROM_CONFIG};
 	struct events *events = source->data;
@@ -880,7 +880,8 @@ static void take_config(struct source *source)
 				&error) < 0) {
 			source_fail(source, 0, "[event %s]: %s", wanted->name,
 				    error ?: "no memory");
-			log_error("events: %s", source->reason);
+			if (!again)
+				log_error("events: %s", source->reason);
 		}
 	}
 }
@@ -1370,14 +1371,21 @@ static int events_attach(struct source *source)
 			    events->reader->nr_events, source->config->state_dir, EVENTS_LAYOUT);
 	source->adopted = events->reader->reused;
 	source->backend = "perf";
-	take_config(source);
+	take_config(source, false);
 	return 0;
 }
 
 static int events_reload(struct source *source)
 {
-	take_config(source);
+	take_config(source, false);
 	return 0;
+}
+
+/* Its PMU may have come with a module. */
+static void events_retry(struct source *source)
+{
+	if (source->reason[0])
+		take_config(source, true);
 }
 
 static void events_objects(const struct source *source, struct source_objects *objects)
@@ -1397,6 +1405,7 @@ const struct source_ops events_source = {
 	.wanted = events_wanted,
 	.probe = events_probe,
 	.attach = events_attach,
+	.retry = events_retry,
 	.read = events_read,
 	.objects = events_objects,
 	.reload = events_reload,

@@ -52,6 +52,9 @@ struct source_ops {
 	 * good, and attached again. NULL: never. */
 	bool (*outdated)(struct source *source);
 
+	/* Called every few seconds while it is up: tries again what failed. NULL: nothing. */
+	void (*retry)(struct source *source);
+
 	/* Adds the source's points. 0 or a negative errno. */
 	int (*read)(struct source *source, struct snapshot *snapshot);
 

@@ -442,6 +442,7 @@ static void test_config(void **data)
 		{(char *)"bad", (char *)"nope/x/", NULL},
 	};
 	int64_t a, b, kept = open_event(SPEC, "kept", NULL);
+	char *error;
 
 	reload(events, 3);
 	a = id_of("a");
@@ -460,6 +461,18 @@ static void test_config(void **data)
 	assert_int_equal(id_of("b"), -1);
 	reload(NULL, 0);
 	assert_int_equal(id_of("a"), -1);
+	/* What could not be opened is tried again. */
+	events[0].name = (char *)"kept";
+	reload(events, 1);
+	assert_non_null(strstr(source.reason, "kept"));
+	assert_int_equal(id_of("kept"), kept);
+	events_source.retry(&source);
+	assert_int_equal(id_of("kept"), kept);
+	assert_int_equal(events_close(&source, kept, &error), 0);
+	events_source.retry(&source);
+	assert_true(id_of("kept") > kept);
+	assert_string_equal(source.reason, "");
+	kept = id_of("kept");
 	assert_int_equal(id_of("kept"), kept);
 }
 
