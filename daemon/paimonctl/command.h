@@ -39,7 +39,7 @@ struct command {
 };
 
 extern const struct command command_check, command_event, command_list, command_metrics,
-	command_reload, command_stat, command_status, command_top;
+	command_purge, command_reload, command_stat, command_status, command_top;
 
 /*
  * Reads the options of a subcommand: --socket, --json and --help here, own ones

@@ -30,6 +30,7 @@ static const struct command all = {
 			&command_event,
 			&command_metrics,
 			&command_reload,
+			&command_purge,
 			NULL,
 		},
 };

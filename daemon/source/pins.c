@@ -28,9 +28,9 @@ static void name_other_layouts(const struct pins *pins)
 	while (dir && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, pins->name, length) &&
 		    sscanf(entry->d_name + length, "-%d", &layout) == 1 && layout != pins->layout)
-			log_info("%s: %s/%s is of another version and is left alone (remove it "
-				 "when that version is gone for good)",
-				 pins->name, state_dir, entry->d_name);
+			log_info("%s: %s/%s is of another version and is left alone (paimonctl "
+				 "purge --layout %d, when that version is gone for good)",
+				 pins->name, state_dir, entry->d_name, layout);
 	if (dir)
 		closedir(dir);
 }
