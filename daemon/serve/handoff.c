@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "../util/cleanup.h"
+#include "../util/fail.h"
 #include "clients.h"
 #include "peer.h"
 
@@ -44,19 +45,6 @@ struct message {
 	int fds[MAX_CAME];
 	size_t nr;
 };
-
-static int fail(char **ret_error, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static int fail(char **ret_error, int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (vasprintf(ret_error, format, ap) < 0)
-		*ret_error = NULL;
-	va_end(ap);
-	return error;
-}
 
 /* Receives a message; whatever size is then, the descriptors are to be closed. */
 static void receive(const struct connection *connection, struct message *ret_message)

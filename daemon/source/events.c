@@ -18,6 +18,7 @@
 #include "../util/cleanup.h"
 #include "../util/clock.h"
 #include "../util/cpulist.h"
+#include "../util/fail.h"
 #include "../util/log.h"
 #include "event_spec.h"
 #include "inspect.h"
@@ -43,20 +44,6 @@ struct events {
 	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
 	struct inspect *inspect; /* NULL: nothing was handed over yet */
 };
-
-/* Gives up an error message. */
-static int fail(char **ret_error, int error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static int fail(char **ret_error, int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (vasprintf(ret_error, format, ap) < 0)
-		*ret_error = NULL;
-	va_end(ap);
-	return error;
-}
 
 /* What a store before it has written is not written after it, should the daemon die. */
 static void commit32(__u32 *word, __u32 value)

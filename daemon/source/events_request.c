@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../util/fail.h"
 #include "../serve/http.h"
 #include "events_source.h"
 
@@ -16,13 +17,6 @@ struct wanted {
 	const char *key;
 	const char **ret_value;
 };
-
-static int fail(char **ret_error, int error, const char *format, const char *what)
-{
-	if (asprintf(ret_error, format, what) < 0)
-		*ret_error = NULL;
-	return error;
-}
 
 static int take_strings(struct json_object *body, const struct wanted *wanted, size_t nr,
 			char **ret_error)

@@ -9,19 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../util/fail.h"
 #include "perf_file.skel.h"
 
 struct inspect {
 	struct perf_file_bpf *bpf;
 	struct bpf_link *link;
 };
-
-static int fail(char **ret_error, int error, const char *what, const char *why)
-{
-	if (asprintf(ret_error, "%s: %s", what, why) < 0)
-		*ret_error = NULL;
-	return error;
-}
 
 int inspect_new(struct inspect **ret_inspect, char **ret_error)
 {
@@ -46,7 +40,7 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 		inspect_free(inspect);
 		return fail(ret_error, r,
 			    "cannot look at descriptors (needs BPF iterators of task files, "
-			    "CAP_BPF and CAP_PERFMON)",
+			    "CAP_BPF and CAP_PERFMON): %s",
 			    strerror(-r));
 	}
 	*ret_inspect = inspect;
@@ -103,23 +97,24 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 		return -EINVAL;
 	for (put = 0; put < nr && !r; put++) {
 		if (!is_perf_event(fds[put])) {
-			r = fail(ret_error, -EBADF, "a descriptor is no perf event",
+			r = fail(ret_error, -EBADF, "a descriptor is no perf event: %s",
 				 "hand over what perf_event_open() gives");
 			break;
 		}
 		if (bpf_map_update_elem(map, &fds[put], &unseen, BPF_NOEXIST) < 0) {
-			r = fail(ret_error, -errno, "cannot look at a descriptor", strerror(errno));
+			r = fail(ret_error, -errno, "cannot look at a descriptor: %s",
+				 strerror(errno));
 			break;
 		}
 	}
 	if (!r) {
 		r = run(inspect);
 		if (r < 0)
-			fail(ret_error, r, "cannot look at descriptors", strerror(-r));
+			fail(ret_error, r, "cannot look at descriptors: %s", strerror(-r));
 	}
 	for (size_t i = 0; i < put; i++) {
 		if (!r && (bpf_map_lookup_elem(map, &fds[i], &files[i]) < 0 || !files[i].seen))
-			r = fail(ret_error, -EIO, "cannot look at a descriptor",
+			r = fail(ret_error, -EIO, "cannot look at a descriptor: %s",
 				 "the kernel does not show it to this process");
 		bpf_map_delete_elem(map, &fds[i]);
 	}
