@@ -410,8 +410,14 @@ void check_sysctls(struct check *check)
 
 	read_text("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
 	read_text("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged, sizeof(unprivileged));
-	check_add(check, "sysctl", CHECK_OK, NULL,
-		  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimond has the "
-		  "capabilities to pass both",
-		  paranoid, unprivileged);
+	/* Only Debian's kernels have a 3, which asks for more than CAP_PERFMON. */
+	if (atoi(paranoid) > 2)
+		check_add(check, "sysctl", CHECK_WARNING,
+			  "as root, to have events kept: sysctl kernel.perf_event_paranoid=2",
+			  "perf_event_paranoid %s: paimond may open no perf events", paranoid);
+	else
+		check_add(check, "sysctl", CHECK_OK, NULL,
+			  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimond has the "
+			  "capabilities to pass both",
+			  paranoid, unprivileged);
 }
