@@ -612,6 +612,7 @@ static bool account(struct events_event *event, struct events_slot *slot,
 		    const struct events_value *value)
 {
 	struct events_count count = *slot_count(slot);
+	bool stalled = value->reading.enabled && value->reading.enabled == count.seen.enabled;
 
 	if (value->error)
 		return false;
@@ -622,11 +623,11 @@ static bool account(struct events_event *event, struct events_slot *slot,
 		log_warning("events: %s was reset by someone on CPU %u; its total goes on",
 			    event->name, slot->cpu);
 	}
-	if (value->reading.enabled && value->reading.enabled == count.seen.enabled)
-		return true;
-	count.seen = value->reading;
-	set_count(slot, &count);
-	return false;
+	if (memcmp(&count.seen, &value->reading, sizeof(count.seen))) {
+		count.seen = value->reading;
+		set_count(slot, &count);
+	}
+	return stalled;
 }
 
 /* A perf event whose time stands still was disabled by someone (d15), or its CPU was off
@@ -739,23 +740,28 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return r == -ENOENT ? -EINVAL : r;
 	if (strlen(spec->text) >= sizeof(event->spec))
 		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
-	changed = *event;
-	strcpy(changed.spec, spec->text);
-	take_terms(&changed, spec);
-	changed.changes++;
 	slots = malloc(events->reader->nr_slots * sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
+	/* First what CPUs that came back need: it moves slots. */
+	read_all(events);
+	changed = *event;
+	strcpy(changed.spec, spec->text);
+	take_terms(&changed, spec);
 	r = open_replacements(events, &changed, event_number(events, event), slots, ret_error);
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
-	read_all(events);
+	reader_read(events->reader);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		if (slots[i] >= 0)
+		if (slots[i] >= 0) {
+			account(event, &events->reader->slots[i], &events->reader->values[i]);
 			replace_slot(events, i, slots[i]);
+		}
 	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
 		 (unsigned long long)event->id, changed.spec, event->spec);
-	*event = changed;
+	strcpy(event->spec, changed.spec);
+	take_terms(event, spec);
+	event->changes++;
 	return 0;
 }
 
@@ -792,15 +798,39 @@ static int take_descriptor(const struct events_slot *slot, uint32_t index)
 	return -1;
 }
 
+static void harmless(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *c = text; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+}
+
+/* Texts are text and ids are given once, whatever the maps hold. */
+static void check_event(struct events *events, struct events_event *event)
+{
+	harmless(event->name, sizeof(event->name));
+	harmless(event->spec, sizeof(event->spec));
+	harmless(event->pmu, sizeof(event->pmu));
+	harmless(event->unit, sizeof(event->unit));
+	harmless(event->scale, sizeof(event->scale));
+	harmless(event->cpus, sizeof(event->cpus));
+	harmless(event->comm, sizeof(event->comm));
+	if (event->id > events->reader->state->last_id)
+		events->reader->state->last_id = event->id;
+}
+
 static void recover(struct events *events)
 {
 	struct reader *reader = events->reader;
 
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		check_event(events, &reader->events[i]);
 	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		const struct events_slot *slot = &reader->slots[i];
 
 		events->fds[i] = take_descriptor(slot, i);
-		if (slot->event > reader->nr_events ||
+		if (slot->event > reader->nr_events || slot->cpu > MAX_CPU ||
 		    (slot->event && !reader->events[slot->event - 1].id))
 			free_slot(events, i);
 		else if (slot->event)

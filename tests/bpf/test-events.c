@@ -331,9 +331,15 @@ static void test_disabled(void **data)
 	expect_state(id, "disabled");
 	assert_int_equal(number_of(id, "value"), 10 * get_nprocs());
 	assert_int_equal(number_of(id, "reopened"), 0);
+	/* A reset meanwhile is one, however often it is looked at. */
+	for_all_perf_events(PERF_EVENT_IOC_RESET);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(number_of(id, "value"), 10 * get_nprocs());
+	assert_int_equal(number_of(id, "resets"), get_nprocs());
 	for_all_perf_events(PERF_EVENT_IOC_ENABLE);
 	load(10);
 	assert_int_equal(number_of(id, "value"), 20 * get_nprocs());
+	assert_int_equal(number_of(id, "resets"), get_nprocs());
 	expect_state(id, "counting");
 }
 
@@ -398,10 +404,13 @@ static void test_recovers(void **data)
 	slots[3].cpu = 0;
 	/* What a daemon never writes. */
 	slots[4].event = 4000000000;
+	slots[5] = slots[1];
+	slots[5].cpu = 0x7fffffff;
 	detach();
 	attach();
 	assert_int_equal(slots[3].event, 0);
 	assert_int_equal(slots[4].event, 0);
+	assert_int_equal(slots[5].event, 0);
 	detach();
 	assert_int_equal(nr_descriptors(), before);
 	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
