@@ -1,0 +1,819 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "events_registry.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../fdstore.h"
+#include "../util/cleanup.h"
+#include "../util/clock.h"
+#include "../util/cpulist.h"
+#include "../util/fail.h"
+#include "../util/log.h"
+#include "event_spec.h"
+#include "inspect.h"
+#include "source.h"
+
+#define ONLINE "/sys/devices/system/cpu/online"
+
+/* What a store before it has written is not written after it, should the daemon die. */
+static void commit32(__u32 *word, __u32 value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Slots */
+
+static void store_name(uint32_t slot, char ret_name[32])
+{
+	snprintf(ret_name, 32, "event-%u", slot);
+}
+
+/* Empties a slot, whatever is in it. */
+void events_free_slot(struct events *events, uint32_t slot)
+{
+	char name[32];
+
+	commit32(&events->reader->slots[slot].event, 0);
+	reader_remove(events->reader, slot);
+	if (events->fds[slot] >= 0) {
+		store_name(slot, name);
+		fdstore_remove(name);
+		close(events->fds[slot]);
+		events->fds[slot] = -1;
+	}
+	events->disabled[slot] = false;
+}
+
+static const struct events_count *slot_count(const struct events_slot *slot)
+{
+	return &slot->counts[slot->current & 1];
+}
+
+static void set_count(struct events_slot *slot, const struct events_count *count)
+{
+	slot->counts[~slot->current & 1] = *count;
+	commit32(&slot->current, slot->current + 1);
+}
+
+struct events_reading events_sum(struct events_reading a, const struct events_reading *b)
+{
+	a.value += b->value;
+	a.enabled += b->enabled;
+	a.running += b->running;
+	return a;
+}
+
+/* All that an event has counted in a slot so far. */
+struct events_reading events_slot_total(const struct events_slot *slot)
+{
+	const struct events_count *count = slot_count(slot);
+
+	return events_sum(count->base, &count->seen);
+}
+
+/*
+ * Puts a perf event into a free slot, not yet into force: events_free_slot() undoes it.
+ * Takes fd.
+ */
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu)
+{
+	struct events_slot *slot = &events->reader->slots[index];
+	char name[32];
+	int r = 0;
+
+	memset(slot, 0, sizeof(*slot));
+	slot->cpu = cpu;
+	store_name(index, name);
+	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
+		r = -errno;
+	r = r ?: reader_put(events->reader, index, fd);
+	if (!r && fdstore_available())
+		r = fdstore_put(name, fd);
+	events->fds[index] = fd;
+	if (r < 0)
+		events_free_slot(events, index);
+	else
+		reader_set_cpu(events->reader, index, cpu);
+	return r;
+}
+
+/* Puts a filled slot in the place of another one, whose total goes on in it. */
+static void replace_slot(struct events *events, uint32_t old, uint32_t new)
+{
+	struct events_slot *slots = events->reader->slots;
+
+	slots[new].counts[slots[new].current & 1].base = events_slot_total(&slots[old]);
+	slots[new].seq = slots[old].seq + 1;
+	commit32(&slots[new].event, slots[old].event);
+	events_free_slot(events, old);
+}
+
+/* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
+int events_find_slot(const struct events *events, uint32_t *index)
+{
+	for (; *index < events->reader->nr_slots; ++*index)
+		if (!events->reader->slots[*index].event && events->fds[*index] < 0)
+			return 0;
+	return -ENOSPC;
+}
+
+/* Finds out which slots every event has: there are many of both. */
+static void link_slots(struct events *events)
+{
+	const struct reader *reader = events->reader;
+
+	memset(events->first, 0xff, reader->nr_events * sizeof(*events->first));
+	for (uint32_t i = reader->nr_slots; i-- > 0;) {
+		uint32_t event = reader->slots[i].event;
+
+		if (!event)
+			continue;
+		events->next[i] = events->first[event - 1];
+		events->first[event - 1] = i;
+	}
+}
+
+/* CPUs */
+
+/* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
+ * those before; 0, or a negative errno. */
+int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before)
+{
+	char text[sizeof(events->online)] = "";
+	FILE *file = fopen(ONLINE, "re");
+	unsigned int *cpus;
+	bool read;
+	size_t nr;
+	int r;
+
+	if (!file)
+		return -errno;
+	read = fgets(text, sizeof(text), file);
+	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	if (events->cpus && !strcmp(text, events->online))
+		return 0;
+	r = read ? cpulist_parse(text, MAX_CPU, &cpus, &nr) : -EIO;
+	if (r < 0)
+		return r;
+	*ret_before = events->cpus;
+	*ret_nr_before = events->nr_cpus;
+	events->cpus = cpus;
+	events->nr_cpus = nr;
+	strcpy(events->online, text);
+	return 1;
+}
+
+bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (cpus[i] == cpu)
+			return true;
+	return false;
+}
+
+/* Opening and closing */
+
+struct events_event *events_find(const struct events *events, uint64_t id)
+{
+	for (uint32_t i = 0; id && i < events->reader->nr_events; i++)
+		if (events->reader->events[i].id == id)
+			return &events->reader->events[i];
+	return NULL;
+}
+
+struct events_event *events_find_name(const struct events *events, const char *name)
+{
+	for (uint32_t i = 0; i < events->reader->nr_events; i++)
+		if (events->reader->events[i].id && !strcmp(events->reader->events[i].name, name))
+			return &events->reader->events[i];
+	return NULL;
+}
+
+/* The number of an event's element, as its slots have it. */
+uint32_t events_number(const struct events *events, const struct events_event *event)
+{
+	return event - events->reader->events + 1;
+}
+
+/* struct perf_event_attr of Linux 6.3 and later, which has config3; the headers may be older. */
+union attr {
+	struct perf_event_attr attr;
+	struct {
+		char to_config3[128];
+		__u64 config3;
+	};
+};
+
+/* A perf event of the CPU, or a negative errno. */
+static int open_perf_event(const struct events_event *event, unsigned int cpu)
+{
+	union attr u = {};
+	int fd;
+
+	u.config3 = event->config[3];
+	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
+	u.attr.type = event->type;
+	u.attr.config = event->config[0];
+	u.attr.config1 = event->config[1];
+	u.attr.config2 = event->config[2];
+	fd = syscall(SYS_perf_event_open, &u, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_failed(char **ret_error, int r, const char *spec, unsigned int cpu)
+{
+	const char *next = r == -EACCES || r == -EPERM
+				   ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
+				     "CAP_PERFMON: sysctl kernel.perf_event_paranoid=2)"
+			   : r == -EMFILE ? " (raise LimitNOFILE of paimond.service)"
+			   : r == -ENOENT || r == -EOPNOTSUPP || r == -EINVAL
+				   ? " (the PMU does not take this event: see paimonctl list)"
+				   : "";
+
+	return fail(ret_error, r, "%s: cannot be opened on CPU %u: %s%s", spec, cpu, strerror(-r),
+		    next);
+}
+
+/* Opens an event on its CPUs, in slots that are not yet in force. */
+static int open_slots(struct events *events, const struct events_event *event,
+		      const unsigned int *cpus, size_t nr_cpus, uint32_t *slots, char **ret_error)
+{
+	uint32_t slot = 0;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < nr_cpus; i++) {
+		int fd = open_perf_event(event, cpus[i]);
+
+		if (fd < 0) {
+			r = open_failed(ret_error, fd, event->spec, cpus[i]);
+			break;
+		}
+		if (events_find_slot(events, &slot) < 0) {
+			close(fd);
+			r = fail(ret_error, -ENOSPC,
+				 "%s: no room for it on %zu CPUs (raise max in [events], and see "
+				 "paimond.conf(5))",
+				 event->spec, nr_cpus);
+			break;
+		}
+		r = events_fill_slot(events, slot, fd, cpus[i]);
+		if (r < 0) {
+			fail(ret_error, r, "%s: cannot be kept: %s", event->spec, strerror(-r));
+			break;
+		}
+		slots[i] = slot;
+	}
+	while (r < 0 && i-- > 0)
+		events_free_slot(events, slots[i]);
+	return r;
+}
+
+/* A name that nothing has yet, from a text: with a number behind it if need be. */
+static void make_name(const struct events *events, const char *text, char ret_name[EVENTS_NAME_LEN])
+{
+	char base[49];
+
+	snprintf(base, sizeof(base), "%.48s", text);
+	for (char *c = base; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c))
+			*c = '_';
+	strcpy(ret_name, base);
+	for (unsigned int i = 2; events_find_name(events, ret_name); i++)
+		snprintf(ret_name, EVENTS_NAME_LEN, "%s.%u", base, i);
+}
+
+static void take_terms(struct events_event *event, const struct event_spec *spec)
+{
+	event->type = spec->type;
+	event->config[0] = spec->config;
+	event->config[1] = spec->config1;
+	event->config[2] = spec->config2;
+	event->config[3] = spec->config3;
+}
+
+/* Fills in all but the id. */
+int events_describe(struct events *events, struct events_event *event,
+		    const struct event_spec *spec, const char *name, const char *cpus,
+		    const struct events_owner *owner, char **ret_error)
+{
+	memset(event, 0, sizeof(*event));
+	if (name && !config_event_name_valid(name))
+		return fail(ret_error, -EINVAL, "\"%.80s\" " CONFIG_NOT_EVENT_NAME, name);
+	if (name && events_find_name(events, name))
+		return fail(ret_error, -EEXIST,
+			    "%s: there is an event of this name (paimonctl event list)", name);
+	if (strlen(spec->text) >= sizeof(event->spec) || strlen(spec->pmu) >= sizeof(event->pmu) ||
+	    strlen(spec->unit) >= sizeof(event->unit) ||
+	    strlen(spec->scale) >= sizeof(event->scale) ||
+	    strlen(cpus ?: "") >= sizeof(event->cpus))
+		return fail(ret_error, -EINVAL, "%.80s: it, or its list of CPUs, is too long",
+			    spec->text);
+	if (name)
+		strcpy(event->name, name);
+	else
+		make_name(events, spec->text, event->name);
+	strcpy(event->spec, spec->text);
+	strcpy(event->pmu, spec->pmu);
+	strcpy(event->unit, spec->unit);
+	strcpy(event->scale, spec->scale);
+	strcpy(event->cpus, cpus ?: "");
+	memcpy(event->comm, owner->comm, sizeof(event->comm));
+	take_terms(event, spec);
+	event->origin = owner->origin;
+	event->uid = owner->uid;
+	event->pid = owner->pid;
+	event->opened_ns = clock_ns(CLOCK_REALTIME);
+	return 0;
+}
+
+/* The CPUs to open on. The caller frees *ret_cpus. */
+static int choose_cpus(const struct events *events, const struct event_spec *spec,
+		       const char *asked, unsigned int **ret_cpus, size_t *ret_nr, char **ret_error)
+{
+	const char *text = asked && *asked ? asked : spec->cpus ?: events->online;
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr = 0;
+	int r = cpulist_parse(text, MAX_CPU, &cpus, &nr);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !nr)
+		return fail(ret_error, -EINVAL, "%s: CPUs %s: is not a list as 0-3,8", spec->text,
+			    text);
+	for (size_t i = 0; i < nr; i++)
+		if (!events_is_in(events->cpus, events->nr_cpus, cpus[i]))
+			return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)",
+				    spec->text, cpus[i], events->online);
+	*ret_cpus = cpus;
+	*ret_nr = nr;
+	cpus = NULL;
+	return 0;
+}
+
+/* A free element of the list, or NULL. */
+struct events_event *events_find_free(const struct events *events, const char *text,
+				      char **ret_error)
+{
+	const struct reader *reader = events->reader;
+
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (!reader->events[i].id)
+			return &reader->events[i];
+	fail(ret_error, -ENOSPC,
+	     "%s: there are %u events already (raise max in [events], and see paimond.conf(5))",
+	     text, reader->nr_events);
+	return NULL;
+}
+
+/* Lists an event that has its perf events in slots. Returns its id. */
+uint64_t events_put_in_force(struct events *events, struct events_event *event,
+			     const struct events_event *filled, const uint32_t *slots, size_t nr)
+{
+	struct reader *reader = events->reader;
+
+	*event = *filled;
+	events->given[event - reader->events] = 0;
+	reader->state->last_id++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < nr; i++)
+		commit32(&reader->slots[slots[i]].event, events_number(events, event));
+	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
+	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
+		 event->spec);
+	return event->id;
+}
+
+int events_open(struct source *source, const char *text, const char *name, const char *cpus,
+		const struct events_owner *owner, uint64_t *ret_id, char **ret_error)
+{
+	struct events *events = source->data;
+	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
+	_cleanup_free_ unsigned int *list = NULL;
+	_cleanup_free_ uint32_t *slots = NULL;
+	struct events_event *event, filled;
+	size_t nr = 0;
+	int r;
+
+	*ret_error = NULL;
+	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
+	if (r < 0)
+		return r;
+	event = events_find_free(events, spec->text, ret_error);
+	if (!event)
+		return -ENOSPC;
+	r = events_describe(events, &filled, spec, name, cpus, owner, ret_error);
+	r = r ?: choose_cpus(events, spec, cpus, &list, &nr, ret_error);
+	if (r < 0)
+		return r;
+	slots = calloc(nr, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	r = open_slots(events, &filled, list, nr, slots, ret_error);
+	if (r < 0)
+		return r;
+	*ret_id = events_put_in_force(events, event, &filled, slots, nr);
+	return 0;
+}
+
+void events_close_event(struct events *events, struct events_event *event)
+{
+	uint32_t number = events_number(events, event);
+
+	log_info("events: %s, event %llu, is closed", event->name, (unsigned long long)event->id);
+	__atomic_store_n(&event->id, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event == number)
+			events_free_slot(events, i);
+}
+
+int events_no_event(uint64_t id, char **ret_error)
+{
+	return fail(ret_error, -ENOENT, "there is no event %llu (paimonctl event list)",
+		    (unsigned long long)id);
+}
+
+int events_close(struct source *source, uint64_t id, char **ret_error)
+{
+	struct events_event *event = events_find(source->data, id);
+
+	if (!event)
+		return events_no_event(id, ret_error);
+	events_close_event(source->data, event);
+	return 0;
+}
+
+/* CPUs that come and go */
+
+/* Opens an event on a CPU once more, in place of what is in slot before, or NULL. */
+static int open_again(struct events *events, struct events_event *event, unsigned int cpu,
+		      struct events_slot *before)
+{
+	int fd = open_perf_event(event, cpu), r;
+	uint32_t new = 0;
+
+	if (fd < 0)
+		return fd;
+	r = events_find_slot(events, &new);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	r = events_fill_slot(events, new, fd, cpu);
+	if (r < 0)
+		return r;
+	if (before)
+		replace_slot(events, before - events->reader->slots, new);
+	else
+		commit32(&events->reader->slots[new].event, events_number(events, event));
+	return 0;
+}
+
+/* The slot that an event has for a CPU, or NULL. */
+struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
+				   unsigned int cpu)
+{
+	uint32_t number = events_number(events, event);
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
+			return &events->reader->slots[i];
+	return NULL;
+}
+
+/* The CPUs that a system PMU counts on now, or NULL: it is not one. */
+static char *read_cpumask(const struct events_event *event)
+{
+	_cleanup_free_ char *path = NULL;
+	char text[EVENTS_SPEC_LEN] = "";
+	FILE *file;
+
+	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/cpumask", event->pmu) < 0)
+		return NULL;
+	file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	return strdup(text);
+}
+
+/* The kernel takes the events of a system PMU along, from a CPU that goes off to
+ * another one of its mask: they are to be read there. */
+static void follow_cpumask(struct events *events, struct events_event *event, const char *mask)
+{
+	uint32_t number = events_number(events, event);
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr, next = 0;
+
+	if (cpulist_parse(mask, MAX_CPU, &cpus, &nr) < 0)
+		return;
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
+		struct events_slot *slot = &events->reader->slots[i];
+
+		if (slot->event != number || events_is_in(cpus, nr, slot->cpu))
+			continue;
+		while (next < nr && events_slot_on(events, event, cpus[next]))
+			next++;
+		if (next == nr)
+			return;
+		commit32(&slot->cpu, cpus[next]);
+		reader_set_cpu(events->reader, i, slot->cpu);
+	}
+}
+
+/* A CPU has come back: the perf event that it had stands still for ever. */
+static void cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
+{
+	struct events_slot *before = events_slot_on(events, event, cpu);
+	int r;
+
+	if (event->origin == EVENTS_FROM_HANDOFF) {
+		/* Not all that it was opened with is known. */
+		if (before)
+			log_warning("events: %s was opened by another process: it counts no more "
+				    "on CPU %u, which was off",
+				    event->name, cpu);
+		return;
+	}
+	if (!before && event->cpus[0])
+		return;
+	r = open_again(events, event, cpu, before);
+	if (r < 0)
+		log_error("events: %s does not count on CPU %u: %s", event->name, cpu,
+			  strerror(-r));
+	else
+		event->reopened++;
+}
+
+/* A CPU that is back, or new, is noticed at the next reading. */
+void events_follow_cpus(struct events *events)
+{
+	_cleanup_free_ unsigned int *before = NULL;
+	size_t nr_before;
+
+	if (events_read_online(events, &before, &nr_before) <= 0)
+		return;
+	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
+		struct events_event *event = &events->reader->events[i];
+		_cleanup_free_ char *mask = event->id ? read_cpumask(event) : NULL;
+
+		if (mask)
+			follow_cpumask(events, event, mask);
+		for (size_t j = 0; event->id && !mask && j < events->nr_cpus; j++)
+			if (!events_is_in(before, nr_before, events->cpus[j]))
+				cpu_on(events, event, events->cpus[j]);
+	}
+}
+
+/* Reading */
+
+/* Takes a reading into a slot's account. Returns whether its time stands still. */
+static bool account(struct events_event *event, struct events_slot *slot,
+		    const struct events_value *value)
+{
+	struct events_count count = *slot_count(slot);
+	bool stalled = value->reading.enabled && value->reading.enabled == count.seen.enabled;
+
+	if (value->error)
+		return false;
+	if (value->reading.value < count.seen.value) {
+		/* Whoever holds a descriptor may reset it; the total goes on (d15). */
+		count.base.value += count.seen.value;
+		event->resets++;
+		log_warning("events: %s was reset by someone on CPU %u; its total goes on",
+			    event->name, slot->cpu);
+	}
+	if (memcmp(&count.seen, &value->reading, sizeof(count.seen))) {
+		count.seen = value->reading;
+		set_count(slot, &count);
+	}
+	return stalled;
+}
+
+/* A perf event whose time stands still was disabled by someone (d15), or its CPU was off
+ * and is back, unnoticed: then it stands still for ever. */
+static void look_at_stalled(struct events *events, uint32_t index)
+{
+	struct events_slot *slot = &events->reader->slots[index];
+	struct events_event *event = &events->reader->events[slot->event - 1];
+	_cleanup_free_ char *error = NULL;
+	struct perf_file file;
+
+	if (!events->inspect && inspect_new(&events->inspect, &error) < 0)
+		return;
+	if (inspect_look(events->inspect, &events->fds[index], 1, &file, &error) < 0)
+		return;
+	if (file.detached)
+		cpu_on(events, event, slot->cpu);
+	else
+		log_warning("events: %s was disabled by someone on CPU %u", event->name, slot->cpu);
+	/* One that cannot be opened anew is said to be disabled, once. */
+	events->disabled[index] = !file.detached || event->origin == EVENTS_FROM_HANDOFF;
+}
+
+void events_read_all(struct events *events)
+{
+	struct reader *reader = events->reader;
+	uint32_t nr = reader->nr_slots;
+
+	events_follow_cpus(events);
+	reader_read(reader);
+	for (uint32_t i = 0; i < nr; i++) {
+		struct events_slot *slot = &reader->slots[i];
+
+		if (!slot->event || reader->cpus[i] < 0)
+			continue;
+		if (!account(&reader->events[slot->event - 1], slot, &reader->values[i]))
+			events->disabled[i] = false;
+		else if (events->fds[i] >= 0 && !events->disabled[i])
+			look_at_stalled(events, i);
+	}
+	link_slots(events);
+}
+
+/* Changing */
+
+/* Opens what replaces the slots of an event. 0, with the new ones in *ret_slots, -1
+ * where there is no old one, or a negative errno and nothing is left of them. */
+static int open_replacements(struct events *events, const struct events_event *event,
+			     uint32_t number, int64_t *slots, char **ret_error)
+{
+	struct events_slot *old = events->reader->slots;
+	uint32_t new = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		slots[i] = -1;
+	for (uint32_t i = 0; i < events->reader->nr_slots && !r; i++) {
+		int fd;
+
+		if (old[i].event != number)
+			continue;
+		fd = open_perf_event(event, old[i].cpu);
+		if (fd < 0) {
+			r = open_failed(ret_error, fd, event->spec, old[i].cpu);
+			break;
+		}
+		r = events_find_slot(events, &new);
+		if (r < 0)
+			close(fd);
+		r = r ?: events_fill_slot(events, new, fd, old[i].cpu);
+		if (r < 0)
+			fail(ret_error, r, "%s: cannot be kept beside what it replaces: %s",
+			     event->spec, strerror(-r));
+		else
+			slots[i] = new;
+	}
+	for (uint32_t i = 0; r < 0 && i < events->reader->nr_slots; i++)
+		if (slots[i] >= 0)
+			events_free_slot(events, slots[i]);
+	return r;
+}
+
+int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error)
+{
+	struct events *events = source->data;
+	struct events_event *event = events_find(events, id), changed;
+	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
+	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ int64_t *slots = NULL;
+	int r;
+
+	*ret_error = NULL;
+	if (!event)
+		return events_no_event(id, ret_error);
+	if (event->origin == EVENTS_FROM_HANDOFF)
+		return fail(ret_error, -EINVAL,
+			    "%s: was opened by another process, and cannot be changed here "
+			    "(hand over another one)",
+			    event->name);
+	if (event->origin == EVENTS_FROM_CONFIG)
+		return fail(ret_error, -EINVAL,
+			    "[event %s] of the configuration says what it is (change it there, "
+			    "and reload)",
+			    event->name);
+	if (event_spec_set(event->spec, terms, &text) < 0)
+		return fail(ret_error, -EINVAL, "%s: its terms cannot be set to %.80s", event->spec,
+			    terms);
+	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
+	if (r < 0)
+		return r == -ENOENT ? -EINVAL : r;
+	if (strlen(spec->text) >= sizeof(event->spec))
+		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
+	slots = malloc(events->reader->nr_slots * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	/* First what CPUs that came back need: it moves slots. */
+	events_read_all(events);
+	changed = *event;
+	strcpy(changed.spec, spec->text);
+	take_terms(&changed, spec);
+	r = open_replacements(events, &changed, events_number(events, event), slots, ret_error);
+	if (r < 0)
+		return r == -ENOENT ? -EINVAL : r;
+	reader_read(events->reader);
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (slots[i] >= 0) {
+			account(event, &events->reader->slots[i], &events->reader->values[i]);
+			replace_slot(events, i, slots[i]);
+		}
+	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
+		 (unsigned long long)event->id, changed.spec, event->spec);
+	strcpy(event->spec, changed.spec);
+	take_terms(event, spec);
+	event->changes++;
+	return 0;
+}
+
+/* What an earlier daemon left */
+
+/* Of two slots of the same event and CPU the one that the other replaced goes. */
+static void drop_replaced(struct events *events, const struct events_event *event)
+{
+	struct events_slot *slots = events->reader->slots;
+
+	for_each_slot(i, events, event)
+		for_each_slot(j, events, event)
+			if (slots[i].cpu == slots[j].cpu && slots[i].seq < slots[j].seq) {
+				events_free_slot(events, i);
+				break;
+			}
+}
+
+/* The descriptor of a slot's perf event, from systemd's store, or -1. */
+static int take_descriptor(const struct events_slot *slot, uint32_t index)
+{
+	uint64_t perf_id;
+	char name[32];
+	int fd;
+
+	store_name(index, name);
+	fd = fdstore_take(name);
+	if (fd < 0)
+		return -1;
+	if (slot->event && !ioctl(fd, PERF_EVENT_IOC_ID, &perf_id) && perf_id == slot->perf_id)
+		return fd;
+	fdstore_remove(name);
+	close(fd);
+	return -1;
+}
+
+static void harmless(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *c = text; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+}
+
+/* Texts are text and ids are given once, whatever the maps hold. */
+static void check_event(struct events *events, struct events_event *event)
+{
+	harmless(event->name, sizeof(event->name));
+	harmless(event->spec, sizeof(event->spec));
+	harmless(event->pmu, sizeof(event->pmu));
+	harmless(event->unit, sizeof(event->unit));
+	harmless(event->scale, sizeof(event->scale));
+	harmless(event->cpus, sizeof(event->cpus));
+	harmless(event->comm, sizeof(event->comm));
+	if (event->id > events->reader->state->last_id)
+		events->reader->state->last_id = event->id;
+}
+
+void events_recover(struct events *events)
+{
+	struct reader *reader = events->reader;
+
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		check_event(events, &reader->events[i]);
+	for (uint32_t i = 0; i < reader->nr_slots; i++) {
+		const struct events_slot *slot = &reader->slots[i];
+
+		events->fds[i] = take_descriptor(slot, i);
+		if (slot->event > reader->nr_events || slot->cpu > MAX_CPU ||
+		    (slot->event && !reader->events[slot->event - 1].id))
+			events_free_slot(events, i);
+		else if (slot->event)
+			reader_set_cpu(reader, i, slot->cpu);
+		else if (reader->reused)
+			reader_remove(reader, i); /* of a daemon that died while it opened one */
+	}
+	link_slots(events);
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (reader->events[i].id)
+			drop_replaced(events, &reader->events[i]);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The registry of kept events in the pinned maps (bpf/events.h), and what the files
+ * of their source share: events_registry.c holds, opens, changes and reads them,
+ * events_handoff.c takes them from other processes, events.c serves them.
+ *
+ * On the daemon's one thread.
+ */
+#ifndef PAIMON_EVENTS_REGISTRY_H
+#define PAIMON_EVENTS_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "events_source.h"
+#include "reader.h"
+
+struct event_spec;
+struct inspect;
+
+#define MAX_CPU 8191
+#define NO_SLOT UINT32_MAX
+
+/* The data of an attached source. */
+struct events {
+	struct reader *reader;
+	int *fds;	    /* of the slots; -1: none, the event can only be read */
+	uint32_t *first;    /* slots of the events, as of the latest link_slots() */
+	uint32_t *next;	    /* of the same event; NO_SLOT: none */
+	char online[256];   /* as the kernel writes it */
+	unsigned int *cpus; /* the same */
+	size_t nr_cpus;
+	bool *disabled;		 /* of the slots: by someone who has a descriptor */
+	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
+	struct inspect *inspect; /* NULL: nothing was handed over yet */
+};
+
+/* Empties a slot, whatever is in it. */
+void events_free_slot(struct events *events, uint32_t slot);
+/* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure. */
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu);
+/* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
+int events_find_slot(const struct events *events, uint32_t *index);
+/* All that an event has counted in a slot so far. */
+struct events_reading events_slot_total(const struct events_slot *slot);
+struct events_reading events_sum(struct events_reading a, const struct events_reading *b);
+
+/* The event of an id, or of a name, or NULL. */
+struct events_event *events_find(const struct events *events, uint64_t id);
+struct events_event *events_find_name(const struct events *events, const char *name);
+/* The number of an event's element, as its slots have it. */
+uint32_t events_number(const struct events *events, const struct events_event *event);
+
+/* i: the slots of an event, as of the latest reading. */
+#define for_each_slot(i, events, event)                                                    \
+	for (uint32_t i = (events)->first[events_number(events, event) - 1]; i != NO_SLOT; \
+	     i = (events)->next[i])
+
+/* The slot that an event has for a CPU, or NULL. */
+struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
+				   unsigned int cpu);
+
+/* Fills in all but the id. 0, or -EINVAL or -EEXIST with *ret_error. */
+int events_describe(struct events *events, struct events_event *event,
+		    const struct event_spec *spec, const char *name, const char *cpus,
+		    const struct events_owner *owner, char **ret_error);
+/* A free element of the list, or NULL with *ret_error: -ENOSPC. */
+struct events_event *events_find_free(const struct events *events, const char *text,
+				      char **ret_error);
+/* Lists an event that has its perf events in slots. Returns its id. */
+uint64_t events_put_in_force(struct events *events, struct events_event *event,
+			     const struct events_event *filled, const uint32_t *slots, size_t nr);
+/* Ends an event: nothing of it is left. */
+void events_close_event(struct events *events, struct events_event *event);
+/* -ENOENT, with *ret_error. */
+int events_no_event(uint64_t id, char **ret_error);
+
+/* Is a CPU in a list? */
+bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);
+/* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
+ * those before; 0, or a negative errno. */
+int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before);
+/* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */
+void events_follow_cpus(struct events *events);
+/* Reads all events into their accounts, and links their slots. */
+void events_read_all(struct events *events);
+/* Takes over what an earlier daemon left, whatever store it died after. */
+void events_recover(struct events *events);
+
+#endif
