@@ -21,10 +21,8 @@
 #include "inspect.h"
 #include "source.h"
 
-#define ONLINE "/sys/devices/system/cpu/online"
-
 /* What a store before it has written is not written after it, should the daemon die. */
-static void commit32(__u32 *word, __u32 value)
+void events_commit(__u32 *word, __u32 value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -42,7 +40,7 @@ void events_free_slot(struct events *events, uint32_t slot)
 {
 	char name[32];
 
-	commit32(&events->reader->slots[slot].event, 0);
+	events_commit(&events->reader->slots[slot].event, 0);
 	reader_remove(events->reader, slot);
 	if (events->fds[slot] >= 0) {
 		store_name(slot, name);
@@ -61,7 +59,7 @@ static const struct events_count *slot_count(const struct events_slot *slot)
 static void set_count(struct events_slot *slot, const struct events_count *count)
 {
 	slot->counts[~slot->current & 1] = *count;
-	commit32(&slot->current, slot->current + 1);
+	events_commit(&slot->current, slot->current + 1);
 }
 
 struct events_reading events_sum(struct events_reading a, const struct events_reading *b)
@@ -107,13 +105,13 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 }
 
 /* Puts a filled slot in the place of another one, whose total goes on in it. */
-static void replace_slot(struct events *events, uint32_t old, uint32_t new)
+void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 {
 	struct events_slot *slots = events->reader->slots;
 
 	slots[new].counts[slots[new].current & 1].base = events_slot_total(&slots[old]);
 	slots[new].seq = slots[old].seq + 1;
-	commit32(&slots[new].event, slots[old].event);
+	events_commit(&slots[new].event, slots[old].event);
 	events_free_slot(events, old);
 }
 
@@ -142,45 +140,6 @@ static void link_slots(struct events *events)
 	}
 }
 
-/* CPUs */
-
-/* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
- * those before; 0, or a negative errno. */
-int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before)
-{
-	char text[sizeof(events->online)] = "";
-	FILE *file = fopen(ONLINE, "re");
-	unsigned int *cpus;
-	bool read;
-	size_t nr;
-	int r;
-
-	if (!file)
-		return -errno;
-	read = fgets(text, sizeof(text), file);
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	if (events->cpus && !strcmp(text, events->online))
-		return 0;
-	r = read ? cpulist_parse(text, MAX_CPU, &cpus, &nr) : -EIO;
-	if (r < 0)
-		return r;
-	*ret_before = events->cpus;
-	*ret_nr_before = events->nr_cpus;
-	events->cpus = cpus;
-	events->nr_cpus = nr;
-	strcpy(events->online, text);
-	return 1;
-}
-
-bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
-{
-	for (size_t i = 0; i < nr; i++)
-		if (cpus[i] == cpu)
-			return true;
-	return false;
-}
-
 /* Opening and closing */
 
 struct events_event *events_find(const struct events *events, uint64_t id)
@@ -205,6 +164,18 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 	return event - events->reader->events + 1;
 }
 
+/* The slot that an event has for a CPU, or NULL. */
+struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
+				   unsigned int cpu)
+{
+	uint32_t number = events_number(events, event);
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
+			return &events->reader->slots[i];
+	return NULL;
+}
+
 /* struct perf_event_attr of Linux 6.3 and later, which has config3; the headers may be older. */
 union attr {
 	struct perf_event_attr attr;
@@ -215,7 +186,7 @@ union attr {
 };
 
 /* A perf event of the CPU, or a negative errno. */
-static int open_perf_event(const struct events_event *event, unsigned int cpu)
+int events_open_perf_event(const struct events_event *event, unsigned int cpu)
 {
 	union attr u = {};
 	int fd;
@@ -253,7 +224,7 @@ static int open_slots(struct events *events, const struct events_event *event,
 	int r = 0;
 
 	for (i = 0; i < nr_cpus; i++) {
-		int fd = open_perf_event(event, cpus[i]);
+		int fd = events_open_perf_event(event, cpus[i]);
 
 		if (fd < 0) {
 			r = open_failed(ret_error, fd, event->spec, cpus[i]);
@@ -387,7 +358,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 	reader->state->last_id++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < nr; i++)
-		commit32(&reader->slots[slots[i]].event, events_number(events, event));
+		events_commit(&reader->slots[slots[i]].event, events_number(events, event));
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
 		 event->spec);
@@ -454,131 +425,6 @@ int events_close(struct source *source, uint64_t id, char **ret_error)
 	return 0;
 }
 
-/* CPUs that come and go */
-
-/* Opens an event on a CPU once more, in place of what is in slot before, or NULL. */
-static int open_again(struct events *events, struct events_event *event, unsigned int cpu,
-		      struct events_slot *before)
-{
-	int fd = open_perf_event(event, cpu), r;
-	uint32_t new = 0;
-
-	if (fd < 0)
-		return fd;
-	r = events_find_slot(events, &new);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = events_fill_slot(events, new, fd, cpu);
-	if (r < 0)
-		return r;
-	if (before)
-		replace_slot(events, before - events->reader->slots, new);
-	else
-		commit32(&events->reader->slots[new].event, events_number(events, event));
-	return 0;
-}
-
-/* The slot that an event has for a CPU, or NULL. */
-struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
-				   unsigned int cpu)
-{
-	uint32_t number = events_number(events, event);
-
-	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
-			return &events->reader->slots[i];
-	return NULL;
-}
-
-/* The CPUs that a system PMU counts on now, or NULL: it is not one. */
-static char *read_cpumask(const struct events_event *event)
-{
-	_cleanup_free_ char *path = NULL;
-	char text[EVENTS_SPEC_LEN] = "";
-	FILE *file;
-
-	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/cpumask", event->pmu) < 0)
-		return NULL;
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return strdup(text);
-}
-
-/* The kernel takes the events of a system PMU along, from a CPU that goes off to
- * another one of its mask: they are to be read there. */
-static void follow_cpumask(struct events *events, struct events_event *event, const char *mask)
-{
-	uint32_t number = events_number(events, event);
-	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr, next = 0;
-
-	if (cpulist_parse(mask, MAX_CPU, &cpus, &nr) < 0)
-		return;
-	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
-		struct events_slot *slot = &events->reader->slots[i];
-
-		if (slot->event != number || events_is_in(cpus, nr, slot->cpu))
-			continue;
-		while (next < nr && events_slot_on(events, event, cpus[next]))
-			next++;
-		if (next == nr)
-			return;
-		commit32(&slot->cpu, cpus[next]);
-		reader_set_cpu(events->reader, i, slot->cpu);
-	}
-}
-
-/* A CPU has come back: the perf event that it had stands still for ever. */
-static void cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
-{
-	struct events_slot *before = events_slot_on(events, event, cpu);
-	int r;
-
-	if (event->origin == EVENTS_FROM_HANDOFF) {
-		/* Not all that it was opened with is known. */
-		if (before)
-			log_warning("events: %s was opened by another process: it counts no more "
-				    "on CPU %u, which was off",
-				    event->name, cpu);
-		return;
-	}
-	if (!before && event->cpus[0])
-		return;
-	r = open_again(events, event, cpu, before);
-	if (r < 0)
-		log_error("events: %s does not count on CPU %u: %s", event->name, cpu,
-			  strerror(-r));
-	else
-		event->reopened++;
-}
-
-/* A CPU that is back, or new, is noticed at the next reading. */
-void events_follow_cpus(struct events *events)
-{
-	_cleanup_free_ unsigned int *before = NULL;
-	size_t nr_before;
-
-	if (events_read_online(events, &before, &nr_before) <= 0)
-		return;
-	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
-		struct events_event *event = &events->reader->events[i];
-		_cleanup_free_ char *mask = event->id ? read_cpumask(event) : NULL;
-
-		if (mask)
-			follow_cpumask(events, event, mask);
-		for (size_t j = 0; event->id && !mask && j < events->nr_cpus; j++)
-			if (!events_is_in(before, nr_before, events->cpus[j]))
-				cpu_on(events, event, events->cpus[j]);
-	}
-}
-
 /* Reading */
 
 /* Takes a reading into a slot's account. Returns whether its time stands still. */
@@ -618,7 +464,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	if (inspect_look(events->inspect, &events->fds[index], 1, &file, &error) < 0)
 		return;
 	if (file.detached)
-		cpu_on(events, event, slot->cpu);
+		events_cpu_on(events, event, slot->cpu);
 	else
 		log_warning("events: %s was disabled by someone on CPU %u", event->name, slot->cpu);
 	/* One that cannot be opened anew is said to be disabled, once. */
@@ -663,7 +509,7 @@ static int open_replacements(struct events *events, const struct events_event *e
 
 		if (old[i].event != number)
 			continue;
-		fd = open_perf_event(event, old[i].cpu);
+		fd = events_open_perf_event(event, old[i].cpu);
 		if (fd < 0) {
 			r = open_failed(ret_error, fd, event->spec, old[i].cpu);
 			break;
@@ -729,7 +575,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (slots[i] >= 0) {
 			account(event, &events->reader->slots[i], &events->reader->values[i]);
-			replace_slot(events, i, slots[i]);
+			events_replace_slot(events, i, slots[i]);
 		}
 	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
 		 (unsigned long long)event->id, changed.spec, event->spec);

@@ -2,7 +2,8 @@
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), and what the files
  * of their source share: events_registry.c holds, opens, changes and reads them,
- * events_handoff.c takes them from other processes, events.c serves them.
+ * events_cpus.c follows the CPUs, events_handoff.c takes events from other processes,
+ * events.c serves them.
  *
  * On the daemon's one thread.
  */
@@ -36,12 +37,17 @@ struct events {
 	struct inspect *inspect; /* NULL: nothing was handed over yet */
 };
 
+/* What a store before it has written is not written after it, should the daemon die. */
+void events_commit(__u32 *word, __u32 value);
+
 /* Empties a slot, whatever is in it. */
 void events_free_slot(struct events *events, uint32_t slot);
 /* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure. */
 int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu);
 /* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
 int events_find_slot(const struct events *events, uint32_t *index);
+/* Puts a filled slot in the place of another one, whose total goes on in it. */
+void events_replace_slot(struct events *events, uint32_t old, uint32_t new);
 /* All that an event has counted in a slot so far. */
 struct events_reading events_slot_total(const struct events_slot *slot);
 struct events_reading events_sum(struct events_reading a, const struct events_reading *b);
@@ -76,11 +82,16 @@ void events_close_event(struct events *events, struct events_event *event);
 /* -ENOENT, with *ret_error. */
 int events_no_event(uint64_t id, char **ret_error);
 
+/* A perf event of the CPU, or a negative errno. */
+int events_open_perf_event(const struct events_event *event, unsigned int cpu);
+
 /* Is a CPU in a list? */
 bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);
 /* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
  * those before; 0, or a negative errno. */
 int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before);
+/* A CPU has come back: what an event has on it stands still for ever, and is opened anew. */
+void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu);
 /* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */
 void events_follow_cpus(struct events *events);
 /* Reads all events into their accounts, and links their slots. */
