@@ -34,7 +34,7 @@ struct test_device {
 	enum paimon_iopf_reason reason;
 	u64 fails_at; /* address whose handling gives result */
 	int result;
-	u64 blocks_at; /* address whose handling waits until this is 0 */
+	u64 blocks_at;	       /* address whose handling waits until this is 0 */
 	unsigned int nr_begun; /* handled, or waiting for that */
 	bool discard_unblocks;
 	wait_queue_head_t unblocked;
