@@ -437,7 +437,28 @@ static void take_config(struct daemon *daemon, struct config *config)
 	start_sources(daemon);
 }
 
-static int on_reload(void *data, char **ret_error)
+/* What is not as the configuration wants it, a line for each source; NULL: all is. */
+static char *list_failures(const struct daemon *daemon)
+{
+	char *list = NULL;
+
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		const struct source *source = &daemon->sources[i];
+		char *longer = NULL;
+
+		if (source->state == SOURCE_OFF || !source->reason[0])
+			continue;
+		if (asprintf(&longer, "%s%s%s: %s", list ?: "", list ? "\n" : "", source->ops->name,
+			     source->reason) < 0)
+			break;
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+/* 0: *ret_text is what failed nevertheless, or NULL. */
+static int on_reload(void *data, char **ret_text)
 {
 	struct daemon *daemon = data;
 	struct config *config;
@@ -446,14 +467,15 @@ static int on_reload(void *data, char **ret_error)
 	sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)clock_ns(CLOCK_MONOTONIC) / 1000);
 	r = config_load(daemon->options->config_path, daemon->options->config_required, &config,
-			ret_error);
+			ret_text);
 	daemon->last_reload_successful = r == 0;
 	if (r == 0) {
 		take_config(daemon, config);
+		*ret_text = list_failures(daemon);
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
 		log_error("not reloaded, the configuration stays as it was: %s",
-			  *ret_error ?: strerror(-r));
+			  *ret_text ?: strerror(-r));
 	}
 	sd_notify(false, "READY=1");
 	return r;

@@ -6,24 +6,24 @@
 
 static int run(struct context *context, int argc, char **argv)
 {
-	struct response response;
 	int r = command_options(context, &command_reload, argc, argv, "", NULL, NULL, NULL);
+	struct json_object *answer, *failures;
 
 	if (r >= 0)
 		return r;
-	r = client_send(context->client, "POST", "/v1/reload", NULL, &response);
-	if (r < 0)
-		return complain_client(context, r);
-	if (response.status == 200)
-		puts(context->json ? response.body : "configuration reloaded");
-	else if (response.status == 403)
-		r = complain(
-			"not permitted to reload (run it as root or as a member of group paimon)");
-	else
-		r = complain_response("configuration not reloaded, the old one stays in force",
-				      &response);
-	response_clear(&response);
-	return r;
+	r = ask_json(context, "POST", "/v1/reload", NULL,
+		     "configuration not reloaded, the old one stays in force", json_type_object,
+		     &answer);
+	if (r)
+		return r;
+	if (context->json)
+		return print_json(answer);
+	puts("configuration reloaded");
+	/* Of systemctl reload this is in the journal. */
+	if (json_object_object_get_ex(answer, "failures", &failures))
+		complain("but %s", json_object_get_string(failures));
+	json_object_put(answer);
+	return EXIT_DONE;
 }
 
 const struct command command_reload = {

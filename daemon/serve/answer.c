@@ -207,13 +207,15 @@ static enum MHD_Result post_reload(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
 	struct MHD_Connection *connection = request->connection;
-	_cleanup_free_ char *error = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct json_object *object;
 
-	if (callbacks->reload(callbacks->data, &error) < 0)
-		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error ?: "no memory", NULL);
+	if (callbacks->reload(callbacks->data, &text) < 0)
+		return answer_error(connection, MHD_HTTP_BAD_REQUEST, text ?: "no memory", NULL);
 	object = json_object_new_object();
 	json_object_object_add(object, "reloaded", json_object_new_boolean(true));
+	if (text)
+		json_object_object_add(object, "failures", json_object_new_string(text));
 	return reply_json(connection, MHD_HTTP_OK, object, NULL);
 }
 

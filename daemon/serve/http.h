@@ -33,9 +33,10 @@ struct http_callbacks {
 	 */
 	int (*snapshot)(void *data, const char *const *names, struct snapshot **ret_snapshot,
 			char **ret_error);
-	struct json_object *(*status)(void *data);   /* new, or NULL */
-	int (*reload)(void *data, char **ret_error); /* *ret_error is freed by the caller */
-	char *const *(*allowed_hosts)(void *data);   /* NULL-terminated, or NULL */
+	struct json_object *(*status)(void *data); /* new, or NULL */
+	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless. */
+	int (*reload)(void *data, char **ret_text);
+	char *const *(*allowed_hosts)(void *data); /* NULL-terminated, or NULL */
 	/*
 	 * 0 and what is answered, or a negative errno: -EINVAL (the request), -ENOENT (the
 	 * id), -EEXIST, -EACCES, -ENOSPC, -ENODEV (no event can be kept), or another.

@@ -139,7 +139,7 @@ struct server {
 	struct sockaddr_in tcp_address;
 	char *hosts[2];
 	int nr_histograms;
-	bool reload_fails;
+	bool reload_fails, reload_lacks;
 };
 
 static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
@@ -173,12 +173,14 @@ static struct json_object *on_status(void *data)
 				  " \"reason\": \"<b>&\\\"\"}]}");
 }
 
-static int on_reload(void *data, char **ret_error)
+static int on_reload(void *data, char **ret_text)
 {
 	struct server *server = data;
 
 	if (server->reload_fails)
-		*ret_error = strdup("x.conf:3: bad");
+		*ret_text = strdup("x.conf:3: bad");
+	else if (server->reload_lacks)
+		*ret_text = strdup("events: no such PMU");
 	return server->reload_fails ? -EINVAL : 0;
 }
 
@@ -399,6 +401,8 @@ static void test_reload(void **state)
 	struct server *s = *state;
 
 	expect(s, false, "POST /v1/reload", "\"reloaded\":true");
+	s->reload_lacks = true;
+	expect(s, false, "POST /v1/reload", "\"failures\":\"events: no such PMU\"");
 	s->reload_fails = true;
 	expect_error(s, false, "POST /v1/reload", 400);
 	expect(s, false, "POST /v1/reload", "x.conf:3: bad");
