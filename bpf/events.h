@@ -10,7 +10,8 @@
  * - a slot is filled in before its event is set, and an event before its id;
  * - of two slots of the same event and CPU the one with the higher seq is in
  *   force: storing its event puts it in the other's place;
- * - of a slot's two counts the one at index current & 1 is in force.
+ * - of a slot's two counts the one at index current & 1 is in force, and so with
+ *   an event's two terms: a slot of other terms than those is yet to be opened anew.
  *
  * A change of anything here that an older daemon would misread takes a new
  * EVENTS_LAYOUT.
@@ -53,6 +54,8 @@ struct events_slot {
 	__u32 seq;
 	__u32 cpu;
 	__u32 event; /* element of events_list, plus 1; 0: free */
+	__u32 terms; /* current of its event when it was opened */
+	__u32 unused;
 };
 
 /* Who asked for an event. */
@@ -63,20 +66,26 @@ enum events_origin {
 	EVENTS_NR_ORIGINS,
 };
 
+/* What is counted. */
+struct events_terms {
+	__u64 config[4];
+	char spec[EVENTS_SPEC_LEN];
+};
+
 /* Element of events_list: a registered event, on all of its CPUs. */
 struct events_event {
 	__u64 id;	 /* never given twice; 0: free */
 	__u64 opened_ns; /* CLOCK_REALTIME */
 	__u64 resets;	 /* readings that went back: someone reset it */
 	__u64 reopened;	 /* perf events opened anew, since a CPU had been off */
-	__u64 changes;	 /* of its spec */
-	__u64 config[4];
+	__u64 changes;	 /* of its terms */
+	struct events_terms terms[2];
+	__u32 current;
 	__u32 type;
 	__u32 origin; /* enum events_origin */
 	__u32 uid;    /* of whom asked for it; 0 from the configuration */
 	__u32 pid;
 	char name[EVENTS_NAME_LEN];
-	char spec[EVENTS_SPEC_LEN];
 	char pmu[32];
 	char unit[16];
 	char scale[32];

@@ -135,6 +135,9 @@ struct perf_event_attr {
 	__u32 type;
 	__u64 config;
 	__u64 inherit : 1;
+	__u64 exclude_user : 1;
+	__u64 exclude_kernel : 1;
+	__u64 exclude_hv : 1;
 	__u64 config1;
 	__u64 config2;
 	__u64 config3; /* from 6.3 on */
@@ -145,6 +148,7 @@ enum perf_event_state {
 };
 
 struct perf_buffer;
+struct perf_cgroup;
 
 struct perf_event {
 	struct pmu *pmu;
@@ -153,6 +157,7 @@ struct perf_event {
 	struct perf_event_attr attr;
 	int cpu;
 	struct perf_buffer *rb;
+	struct perf_cgroup *cgrp; /* only with CONFIG_CGROUP_PERF */
 };
 
 /* The context of an iter/task_file program; file is NULL at the end. */

@@ -42,6 +42,11 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	found->task = !!(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_TASK);
 	found->mapped = !!BPF_CORE_READ(event, rb);
 	found->inherit = BPF_CORE_READ_BITFIELD_PROBED(attr, inherit);
+	found->excluded = BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_user) |
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_kernel) << 1 |
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_hv) << 2;
+	if (bpf_core_field_exists(event->cgrp))
+		found->cgroup = !!BPF_CORE_READ(event, cgrp);
 	found->dead = (int)BPF_CORE_READ(event, state) <= PERF_EVENT_STATE_EXIT;
 	found->detached = !(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_CONTEXT);
 	bpf_probe_read_kernel_str(found->pmu, sizeof(found->pmu), BPF_CORE_READ(event, pmu, name));

@@ -24,7 +24,9 @@ struct perf_file {
 	__u8 inherit;
 	__u8 dead;
 	__u8 detached; /* on no CPU's list: its CPU was off */
-	__u8 unused[6];
+	__u8 cgroup;   /* counts for a cgroup */
+	__u8 excluded; /* 1: user, 2: kernel, 4: hypervisor */
+	__u8 unused[4];
 	char pmu[32];
 };
 

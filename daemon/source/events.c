@@ -35,7 +35,7 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 		return false;
 	return event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, wanted->spec, &spec,
 				&error) < 0 ||
-	       !strcmp(spec->text, event->spec);
+	       !strcmp(spec->text, events_terms(event)->spec);
 }
 
 /* Opens what the configuration has, and closes what it has no more. What cannot be
@@ -136,7 +136,7 @@ static enum state event_state(const struct events *events, const struct events_e
 
 static void format_config(const struct events_event *event, char ret_text[24])
 {
-	snprintf(ret_text, 24, "0x%llx", (unsigned long long)event->config[0]);
+	snprintf(ret_text, 24, "0x%llx", (unsigned long long)events_terms(event)->config[0]);
 }
 
 static int add_reading(struct snapshot *snapshot, const struct label *labels, size_t nr_labels,
@@ -158,7 +158,7 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 	struct events_reading all = {};
 	char id[24], config[24], cpu[12];
 	struct label info[] = {
-		{"name", event->name},	 {"id", id},	     {"spec", event->spec},
+		{"name", event->name},	 {"id", id},	     {"spec", events_terms(event)->spec},
 		{"pmu", event->pmu},	 {"config", config}, {"unit", event->unit},
 		{"scale", event->scale},
 	};
@@ -228,7 +228,7 @@ static struct json_object *event_json(struct events *events, const struct events
 	format_config(event, config);
 	json_object_object_add(object, "id", json_object_new_uint64(event->id));
 	json_object_object_add(object, "name", json_object_new_string(event->name));
-	json_object_object_add(object, "spec", json_object_new_string(event->spec));
+	json_object_object_add(object, "spec", json_object_new_string(events_terms(event)->spec));
 	json_object_object_add(object, "pmu", json_object_new_string(event->pmu));
 	json_object_object_add(object, "config", json_object_new_string(config));
 	json_object_object_add(object, "cpus", cpus);

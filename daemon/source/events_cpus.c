@@ -51,38 +51,14 @@ bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
 	return false;
 }
 
-/* Opens an event on a CPU once more, in place of what is in slot before, or NULL. */
-static int open_again(struct events *events, struct events_event *event, unsigned int cpu,
-		      struct events_slot *before)
-{
-	int fd = events_open_perf_event(event, cpu), r;
-	uint32_t new = 0;
-
-	if (fd < 0)
-		return fd;
-	r = events_find_slot(events, &new);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = events_fill_slot(events, new, fd, cpu);
-	if (r < 0)
-		return r;
-	if (before)
-		events_replace_slot(events, before - events->reader->slots, new);
-	else
-		events_commit(&events->reader->slots[new].event, events_number(events, event));
-	return 0;
-}
-
-/* The CPUs that a system PMU counts on now, or NULL: it is not one. */
-static char *read_cpumask(const struct events_event *event)
+/* A list of CPUs that an event's PMU has in sysfs, to be freed, or NULL. */
+static char *read_list(const struct events_event *event, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 	char text[EVENTS_SPEC_LEN] = "";
 	FILE *file;
 
-	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/cpumask", event->pmu) < 0)
+	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/%s", event->pmu, name) < 0)
 		return NULL;
 	file = fopen(path, "re");
 	if (!file)
@@ -118,11 +94,20 @@ static void follow_cpumask(struct events *events, struct events_event *event, co
 	}
 }
 
+/* Does an event's PMU count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
+static bool counts_on(const struct events_event *event, unsigned int cpu)
+{
+	_cleanup_free_ char *list = read_list(event, "cpus");
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr;
+
+	return !list || cpulist_parse(list, MAX_CPU, &cpus, &nr) < 0 || events_is_in(cpus, nr, cpu);
+}
+
 /* A CPU has come back: the perf event that it had stands still for ever. */
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
 {
 	struct events_slot *before = events_slot_on(events, event, cpu);
-	int r;
 
 	if (event->origin == EVENTS_FROM_HANDOFF) {
 		/* Not all that it was opened with is known. */
@@ -132,13 +117,9 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 				    event->name, cpu);
 		return;
 	}
-	if (!before && event->cpus[0])
+	if (!before && (event->cpus[0] || !counts_on(event, cpu)))
 		return;
-	r = open_again(events, event, cpu, before);
-	if (r < 0)
-		log_error("events: %s does not count on CPU %u: %s", event->name, cpu,
-			  strerror(-r));
-	else
+	if (!events_open_again(events, event, cpu, before))
 		event->reopened++;
 }
 
@@ -150,10 +131,13 @@ void events_follow_cpus(struct events *events)
 
 	if (events_read_online(events, &before, &nr_before) <= 0)
 		return;
+	/* What they had counted when they went off. */
+	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		struct events_event *event = &events->reader->events[i];
-		_cleanup_free_ char *mask = event->id ? read_cpumask(event) : NULL;
+		_cleanup_free_ char *mask = event->id ? read_list(event, "cpumask") : NULL;
 
+		/* A system PMU. */
 		if (mask)
 			follow_cpumask(events, event, mask);
 		for (size_t j = 0; event->id && !mask && j < events->nr_cpus; j++)

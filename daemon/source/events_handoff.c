@@ -27,6 +27,10 @@ static int check_file(const struct events *events, const struct perf_file *files
 		return fail(ret_error, -EINVAL,
 			    "%s: the perf event counts for a task (open it with pid -1 and a CPU)",
 			    file->pmu);
+	if (file->cgroup)
+		return fail(ret_error, -EOPNOTSUPP,
+			    "%s: the perf event counts for a cgroup (open it with pid -1)",
+			    file->pmu);
 	if (!events_is_in(events->cpus, events->nr_cpus, file->cpu))
 		return fail(ret_error, -EINVAL, "%s: CPU %d is not online (online: %s)", file->pmu,
 			    file->cpu, events->online);
@@ -49,6 +53,7 @@ static int check_file(const struct events *events, const struct perf_file *files
 			    "%s: the perf event is inherited (open it with inherit = 0)",
 			    file->pmu);
 	if (file->pmu_type != files[0].pmu_type || file->attr_type != files[0].attr_type ||
+	    file->excluded != files[0].excluded ||
 	    memcmp(file->config, files[0].config, sizeof(file->config)))
 		return fail(ret_error, -EINVAL,
 			    "%s: the perf events count different things (hand them over one by "
@@ -93,7 +98,12 @@ static int describe_file(struct events *events, struct events_event *event, stru
 		if (file->config[i])
 			length += snprintf(text + length, sizeof(text) - length, ",config%d=0x%llx",
 					   i, (unsigned long long)file->config[i]);
-	strcpy(text + length, "/");
+	text[length++] = '/';
+	/* As perf writes it: what is not excluded. */
+	for (int i = 0; i < 3 && file->excluded; i++)
+		if (!(file->excluded & 1 << i))
+			text[length++] = "ukh"[i];
+	text[length] = '\0';
 	return events_describe(events, event, &spec, name && *name ? name : NULL, NULL, owner,
 			       ret_error);
 }
@@ -113,7 +123,7 @@ static int fill_slots(struct events *events, const struct perf_file *files, cons
 		if (r < 0)
 			break;
 		fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-		r = fd < 0 ? -errno : events_fill_slot(events, slot, fd, files[i].cpu);
+		r = fd < 0 ? -errno : events_fill_slot(events, slot, fd, files[i].cpu, 0);
 		if (r < 0)
 			break;
 		slots[i] = slot;

@@ -82,7 +82,7 @@ struct events_reading events_slot_total(const struct events_slot *slot)
  * Puts a perf event into a free slot, not yet into force: events_free_slot() undoes it.
  * Takes fd.
  */
-int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu)
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu, uint32_t terms)
 {
 	struct events_slot *slot = &events->reader->slots[index];
 	char name[32];
@@ -90,6 +90,7 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 
 	memset(slot, 0, sizeof(*slot));
 	slot->cpu = cpu;
+	slot->terms = terms;
 	store_name(index, name);
 	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
 		r = -errno;
@@ -188,15 +189,16 @@ union attr {
 /* A perf event of the CPU, or a negative errno. */
 int events_open_perf_event(const struct events_event *event, unsigned int cpu)
 {
+	const struct events_terms *terms = events_terms(event);
 	union attr u = {};
 	int fd;
 
-	u.config3 = event->config[3];
+	u.config3 = terms->config[3];
 	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
 	u.attr.type = event->type;
-	u.attr.config = event->config[0];
-	u.attr.config1 = event->config[1];
-	u.attr.config2 = event->config[2];
+	u.attr.config = terms->config[0];
+	u.attr.config1 = terms->config[1];
+	u.attr.config2 = terms->config[2];
 	fd = syscall(SYS_perf_event_open, &u, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -219,6 +221,7 @@ static int open_failed(char **ret_error, int r, const char *spec, unsigned int c
 static int open_slots(struct events *events, const struct events_event *event,
 		      const unsigned int *cpus, size_t nr_cpus, uint32_t *slots, char **ret_error)
 {
+	const char *spec = events_terms(event)->spec;
 	uint32_t slot = 0;
 	size_t i;
 	int r = 0;
@@ -227,7 +230,7 @@ static int open_slots(struct events *events, const struct events_event *event,
 		int fd = events_open_perf_event(event, cpus[i]);
 
 		if (fd < 0) {
-			r = open_failed(ret_error, fd, event->spec, cpus[i]);
+			r = open_failed(ret_error, fd, spec, cpus[i]);
 			break;
 		}
 		if (events_find_slot(events, &slot) < 0) {
@@ -235,12 +238,12 @@ static int open_slots(struct events *events, const struct events_event *event,
 			r = fail(ret_error, -ENOSPC,
 				 "%s: no room for it on %zu CPUs (raise max in [events], and see "
 				 "paimond.conf(5))",
-				 event->spec, nr_cpus);
+				 spec, nr_cpus);
 			break;
 		}
-		r = events_fill_slot(events, slot, fd, cpus[i]);
+		r = events_fill_slot(events, slot, fd, cpus[i], event->current);
 		if (r < 0) {
-			fail(ret_error, r, "%s: cannot be kept: %s", event->spec, strerror(-r));
+			fail(ret_error, r, "%s: cannot be kept: %s", spec, strerror(-r));
 			break;
 		}
 		slots[i] = slot;
@@ -264,13 +267,14 @@ static void make_name(const struct events *events, const char *text, char ret_na
 		snprintf(ret_name, EVENTS_NAME_LEN, "%s.%u", base, i);
 }
 
-static void take_terms(struct events_event *event, const struct event_spec *spec)
+static struct events_terms make_terms(const struct event_spec *spec)
 {
-	event->type = spec->type;
-	event->config[0] = spec->config;
-	event->config[1] = spec->config1;
-	event->config[2] = spec->config2;
-	event->config[3] = spec->config3;
+	struct events_terms terms = {
+		.config = {spec->config, spec->config1, spec->config2, spec->config3},
+	};
+
+	strcpy(terms.spec, spec->text);
+	return terms;
 }
 
 /* Fills in all but the id. */
@@ -284,8 +288,8 @@ int events_describe(struct events *events, struct events_event *event,
 	if (name && events_find_name(events, name))
 		return fail(ret_error, -EEXIST,
 			    "%s: there is an event of this name (paimonctl event list)", name);
-	if (strlen(spec->text) >= sizeof(event->spec) || strlen(spec->pmu) >= sizeof(event->pmu) ||
-	    strlen(spec->unit) >= sizeof(event->unit) ||
+	if (strlen(spec->text) >= sizeof(event->terms[0].spec) ||
+	    strlen(spec->pmu) >= sizeof(event->pmu) || strlen(spec->unit) >= sizeof(event->unit) ||
 	    strlen(spec->scale) >= sizeof(event->scale) ||
 	    strlen(cpus ?: "") >= sizeof(event->cpus))
 		return fail(ret_error, -EINVAL, "%.80s: it, or its list of CPUs, is too long",
@@ -294,13 +298,13 @@ int events_describe(struct events *events, struct events_event *event,
 		strcpy(event->name, name);
 	else
 		make_name(events, spec->text, event->name);
-	strcpy(event->spec, spec->text);
 	strcpy(event->pmu, spec->pmu);
 	strcpy(event->unit, spec->unit);
 	strcpy(event->scale, spec->scale);
 	strcpy(event->cpus, cpus ?: "");
 	memcpy(event->comm, owner->comm, sizeof(event->comm));
-	take_terms(event, spec);
+	event->terms[0] = make_terms(spec);
+	event->type = spec->type;
 	event->origin = owner->origin;
 	event->uid = owner->uid;
 	event->pid = owner->pid;
@@ -361,7 +365,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 		events_commit(&reader->slots[slots[i]].event, events_number(events, event));
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
-		 event->spec);
+		 events_terms(event)->spec);
 	return event->id;
 }
 
@@ -471,23 +475,33 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	events->disabled[index] = !file.detached || event->origin == EVENTS_FROM_HANDOFF;
 }
 
-void events_read_all(struct events *events)
+/* Reads all events into their accounts. look: also at those that stand still. */
+static void account_all(struct events *events, bool look)
 {
 	struct reader *reader = events->reader;
-	uint32_t nr = reader->nr_slots;
 
-	events_follow_cpus(events);
 	reader_read(reader);
-	for (uint32_t i = 0; i < nr; i++) {
+	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		struct events_slot *slot = &reader->slots[i];
 
 		if (!slot->event || reader->cpus[i] < 0)
 			continue;
 		if (!account(&reader->events[slot->event - 1], slot, &reader->values[i]))
 			events->disabled[i] = false;
-		else if (events->fds[i] >= 0 && !events->disabled[i])
+		else if (look && events->fds[i] >= 0 && !events->disabled[i])
 			look_at_stalled(events, i);
 	}
+}
+
+void events_account_all(struct events *events)
+{
+	account_all(events, false);
+}
+
+void events_read_all(struct events *events)
+{
+	events_follow_cpus(events);
+	account_all(events, true);
 	link_slots(events);
 }
 
@@ -499,6 +513,7 @@ static int open_replacements(struct events *events, const struct events_event *e
 			     uint32_t number, int64_t *slots, char **ret_error)
 {
 	struct events_slot *old = events->reader->slots;
+	const char *spec = events_terms(event)->spec;
 	uint32_t new = 0;
 	int r = 0;
 
@@ -511,16 +526,16 @@ static int open_replacements(struct events *events, const struct events_event *e
 			continue;
 		fd = events_open_perf_event(event, old[i].cpu);
 		if (fd < 0) {
-			r = open_failed(ret_error, fd, event->spec, old[i].cpu);
+			r = open_failed(ret_error, fd, spec, old[i].cpu);
 			break;
 		}
 		r = events_find_slot(events, &new);
 		if (r < 0)
 			close(fd);
-		r = r ?: events_fill_slot(events, new, fd, old[i].cpu);
+		r = r ?: events_fill_slot(events, new, fd, old[i].cpu, event->current);
 		if (r < 0)
-			fail(ret_error, r, "%s: cannot be kept beside what it replaces: %s",
-			     event->spec, strerror(-r));
+			fail(ret_error, r, "%s: cannot be kept beside what it replaces: %s", spec,
+			     strerror(-r));
 		else
 			slots[i] = new;
 	}
@@ -534,6 +549,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 {
 	struct events *events = source->data;
 	struct events_event *event = events_find(events, id), changed;
+	const struct events_terms *before;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ int64_t *slots = NULL;
@@ -552,13 +568,14 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 			    "[event %s] of the configuration says what it is (change it there, "
 			    "and reload)",
 			    event->name);
-	if (event_spec_set(event->spec, terms, &text) < 0)
-		return fail(ret_error, -EINVAL, "%s: its terms cannot be set to %.80s", event->spec,
-			    terms);
+	before = events_terms(event);
+	if (event_spec_set(before->spec, terms, &text) < 0)
+		return fail(ret_error, -EINVAL, "%s: its terms cannot be set to %.80s",
+			    before->spec, terms);
 	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
-	if (strlen(spec->text) >= sizeof(event->spec))
+	if (strlen(spec->text) >= sizeof(before->spec))
 		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
 	slots = malloc(events->reader->nr_slots * sizeof(*slots));
 	if (!slots)
@@ -566,23 +583,43 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	/* First what CPUs that came back need: it moves slots. */
 	events_read_all(events);
 	changed = *event;
-	strcpy(changed.spec, spec->text);
-	take_terms(&changed, spec);
+	changed.current++;
+	changed.terms[changed.current & 1] = make_terms(spec);
 	r = open_replacements(events, &changed, events_number(events, event), slots, ret_error);
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
-	reader_read(events->reader);
-	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		if (slots[i] >= 0) {
-			account(event, &events->reader->slots[i], &events->reader->values[i]);
-			events_replace_slot(events, i, slots[i]);
-		}
-	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
-		 (unsigned long long)event->id, changed.spec, event->spec);
-	strcpy(event->spec, changed.spec);
-	take_terms(event, spec);
+	event->terms[changed.current & 1] = changed.terms[changed.current & 1];
+	events_commit(&event->current, changed.current);
 	event->changes++;
+	events_account_all(events);
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (slots[i] >= 0)
+			events_replace_slot(events, i, slots[i]);
+	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
+		 (unsigned long long)event->id, events_terms(event)->spec, before->spec);
 	return 0;
+}
+
+int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
+		      struct events_slot *before)
+{
+	int fd = events_open_perf_event(event, cpu), r = fd < 0 ? fd : 0;
+	uint32_t new = 0;
+
+	if (!r) {
+		r = events_find_slot(events, &new);
+		if (r < 0)
+			close(fd);
+	}
+	r = r ?: events_fill_slot(events, new, fd, cpu, event->current);
+	if (r < 0)
+		log_error("events: %s does not count on CPU %u: %s", event->name, cpu,
+			  strerror(-r));
+	else if (before)
+		events_replace_slot(events, before - events->reader->slots, new);
+	else
+		events_commit(&events->reader->slots[new].event, events_number(events, event));
+	return r;
 }
 
 /* What an earlier daemon left */
@@ -630,7 +667,8 @@ static void harmless(char *text, size_t size)
 static void check_event(struct events *events, struct events_event *event)
 {
 	harmless(event->name, sizeof(event->name));
-	harmless(event->spec, sizeof(event->spec));
+	for (int i = 0; i < 2; i++)
+		harmless(event->terms[i].spec, sizeof(event->terms[i].spec));
 	harmless(event->pmu, sizeof(event->pmu));
 	harmless(event->unit, sizeof(event->unit));
 	harmless(event->scale, sizeof(event->scale));
@@ -638,6 +676,22 @@ static void check_event(struct events *events, struct events_event *event)
 	harmless(event->comm, sizeof(event->comm));
 	if (event->id > events->reader->state->last_id)
 		events->reader->state->last_id = event->id;
+}
+
+/* What an event's new terms have not reached is opened anew with them. */
+static void finish_change(struct events *events, struct events_event *event)
+{
+	bool all = true;
+
+	for_each_slot(i, events, event)
+		all &= events->reader->slots[i].terms == event->current;
+	if (all || event->origin == EVENTS_FROM_HANDOFF)
+		return;
+	events_account_all(events);
+	for_each_slot(i, events, event)
+		if (events->reader->slots[i].terms != event->current)
+			events_open_again(events, event, events->reader->slots[i].cpu,
+					  &events->reader->slots[i]);
 }
 
 void events_recover(struct events *events)
@@ -662,4 +716,8 @@ void events_recover(struct events *events)
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		if (reader->events[i].id)
 			drop_replaced(events, &reader->events[i]);
+	link_slots(events);
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (reader->events[i].id)
+			finish_change(events, &reader->events[i]);
 }

@@ -42,8 +42,9 @@ void events_commit(__u32 *word, __u32 value);
 
 /* Empties a slot, whatever is in it. */
 void events_free_slot(struct events *events, uint32_t slot);
-/* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure. */
-int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu);
+/* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure.
+ * terms: those of its event that it was opened with. */
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu, uint32_t terms);
 /* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
 int events_find_slot(const struct events *events, uint32_t *index);
 /* Puts a filled slot in the place of another one, whose total goes on in it. */
@@ -51,6 +52,12 @@ void events_replace_slot(struct events *events, uint32_t old, uint32_t new);
 /* All that an event has counted in a slot so far. */
 struct events_reading events_slot_total(const struct events_slot *slot);
 struct events_reading events_sum(struct events_reading a, const struct events_reading *b);
+
+/* The terms of an event that are in force. */
+static inline const struct events_terms *events_terms(const struct events_event *event)
+{
+	return &event->terms[event->current & 1];
+}
 
 /* The event of an id, or of a name, or NULL. */
 struct events_event *events_find(const struct events *events, uint64_t id);
@@ -94,7 +101,14 @@ int events_read_online(struct events *events, unsigned int **ret_before, size_t 
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu);
 /* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */
 void events_follow_cpus(struct events *events);
-/* Reads all events into their accounts, and links their slots. */
+/* Opens an event on a CPU once more, with the terms in force, in place of what is in slot
+ * before, which has been accounted for, or NULL. 0, or a negative errno, which is logged. */
+int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
+		      struct events_slot *before);
+/* Reads all events into their accounts. */
+void events_account_all(struct events *events);
+/* The same, and does what has become of CPUs and of others' doings with the events; links
+ * their slots. */
 void events_read_all(struct events *events);
 /* Takes over what an earlier daemon left, whatever store it died after. */
 void events_recover(struct events *events);

@@ -162,20 +162,25 @@ static void for_all_perf_events(unsigned long request)
 	}
 }
 
-static struct events_slot *pinned_slots(void)
+static void *pinned(const char *map, size_t size)
 {
 	char path[128];
 	void *memory;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/events-%d/events_slots", folder, EVENTS_LAYOUT);
+	snprintf(path, sizeof(path), "%s/events-%d/%s", folder, EVENTS_LAYOUT, map);
 	fd = bpf_obj_get(path);
 	assert_true(fd >= 0);
-	memory = mmap(NULL, sizeof(struct events_slot) * config.events_max * get_nprocs_conf(),
-		      PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	close(fd);
 	return memory;
+}
+
+static struct events_slot *pinned_slots(void)
+{
+	return pinned("events_slots",
+		      sizeof(struct events_slot) * config.events_max * get_nprocs_conf());
 }
 
 /* d5, d13: ids above 0, never twice; one id over all CPUs, or on those asked for. */
@@ -373,6 +378,39 @@ static void test_set(void **data)
 	assert_int_equal(set_to(9999, "sys_enter_ioprio_get"), -ENOENT);
 }
 
+/* A daemon that dies while it changes an event: the new terms are in force on no CPU, or
+ * on all of them. */
+static void test_set_killed(void **data)
+{
+	size_t size = sizeof(struct events_event) * config.events_max;
+	struct events_event *list;
+	char spec[64];
+	uint64_t id;
+
+	snprintf(spec, sizeof(spec), "tracepoint/config=%d/",
+		 tracepoint_id("sys_enter_ioprio_get"));
+	id = open_event(spec, NULL, NULL);
+	load(3); /* which nobody reads before */
+	detach();
+	list = pinned("events_list", size);
+	list->terms[1] = list->terms[0];
+	list->terms[1].config[0] = tracepoint_id("sys_enter_getresgid");
+	attach();
+	load(1);
+	assert_int_equal(number_of(id, "value"), 4 * get_nprocs());
+	load(1);
+	detach();
+	list->current = 1;
+	attach();
+	load(100); /* is not counted any more */
+	assert_int_equal(number_of(id, "value"), 5 * get_nprocs());
+	expect_state(id, "counting");
+	assert_int_equal(set_to(id, "sys_enter_ioprio_get"), 0);
+	load(1);
+	assert_int_equal(number_of(id, "value"), 6 * get_nprocs());
+	munmap(list, size);
+}
+
 /* Whatever store an earlier daemon died after. */
 static void test_recovers(void **data)
 {
@@ -524,9 +562,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_open),   TEST(test_outlives), TEST(test_fails),    TEST(test_close),
-		TEST(test_reset),  TEST(test_set),	TEST(test_disabled), TEST(test_recovers),
-		TEST(test_config), TEST(test_one_run),
+		TEST(test_open),   TEST(test_outlives), TEST(test_fails),      TEST(test_close),
+		TEST(test_reset),  TEST(test_set),	TEST(test_disabled),   TEST(test_recovers),
+		TEST(test_config), TEST(test_one_run),	TEST(test_set_killed),
 	};
 
 	if (access("/sys/kernel/tracing/events", F_OK) &&

@@ -372,7 +372,7 @@ static void test_d10_dies(void **data)
 
 		/* Where it is, is nobody's business. */
 		assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
-				    "breakpoint/config=0x0/");
+				    "breakpoint/config=0x0/uh");
 		json_object_put(event);
 	}
 	if (!nr || nr == 16) {
@@ -504,6 +504,47 @@ static int open_other(int i)
 }
 #define NR_OTHERS 9
 
+/* A clock of the outermost cgroup, or -1. */
+static int open_in_cgroup(void)
+{
+	char root[] = "/tmp/paimon-cgroup-XXXXXX";
+	struct perf_event_attr attr = clock_attr();
+	int group, fd = -1;
+
+	attr.size = sizeof(attr);
+	assert_non_null(mkdtemp(root));
+	if (!mount("none", root, "cgroup2", 0, NULL)) {
+		group = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = syscall(SYS_perf_event_open, &attr, group, 0, -1,
+			     PERF_FLAG_PID_CGROUP | PERF_FLAG_FD_CLOEXEC);
+		close(group);
+		umount(root);
+	}
+	rmdir(root);
+	return fd;
+}
+
+/* What an event leaves out is part of what it counts. */
+static void test_excluded(void **data)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .config = PERF_COUNT_SW_PAGE_FAULTS};
+	int fds[2] = {open_event(&attr, -1, 0), -1};
+	struct json_object *event;
+	uint64_t id;
+
+	attr.exclude_kernel = attr.exclude_hv = 1;
+	fds[1] = open_event(&attr, -1, 1);
+	assert_int_equal(keep(fds, 2, NULL, &id), -EINVAL);
+	assert_int_equal(keep(&fds[1], 1, NULL, &id), 0);
+	event = events_show(&source, id);
+	assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
+			    "software/config=0x2/u");
+	json_object_put(event);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_other_descriptors(void **data)
 {
 	struct perf_event_attr attr = clock_attr();
@@ -528,6 +569,13 @@ static void test_other_descriptors(void **data)
 	clock = open_event(&attr, -1, 0);
 	refused(clock, -EOPNOTSUPP, "inherit");
 	close(clock);
+	clock = open_in_cgroup();
+	if (clock >= 0) {
+		refused(clock, -EOPNOTSUPP, "cgroup");
+		close(clock);
+	} else {
+		print_message("no perf events of cgroups here: %s\n", strerror(errno));
+	}
 	assert_int_equal(keep(fds, 0, NULL, &id), -EINVAL);
 	assert_int_equal(keep(fds, 65, NULL, &id), -EINVAL);
 }
@@ -536,11 +584,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, attach, detach)
 	const struct CMUnitTest tests[] = {
-		TEST(test_d1_dying),  TEST(test_d2_task),    TEST(test_d3_twice),
-		TEST(test_d4_mapped), TEST(test_d5_ids),     TEST(test_d6_goes_on),
-		TEST(test_d7_open),   TEST(test_d8_unwound), TEST(test_d9_claim_nothing),
-		TEST(test_d10_dies),  TEST(test_d12_again),  TEST(test_d13_system_wide),
-		TEST(test_d14_list),  TEST(test_d15_reset),  TEST(test_other_descriptors),
+		TEST(test_d1_dying),	      TEST(test_d2_task),    TEST(test_d3_twice),
+		TEST(test_d4_mapped),	      TEST(test_d5_ids),     TEST(test_d6_goes_on),
+		TEST(test_d7_open),	      TEST(test_d8_unwound), TEST(test_d9_claim_nothing),
+		TEST(test_d10_dies),	      TEST(test_d12_again),  TEST(test_d13_system_wide),
+		TEST(test_d14_list),	      TEST(test_d15_reset),  TEST(test_excluded),
+		TEST(test_other_descriptors),
 	};
 	int r;
 
