@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <json-c/json.h>
 #include <linux/perf_event.h>
 #include <sched.h>
@@ -37,6 +38,8 @@
 
 #include "command.h"
 #include "handoff.h"
+
+#define OPERATORS 64999 /* group paimon, here */
 
 static const char *paimond, *example;
 static char folder[] = "/tmp/paimon-handoff-XXXXXX";
@@ -75,17 +78,32 @@ static uint64_t read_count(int fd)
 
 /* Sockets. What children call must not assert. */
 
+/* Who connects: all that the daemon is told of it. */
+static const struct user {
+	uid_t uid;
+	gid_t gid, also;
+} root = {}, member = {1001, 1001, OPERATORS}, another = {1002, OPERATORS, OPERATORS},
+  stranger = {12345, 12345, 12345};
+static struct user user;
+
+static void become(const struct user *who)
+{
+	if (seteuid(0) || setgroups(1, &who->also) || setegid(who->gid) || seteuid(who->uid))
+		abort();
+}
+
 static int connect_to(const char *path, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), r;
 
 	strcpy(address.sun_path, path);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+	become(&user);
+	r = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof(address));
+	become(&root);
+	if (r < 0 && fd >= 0)
 		close(fd);
-		return -1;
-	}
-	return fd;
+	return r < 0 ? r : fd;
 }
 
 static int dial(void)
@@ -299,8 +317,7 @@ static int teardown(void **data)
 
 /* Tests */
 
-/* d5, d6, d7, d9, d10, d12 */
-static void test_use(void **data)
+static void test_d5_d6_d7_d9_d10_d12_use(void **data)
 {
 	int fds[] = {open_clock(0), open_clock(1)}, fd;
 	uint64_t id, again, count;
@@ -379,6 +396,7 @@ static void test_d11_race(void **data)
 			close(sockets[i]);
 		}
 		assert_int_equal(results[0] + results[1], -EEXIST);
+		assert_int_equal(nr_listed(), 1);
 		close(fd);
 		claim_all();
 	}
@@ -439,7 +457,7 @@ static void test_messages(void **data)
 }
 
 /* Not all descriptors fit into the daemon. */
-static void test_truncated(void **data)
+static void test_d8_truncated(void **data)
 {
 	int fds[] = {open_clock(0), open_clock(1), open_clock(0), open_clock(1)};
 	struct rlimit limit, low;
@@ -465,7 +483,7 @@ static void refused(int fd, int expected)
 	close(fd);
 }
 
-static void test_other_descriptors(void **data)
+static void test_d2_d4_other_descriptors(void **data)
 {
 	char path[] = "/tmp/paimon-handoff-file-XXXXXX";
 	size_t size = 2 * sysconf(_SC_PAGESIZE);
@@ -498,7 +516,7 @@ static void test_other_descriptors(void **data)
 }
 
 /* A client dies between its request and the reply: nobody knows the id, nothing is kept. */
-static void test_dies_half_way(void **data)
+static void test_d8_dies_half_way(void **data)
 {
 	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
 	int fd = open_clock(0), socket = dial();
@@ -709,46 +727,132 @@ static void test_exec(void **data)
 	nothing_left();
 }
 
-/* Who may not, even where the socket lets them. */
-static void test_stranger(void **data)
+static int be_root(void **data)
 {
-	int status;
-	pid_t child;
+	user = root;
+	return 0;
+}
 
-	for (int open = 0; open < 2; open++) {
-		if (open)
-			assert_int_equal(chmod(handoff_path, 0666), 0);
-		child = fork();
-		if (!child) {
-			struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM,
-								 .nr = 1};
-			int fd = open_clock(0), socket;
+/* Who may not, even where the socket lets them. */
+static void test_d7_stranger(void **data)
+{
+	int fd = open_clock(0);
+	uint64_t id, none;
 
-			if (setregid(12345, 12345) || setreuid(12345, 12345))
-				_exit(1);
-			socket = connect_to(handoff_path, SOCK_SEQPACKET);
-			if (socket < 0)
-				_exit(errno == EACCES ? 100 : 2);
-			send_message(socket, &request, sizeof(request), &fd, 1);
-			_exit(receive_reply(socket, &last, &last_fd) == -EACCES ? 101 : 3);
-		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(WEXITSTATUS(status), 100 + open);
-	}
+	assert_int_equal(unclaim(&fd, 1, "", &id), 0);
+	user = stranger;
+	assert_int_equal(connect_to(handoff_path, SOCK_SEQPACKET), -1);
+	assert_int_equal(errno, EACCES);
+	assert_int_equal(chmod(handoff_path, 0666), 0);
+	assert_int_equal(unclaim(&fd, 1, "", &none), -EACCES);
+	assert_int_equal(open_kept(id, 0), -EACCES);
+	assert_int_equal(claim(id), -EACCES);
 	assert_int_equal(chmod(handoff_path, 0660), 0);
+	be_root(NULL);
+	assert_int_equal(claim(id), 0);
+	close(fd);
 	nothing_left();
+}
+
+/* Members of the group may have events kept, each their own. */
+static void test_d7_d15_members(void **data)
+{
+	int fd = open_clock(1);
+	uint64_t id;
+
+	user = member;
+	assert_int_equal(unclaim(&fd, 1, "", &id), 0);
+	close(fd);
+	fd = open_kept(id, 1);
+	assert_return_code(fd, 0);
+	close(fd);
+	assert_int_equal(open_kept(id, 0), -ENOENT);
+	assert_int_equal(open_kept(id, 100000), -EINVAL);
+	user = another;
+	assert_int_equal(open_kept(id, 1), -EACCES);
+	assert_non_null(strstr(last.text, "is for user 1001"));
+	assert_int_equal(claim(id), -EACCES);
+	user = root;
+	fd = open_kept(id, 1);
+	assert_return_code(fd, 0);
+	close(fd);
+	user = member;
+	assert_int_equal(claim(id), 0);
+	be_root(NULL);
+	nothing_left();
+}
+
+static void test_d14_unprivileged(void **data)
+{
+	static const char *const keys[][2] = {{"name", "listed"},
+					      {"config", "0x0"},
+					      {"cpus", "[0,1]"},
+					      {"descriptors", "3"}};
+	int fds[] = {open_clock(0), open_clock(1)};
+	struct json_object *events, *event;
+	uint64_t id;
+
+	assert_int_equal(unclaim(fds, 2, "listed", &id), 0);
+	for (int i = 0; i < 3; i++)
+		close(open_kept(id, i & 1));
+	user = stranger;
+	events = list();
+	be_root(NULL);
+	assert_true(json_object_is_type(events, json_type_array));
+	event = json_object_array_get_idx(events, 0);
+	assert_int_equal(json_object_get_uint64(json_object_object_get(event, "id")), id);
+	assert_true(json_object_get_string_len(json_object_object_get(event, "pmu")) > 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		struct json_object *value = json_object_object_get(event, keys[i][0]);
+
+		assert_string_equal(
+			json_object_is_type(value, json_type_string)
+				? json_object_get_string(value)
+				: json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+			keys[i][1]);
+	}
+	json_object_put(events);
+	claim_all();
+	close(fds[0]);
+	close(fds[1]);
+	nothing_left();
+}
+
+/* The machine may have no group paimon; the daemon asks for no other. */
+static int make_group(void)
+{
+	char path[64];
+	FILE *file;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/group", folder);
+	file = fopen(path, "w");
+	if (!file || fprintf(file, "paimon:x:%d:\n", OPERATORS) < 0 || fclose(file))
+		return -1;
+	r = mount(path, "/etc/group", NULL, MS_BIND, NULL);
+	unlink(path);
+	return r;
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_use),	      cmocka_unit_test(test_d6_process_gone),
-		cmocka_unit_test(test_d11_race),      cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_other_descriptors),
-		cmocka_unit_test(test_dies_half_way), cmocka_unit_test(test_stalled),
-		cmocka_unit_test(test_64_clients),    cmocka_unit_test(test_library),
-		cmocka_unit_test(test_example),	      cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_exec),	      cmocka_unit_test(test_stranger),
+		cmocka_unit_test(test_d5_d6_d7_d9_d10_d12_use),
+		cmocka_unit_test(test_d6_process_gone),
+		cmocka_unit_test(test_d11_race),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_d8_truncated),
+		cmocka_unit_test(test_d2_d4_other_descriptors),
+		cmocka_unit_test(test_d8_dies_half_way),
+		cmocka_unit_test(test_stalled),
+		cmocka_unit_test(test_64_clients),
+		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test_teardown(test_d7_stranger, be_root),
+		cmocka_unit_test_teardown(test_d7_d15_members, be_root),
+		cmocka_unit_test_teardown(test_d14_unprivileged, be_root),
 	};
 	int r;
 
@@ -768,7 +872,12 @@ int main(int argc, char **argv)
 	snprintf(http_path, sizeof(http_path), "%s/http.sock", folder);
 	snprintf(handoff_path, sizeof(handoff_path), "%s/handoff.sock", folder);
 	setenv("PAIMON_HANDOFF", handoff_path, 1);
+	if (make_group() < 0) {
+		perror("cannot have a group paimon");
+		return 1;
+	}
 	snprintf(config_path, sizeof(config_path), "%s/paimond.conf", folder);
+	cmocka_set_test_filter(getenv("PAIMON_TESTS"));
 	r = cmocka_run_group_tests(tests, setup, teardown);
 	rmdir(folder);
 	return r;

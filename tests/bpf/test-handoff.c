@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -200,6 +201,27 @@ static void test_d2_task(void **data)
 	close(fd);
 }
 
+static void test_d2_bad_cpu(void **data)
+{
+	static const char online[] = "/sys/devices/system/cpu/online";
+	char path[] = "/tmp/paimon-handoff-online-XXXXXX";
+	int fd = open_clock(1), file = mkstemp(path), r;
+	uint64_t id = 0;
+
+	/* As if the CPU had gone off since. */
+	assert_int_equal(write(file, "0\n", 2), 2);
+	assert_int_equal(mount(path, online, NULL, MS_BIND, NULL), 0);
+	r = keep(&fd, 1, NULL, &id);
+	assert_int_equal(umount(online), 0);
+	unlink(path);
+	assert_int_equal(r, -EINVAL);
+	assert_non_null(strstr(error, "CPU 1 is not online"));
+	assert_int_equal(id, 0);
+	assert_int_equal(nr_listed(), 0);
+	close(file);
+	close(fd);
+}
+
 static void test_d3_twice(void **data)
 {
 	int fd = open_clock(0), copy = dup(fd);
@@ -210,27 +232,43 @@ static void test_d3_twice(void **data)
 	assert_int_equal(keep(&copy, 1, NULL, &other), -EEXIST);
 	assert_int_equal(nr_listed(), 1);
 	close(fd);
-	close(copy);
 	assert_int_equal(descriptor(id, 0, 0, &fd), 0);
 	assert_int_equal(keep(&fd, 1, NULL, &other), -EEXIST);
+	/* A later daemon knows too. */
+	events_source.detach(&source, true);
+	assert_int_equal(events_source.attach(&source), 0);
+	assert_int_equal(keep(&copy, 1, NULL, &other), -EEXIST);
+	close(copy);
 }
 
 static void test_d4_mapped(void **data)
 {
 	struct perf_event_attr attr = clock_attr();
 	size_t size = 2 * sysconf(_SC_PAGESIZE);
-	void *buffer;
+	int fds[2], status;
 	uint64_t id;
-	int fd;
+	pid_t child;
 
 	attr.sample_period = 1000000000;
-	fd = open_event(&attr, -1, 0);
-	buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert_ptr_not_equal(buffer, MAP_FAILED);
-	refused(fd, -EBUSY, "mapped");
-	munmap(buffer, size);
-	assert_int_equal(keep(&fd, 1, NULL, &id), 0);
-	close(fd);
+	for (int i = 0; i < 2; i++)
+		fds[i] = open_event(&attr, -1, i);
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0) != MAP_FAILED)
+			raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	assert_true(WIFSTOPPED(status));
+	refused(fds[1], -EBUSY, "mapped");
+	assert_int_equal(keep(fds, 2, NULL, &id), -EBUSY);
+	assert_int_equal(nr_listed(), 0);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(keep(fds, 2, NULL, &id), 0);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void test_d5_ids(void **data)
@@ -246,6 +284,9 @@ static void test_d5_ids(void **data)
 			assert_int_equal(claim(id, 0), 0);
 	}
 	assert_int_equal(nr_listed(), 4);
+	events_source.detach(&source, true);
+	assert_int_equal(events_source.attach(&source), 0);
+	assert_true(keep_clock(0) > last);
 }
 
 static void test_d6_goes_on(void **data)
@@ -284,24 +325,66 @@ static void test_d7_open(void **data)
 	assert_non_null(strstr(error, "only its count"));
 }
 
+/* A breakpoint of a CPU, which has few of them, or a negative errno. */
+static int open_breakpoint(int cpu)
+{
+	static long word;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (unsigned long)&word,
+		.bp_len = sizeof(word),
+		.exclude_kernel = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* How many more breakpoints CPU 0 has room for. */
+static int room_for_breakpoints(void)
+{
+	int fds[16], nr = 0;
+
+	while (nr < 16 && (fds[nr] = open_breakpoint(0)) >= 0)
+		nr++;
+	for (int i = 0; i < nr; i++)
+		close(fds[i]);
+	return nr;
+}
+
 static void test_d8_unwound(void **data)
 {
-	int fds[] = {open_clock(0), open_clock(1)}, before = count_descriptors(getpid());
+	int room = room_for_breakpoints(), fds[2], before, lowest;
 	struct rlimit limit, low;
 	uint64_t id = 0;
-	int lowest = dup(0);
 
+	/* What is left of a breakpoint takes room, and is seen. */
+	for (int i = 0; i < 2; i++)
+		fds[i] = room ? open_breakpoint(i) : open_clock(i);
+	before = count_descriptors(getpid());
+	lowest = dup(0);
 	close(lowest);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	low = limit;
-	low.rlim_cur = lowest + 1; /* for the first one, not for the second */
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	assert_int_equal(keep(fds, 2, NULL, &id), -EMFILE);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	assert_int_equal(nr_listed(), 0);
-	assert_int_equal(count_descriptors(getpid()), before);
+	for (int i = 0; i < 2; i++) { /* none fits, or the first of them */
+		low.rlim_cur = lowest + i;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		assert_int_equal(keep(fds, 2, NULL, &id), -EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_int_equal(nr_listed(), 0);
+		assert_int_equal(count_descriptors(getpid()), before);
+	}
 	assert_int_equal(keep(fds, 2, "a", &id), 0);
 	assert_int_equal(claim(id, 0), 0);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		fds[i] = open_clock(i);
+	}
+	for (int i = 0; i < 200 && room_for_breakpoints() < room; i++)
+		usleep(10000); /* a grace period */
+	assert_int_equal(room_for_breakpoints(), room);
 	/* The name is taken, or is none. */
 	assert_int_equal(keep(&fds[0], 1, "a", &id), 0);
 	assert_int_equal(keep(&fds[1], 1, "a", &id), -EEXIST);
@@ -330,27 +413,10 @@ static void test_d9_claim_nothing(void **data)
 	assert_int_equal(claim(id, OWNER), -EINVAL);
 }
 
-/* A breakpoint of a CPU, which has few of them, or a negative errno. */
-static int open_breakpoint(void)
-{
-	static long word;
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_BREAKPOINT,
-		.size = sizeof(attr),
-		.bp_type = HW_BREAKPOINT_W,
-		.bp_addr = (unsigned long)&word,
-		.bp_len = sizeof(word),
-		.exclude_kernel = 1,
-	};
-	int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 static void test_d10_dies(void **data)
 {
 	uint64_t id, ids[16], count;
-	int fd, nr = 0;
+	int fd, user, nr = 0;
 
 	id = keep_clock(0);
 	assert_int_equal(descriptor(id, 0, OWNER, &fd), 0);
@@ -362,8 +428,8 @@ static void test_d10_dies(void **data)
 	assert_true(read_count(fd) >= count + 5000000);
 	close(fd);
 
-	/* All breakpoints of the CPU are kept; the last user of one is its keeper. */
-	while (nr < 16 && (fd = open_breakpoint()) >= 0) {
+	/* All breakpoints of the CPU are kept; one of two has another user than its keeper. */
+	while (nr < 16 && (fd = open_breakpoint(0)) >= 0) {
 		assert_int_equal(keep(&fd, 1, NULL, &ids[nr++]), 0);
 		close(fd);
 	}
@@ -375,15 +441,21 @@ static void test_d10_dies(void **data)
 				    "breakpoint/config=0x0/uh");
 		json_object_put(event);
 	}
-	if (!nr || nr == 16) {
+	if (nr < 2 || nr == 16) {
 		print_message("no breakpoints here: %s\n", strerror(-fd));
 		return;
 	}
-	assert_int_equal(open_breakpoint(), -ENOSPC);
+	assert_int_equal(open_breakpoint(0), -ENOSPC);
+	assert_int_equal(descriptor(ids[0], 0, OWNER, &fd), 0);
+	user = dup(fd);
 	assert_int_equal(claim(ids[0], OWNER), 0);
-	for (int i = 0; i < 200 && (fd = open_breakpoint()) < 0; i++)
+	assert_int_equal(claim(ids[1], OWNER), 0);
+	for (int i = 0; i < 200 && (fd = open_breakpoint(0)) < 0; i++)
 		usleep(10000); /* a grace period */
 	assert_true(fd >= 0);
+	assert_int_equal(open_breakpoint(0), -ENOSPC);
+	close(user);
+	assert_int_equal(room_for_breakpoints(), 1);
 	close(fd);
 }
 
@@ -402,22 +474,30 @@ static void test_d12_again(void **data)
 	assert_int_equal(descriptor(first, 0, 0, &fd), -ENOENT);
 }
 
+static void on_cpus(uint64_t id, const char *wanted)
+{
+	struct json_object *object = events_show(&source, id);
+	struct json_object *cpus = json_object_object_get(object, "cpus");
+
+	assert_string_equal(json_object_to_json_string_ext(cpus, JSON_C_TO_STRING_PLAIN), wanted);
+	json_object_put(object);
+}
+
 static void test_d13_system_wide(void **data)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
 				       .config = PERF_COUNT_SW_PAGE_FAULTS};
 	int fds[] = {open_clock(0), open_clock(1)}, same[] = {open_clock(0), open_clock(0)};
-	struct json_object *object, *cpus;
 	uint64_t id;
 
 	assert_int_equal(keep(fds, 2, "wide", &id), 0);
-	object = events_show(&source, id);
-	assert_true(json_object_object_get_ex(object, "cpus", &cpus));
-	assert_string_equal(json_object_to_json_string_ext(cpus, JSON_C_TO_STRING_PLAIN), "[0,1]");
-	json_object_put(object);
+	on_cpus(id, "[0,1]");
 	assert_int_equal(descriptor(id, 0, OWNER, &(int){0}), 0);
 	assert_int_equal(descriptor(id, 1, OWNER, &(int){0}), 0);
 	assert_int_equal(nr_listed(), 1);
+	assert_int_equal(claim(id, OWNER), 0);
+	assert_int_equal(keep(&fds[1], 1, NULL, &id), 0);
+	on_cpus(id, "[1]");
 	assert_int_equal(claim(id, OWNER), 0);
 
 	assert_int_equal(keep(same, 2, NULL, &id), -EINVAL);
@@ -464,6 +544,9 @@ static void test_d15_reset(void **data)
 	assert_return_code(ioctl(fd, PERF_EVENT_IOC_RESET, 0), errno);
 	assert_true(number(id, "value") > count);
 	assert_int_equal(number(id, "resets"), 1);
+	/* Nobody else gets that far. */
+	assert_int_equal(descriptor(id, 0, OWNER + 1, &fd), -EACCES);
+	assert_int_equal(descriptor(id, 0, 0, &fd), 0);
 	/* Its terms are its opener's. */
 	free(error);
 	assert_int_equal(events_set(&source, id, "config=1", &error), -EINVAL);
@@ -584,12 +667,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, attach, detach)
 	const struct CMUnitTest tests[] = {
-		TEST(test_d1_dying),	      TEST(test_d2_task),    TEST(test_d3_twice),
-		TEST(test_d4_mapped),	      TEST(test_d5_ids),     TEST(test_d6_goes_on),
-		TEST(test_d7_open),	      TEST(test_d8_unwound), TEST(test_d9_claim_nothing),
-		TEST(test_d10_dies),	      TEST(test_d12_again),  TEST(test_d13_system_wide),
-		TEST(test_d14_list),	      TEST(test_d15_reset),  TEST(test_excluded),
-		TEST(test_other_descriptors),
+		TEST(test_d1_dying),	     TEST(test_d2_task),	   TEST(test_d2_bad_cpu),
+		TEST(test_d3_twice),	     TEST(test_d4_mapped),	   TEST(test_d5_ids),
+		TEST(test_d6_goes_on),	     TEST(test_d7_open),	   TEST(test_d8_unwound),
+		TEST(test_d9_claim_nothing), TEST(test_d10_dies),	   TEST(test_d12_again),
+		TEST(test_d13_system_wide),  TEST(test_d14_list),	   TEST(test_d15_reset),
+		TEST(test_excluded),	     TEST(test_other_descriptors),
 	};
 	int r;
 
@@ -603,6 +686,7 @@ int main(void)
 		perror("cannot set up a private folder");
 		return 1;
 	}
+	cmocka_set_test_filter(getenv("PAIMON_TESTS"));
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);
 	return r;
