@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
@@ -245,9 +246,25 @@ static void test_d2_bad_cpu(void **data)
 /* A failure on the way leaves nothing. */
 static void test_d8_fails(void **data)
 {
-	int before = nr_descriptors();
+	int before = nr_descriptors(), lowest = dup(0), r = -1;
 	struct events_slot *slots;
+	struct rlimit limit, low;
+	uint64_t id = 0;
+	char *error;
 
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	low = limit;
+	/* Room for one descriptor more each time, until it is enough. */
+	for (low.rlim_cur = lowest; r; low.rlim_cur++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		r = events_open(&source, SPEC, "x", NULL, &owner, &id, &error);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_int_equal(nr_descriptors(), before + (r ? 0 : get_nprocs()));
+		free(error);
+	}
+	assert_int_equal(id, 1);
+	assert_int_equal(events_close(&source, id, &error), 0);
 	open_fails("nope/x/", NULL, NULL, -ENOENT, "nope");
 	open_fails(SPEC, "a b", NULL, -EINVAL, "a b");
 	open_fails("breakpoint/config=0/", NULL, NULL, -EINVAL, "breakpoint");

@@ -82,7 +82,7 @@ static uint64_t read_count(int fd)
 static const struct user {
 	uid_t uid;
 	gid_t gid, also;
-} root = {}, member = {1001, 1001, OPERATORS}, another = {1002, OPERATORS, OPERATORS},
+} root = {}, member = {1001, 1001, OPERATORS}, another = {1002, OPERATORS, 1002},
   stranger = {12345, 12345, 12345};
 static struct user user;
 
@@ -244,11 +244,18 @@ static int count_descriptors(void)
 	return nr;
 }
 
+/* The daemon takes in who comes last, with what was asked before: then all of it is done. */
+static void settle(void)
+{
+	assert_int_equal(open_kept(0, 0), -ENOENT);
+}
+
 /* The daemon sees the end of a connection a little later. */
 static void nothing_left(void)
 {
 	int nr = 0;
 
+	settle();
 	for (int i = 0; i < 100 && (nr = count_descriptors()) != before; i++)
 		usleep(20000);
 	assert_int_equal(nr, before);
@@ -257,8 +264,10 @@ static void nothing_left(void)
 
 static void claim_all(void)
 {
-	struct json_object *events = list();
+	struct json_object *events;
 
+	settle();
+	events = list();
 	for (size_t i = 0; i < json_object_array_length(events); i++)
 		assert_int_equal(claim(json_object_get_uint64(json_object_object_get(
 					 json_object_array_get_idx(events, i), "id"))),
@@ -313,6 +322,13 @@ static int teardown(void **data)
 	unlink(handoff_path);
 	unlink(http_path);
 	return 0;
+}
+
+/* Until SIGCONT. */
+static void stop_daemon(void)
+{
+	assert_int_equal(kill(daemon_pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(daemon_pid, NULL, WUNTRACED), daemon_pid);
 }
 
 /* Tests */
@@ -387,7 +403,7 @@ static void test_d11_race(void **data)
 
 		for (int i = 0; i < 2; i++)
 			sockets[i] = dial();
-		kill(daemon_pid, SIGSTOP); /* both are there when it goes on */
+		stop_daemon(); /* both are there when it goes on */
 		for (int i = 0; i < 2; i++)
 			send_message(sockets[i], &request, sizeof(request), &fd, 1);
 		kill(daemon_pid, SIGCONT);
@@ -521,7 +537,7 @@ static void test_d8_dies_half_way(void **data)
 	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
 	int fd = open_clock(0), socket = dial();
 
-	kill(daemon_pid, SIGSTOP);
+	stop_daemon();
 	send_message(socket, &request, sizeof(request), &fd, 1);
 	close(socket);
 	close(fd);

@@ -531,6 +531,8 @@ static void test_d14_list(void **data)
 	assert_int_equal(descriptor(id, 1, 0, &(int){0}), 0);
 	assert_int_equal(descriptor(id, 1, 1, &(int){0}), -EACCES);
 	assert_int_equal(number(id, "descriptors"), 2);
+	assert_int_equal(claim(id, 0), 0);
+	assert_int_equal(number(keep_clock(1), "descriptors"), 0);
 }
 
 static void test_d15_reset(void **data)
