@@ -2,6 +2,7 @@
 /* paimonctl check: file systems, modules, privileges, limits: what files of /proc and /sys say. */
 #include <dirent.h>
 #include <errno.h>
+#include <events.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -342,9 +344,18 @@ void check_pmus(struct check *check)
 		  others == 1 ? "" : "s");
 }
 
+/* Perf events, if all that may be kept are. */
+static uint64_t perf_events(const struct config *config)
+{
+	return config->events_wanted == SOURCE_NO
+		       ? 0
+		       : (uint64_t)config->events_max * get_nprocs_conf();
+}
+
 void check_descriptors(struct check *check)
 {
-	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS;
+	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + perf_events(check->config);
+	char next[160];
 	struct rlimit limit = {};
 
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -353,13 +364,15 @@ void check_descriptors(struct check *check)
 			  "%ju needed, %ju allowed here; 65536 by paimond.service", (uintmax_t)need,
 			  (uintmax_t)limit.rlim_max);
 	else
-		check_add(check, "descriptors", CHECK_WARNING,
-			  "ulimit -n 1024 before paimond is started, or let systemd start it",
-			  "%ju needed, %ju allowed here", (uintmax_t)need,
-			  (uintmax_t)limit.rlim_max);
+		snprintf(next, sizeof(next),
+			 "ulimit -n %ju before paimond is started, or let systemd start it (%s "
+			 "LimitNOFILE = 65536)",
+			 (uintmax_t)need, need > 65536 ? "with more than" : "which has");
+	check_add(check, "descriptors", CHECK_WARNING, next, "%ju needed, %ju allowed here",
+		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
 
-/* What the maps of a source take at most, in bytes; a hash has 48 more for each element. */
+/* What the maps of the sources take at most, in bytes; a hash has 48 more for each element. */
 static uint64_t map_bytes(const struct config *config)
 {
 	uint64_t devices = config->iopf_max_devices;
@@ -368,7 +381,11 @@ static uint64_t map_bytes(const struct config *config)
 			  PAIMON_DEVICE_NAME_LEN +
 			  4 * (48 + sizeof(uint64_t) + sizeof(struct iopf_known))) +
 	       IOPF_MAX_SPILLED * (48 + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
-	       sizeof(struct iopf_state);
+	       sizeof(struct iopf_state) +
+	       (config->events_wanted != SOURCE_NO) * config->events_max *
+		       sizeof(struct events_event) +
+	       perf_events(config) * (sizeof(struct events_slot) + sizeof(struct events_value) +
+				      2 * sizeof(uint64_t));
 }
 
 /* What the control group of this process may use, as in a container; UINT64_MAX: no limit. */
