@@ -359,15 +359,16 @@ void check_descriptors(struct check *check)
 	struct rlimit limit = {};
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max >= need)
+	if (limit.rlim_max >= need) {
 		check_add(check, "descriptors", CHECK_OK, NULL,
 			  "%ju needed, %ju allowed here; 65536 by paimond.service", (uintmax_t)need,
 			  (uintmax_t)limit.rlim_max);
-	else
-		snprintf(next, sizeof(next),
-			 "ulimit -n %ju before paimond is started, or let systemd start it (%s "
-			 "LimitNOFILE = 65536)",
-			 (uintmax_t)need, need > 65536 ? "with more than" : "which has");
+		return;
+	}
+	snprintf(next, sizeof(next),
+		 "ulimit -n %ju before paimond is started, or let systemd start it (%s "
+		 "LimitNOFILE=65536)",
+		 (uintmax_t)need, need > 65536 ? "with more than" : "which has");
 	check_add(check, "descriptors", CHECK_WARNING, next, "%ju needed, %ju allowed here",
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
