@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -491,6 +492,18 @@ static int on_hangup(sd_event_source *event_source, const struct signalfd_siginf
 
 /* Start and end */
 
+/* A shell gives few, for programs that use select(). Under the unit there is nothing to raise. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
+}
+
 /* The hand-off socket, or -1: the rest is served without it too. */
 static int open_handoff(struct daemon *daemon)
 {
@@ -594,6 +607,7 @@ static int setup(struct daemon *daemon)
 	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1, r;
 	sigset_t signals;
 
+	raise_descriptors();
 	r = fdstore_init();
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -15,18 +16,28 @@
 static struct {
 	bool available;
 	int nr;
-	char **names;
+	struct passed {
+		char *name; /* NULL: it has an owner */
+		int fd;
+	} * all;
 } passed;
 
 int fdstore_init(void)
 {
+	char **names;
 	int r;
 
 	passed.available = getenv("NOTIFY_SOCKET") && getenv("INVOCATION_ID");
-	r = sd_listen_fds_with_names(true, &passed.names);
-	if (r < 0)
+	r = sd_listen_fds_with_names(true, &names);
+	if (r <= 0)
 		return r;
+	passed.all = calloc(r, sizeof(*passed.all));
+	if (!passed.all)
+		return -ENOMEM;
 	passed.nr = r;
+	for (int i = 0; i < r; i++)
+		passed.all[i] = (struct passed){names[i], SD_LISTEN_FDS_START + i};
+	free(names);
 	return 0;
 }
 
@@ -35,17 +46,48 @@ bool fdstore_available(void)
 	return passed.available;
 }
 
+/* Gives up the name. */
+static int take(struct passed *one)
+{
+	free(one->name);
+	one->name = NULL;
+	return one->fd;
+}
+
 int fdstore_take(const char *name)
 {
-	for (int i = 0; i < passed.nr; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
-
-		if (!strcmp(passed.names[i], name)) {
-			passed.names[i][0] = '\0';
-			return fd;
-		}
-	}
+	for (int i = 0; i < passed.nr; i++)
+		if (passed.all[i].name && !strcmp(passed.all[i].name, name))
+			return take(&passed.all[i]);
 	return -ENOENT;
+}
+
+void fdstore_give_back(const char *name, int fd)
+{
+	struct passed *all;
+	int i = 0;
+
+	while (i < passed.nr && passed.all[i].name)
+		i++;
+	all = reallocarray(passed.all, passed.nr + 1, sizeof(*all));
+	if (!all) {
+		close(fd);
+		return;
+	}
+	passed.all = all;
+	passed.nr += i == passed.nr;
+	all[i] = (struct passed){strdup(name), fd};
+	if (!all[i].name)
+		close(fd);
+}
+
+void fdstore_drop(const char *prefix)
+{
+	for (int i = 0; i < passed.nr; i++)
+		if (passed.all[i].name && !strncmp(passed.all[i].name, prefix, strlen(prefix))) {
+			fdstore_remove(passed.all[i].name);
+			close(take(&passed.all[i]));
+		}
 }
 
 int fdstore_put(const char *name, int fd)
@@ -80,9 +122,9 @@ int fdstore_sockets(int *ret_unix, int *ret_tcp, int *ret_handoff)
 	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1;
 
 	for (int i = 0; i < passed.nr; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
+		int fd = passed.all[i].fd;
 
-		if (!passed.names[i][0])
+		if (!passed.all[i].name)
 			continue;
 		if (unix_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0)
 			unix_fd = fd;

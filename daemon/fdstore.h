@@ -20,6 +20,12 @@ bool fdstore_available(void);
  * It stays in systemd's store; the caller owns its own copy of it. */
 int fdstore_take(const char *name);
 
+/* Gives back what is in the store: the next one who takes that name gets it. Takes fd. */
+void fdstore_give_back(const char *name, int fd);
+
+/* Removes all that nobody has taken, of names that begin so. */
+void fdstore_drop(const char *prefix);
+
 /* Puts a copy of fd into the store. 0 or a negative errno. */
 int fdstore_put(const char *name, int fd);
 

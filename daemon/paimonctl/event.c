@@ -86,8 +86,9 @@ static char *format_who(struct json_object *event)
 	char number[24], *text;
 
 	snprintf(number, sizeof(number), "uid %u", uid);
-	if (strcmp(origin, "command"))
+	if (!strcmp(origin, "configuration"))
 		return strdup(origin);
+	/* Of an event that was handed over: for whom alone its descriptors are. */
 	return asprintf(&text, "%s, %s[%.0f]", user ? user->pw_name : number, *comm ? comm : "?",
 			json_number(event, "pid", 0)) < 0
 		       ? NULL
@@ -486,8 +487,9 @@ struct adopted {
 static int take_adopted(int option, const char *value, void *user)
 {
 	struct adopted *adopted = user;
-	long number = strtol(value, NULL, 10);
 	unsigned int *numbers;
+	long number;
+	char *end;
 	int r;
 
 	switch (option) {
@@ -495,8 +497,12 @@ static int take_adopted(int option, const char *value, void *user)
 		adopted->name = value;
 		return 0;
 	case 'p':
+		number = strtol(value, &end, 10);
 		adopted->pid = (pid_t)number;
-		return number > 0 ? 0 : (complain("--pid %s: is no process", value), EXIT_USAGE);
+		if (number > 0 && number <= INT_MAX && !*end)
+			return 0;
+		complain("--pid %s: is no process", value);
+		return EXIT_USAGE;
 	}
 	/* 3-6,8 as CPUs are written */
 	r = cpulist_parse(value, INT_MAX, &numbers, &adopted->nr);

@@ -243,6 +243,7 @@ static unsigned int events_status(int error)
 	case -EPERM:
 		return MHD_HTTP_FORBIDDEN;
 	case -ENOSPC:
+	case -EMFILE:
 		return MHD_HTTP_INSUFFICIENT_STORAGE;
 	case -ENODEV:
 	case -ENOMEM:

@@ -7,6 +7,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "../fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "event_spec.h"
@@ -44,6 +45,8 @@ static void take_config(struct source *source, bool again)
 {
 	const struct events_owner owner = {.origin = EVENTS_FROM_CONFIG};
 	struct events *events = source->data;
+	_cleanup_free_ char *first = NULL;
+	size_t nr_failed = 0;
 
 	source->reason[0] = '\0';
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
@@ -65,13 +68,17 @@ static void take_config(struct source *source, bool again)
 		if (event && event->origin == EVENTS_FROM_CONFIG)
 			continue;
 		if (events_open(source, wanted->spec, wanted->name, wanted->cpus, &owner, &id,
-				&error) < 0) {
-			source_fail(source, 0, "[event %s]: %s", wanted->name,
-				    error ?: "no memory");
-			if (!again)
-				log_error("events: %s", source->reason);
-		}
+				&error) >= 0)
+			continue;
+		source_fail(source, 0, "[event %s]: %s", wanted->name, error ?: "no memory");
+		if (!again)
+			log_error("events: %s", source->reason);
+		if (!nr_failed++)
+			first = strdup(source->reason);
 	}
+	if (nr_failed > 1)
+		source_fail(source, 0, "%.180s (and %zu more: see the log)", first ?: "",
+			    nr_failed - 1);
 }
 
 /* What is served */
@@ -118,20 +125,25 @@ static const struct metric metric_reopened = {
 };
 
 /* counting: the daemon has descriptors of all of it. read: only reading is left.
- * disabled: by someone, on one of its CPUs at least. */
-enum state { STATE_COUNTING, STATE_READ, STATE_DISABLED, NR_STATES };
-static const char *const state_names[NR_STATES] = {"counting", "read", "disabled"};
+ * disabled: by someone, on one of its CPUs at least. stopped: it does not count on one of
+ * them, and could not be opened anew there. */
+enum state { STATE_COUNTING, STATE_READ, STATE_DISABLED, STATE_STOPPED, NR_STATES };
+static const char *const state_names[NR_STATES] = {"counting", "read", "disabled", "stopped"};
 
 static enum state event_state(const struct events *events, const struct events_event *event)
 {
-	bool disabled = false;
+	enum state state = STATE_COUNTING;
 
 	for_each_slot(i, events, event) {
-		if (events->fds[i] < 0)
-			return STATE_READ;
-		disabled |= events->disabled[i];
+		enum state one = events->states[i] == SLOT_STOPPED    ? STATE_STOPPED
+				 : events->states[i] == SLOT_DISABLED ? STATE_DISABLED
+				 : events->fds[i] < 0		      ? STATE_READ
+								      : STATE_COUNTING;
+
+		if (one > state)
+			state = one;
 	}
-	return disabled ? STATE_DISABLED : STATE_COUNTING;
+	return state;
 }
 
 static void format_config(const struct events_event *event, char ret_text[24])
@@ -207,6 +219,12 @@ static int events_read(struct source *source, struct snapshot *snapshot)
 	return r;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	return json_object_get_int(*(struct json_object *const *)a) -
+	       json_object_get_int(*(struct json_object *const *)b);
+}
+
 static struct json_object *event_json(struct events *events, const struct events_event *event)
 {
 	static const char *const origins[EVENTS_NR_ORIGINS] = {
@@ -225,6 +243,7 @@ static struct json_object *event_json(struct events *events, const struct events
 		all = events_sum(all, &total);
 		json_object_array_add(cpus, json_object_new_int(slot->cpu));
 	}
+	json_object_array_sort(cpus, compare_numbers);
 	format_config(event, config);
 	json_object_object_add(object, "id", json_object_new_uint64(event->id));
 	json_object_object_add(object, "name", json_object_new_string(event->name));
@@ -295,21 +314,48 @@ static int events_probe(struct source *source)
 	return 0;
 }
 
+static void warn_max(const struct source *source)
+{
+	const struct events *events = source->data;
+
+	if (events->reader->nr_events != source->config->events_max)
+		log_warning("events: max stays %u, the size of the pinned maps; to change it stop "
+			    "paimond, and remove them and all kept events: paimonctl purge "
+			    "--layout %d",
+			    events->reader->nr_events, EVENTS_LAYOUT);
+}
+
+/* What is in systemd's store is for the next who attaches, in this process too. */
+static void give_back(struct events *events)
+{
+	char name[32];
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
+		if (events->fds[i] < 0)
+			continue;
+		events_store_name(i, name);
+		if (fdstore_available())
+			fdstore_give_back(name, events->fds[i]);
+		else
+			close(events->fds[i]);
+	}
+}
+
 static void events_detach(struct source *source, bool keep)
 {
 	struct events *events = source->data;
 
-	for (uint32_t i = 0; events->fds && i < events->reader->nr_slots; i++)
-		if (events->fds[i] >= 0)
-			close(events->fds[i]);
+	if (events->fds)
+		give_back(events);
 	inspect_free(events->inspect);
 	reader_free(events->reader);
 	free(events->fds);
 	free(events->next);
 	free(events->first);
 	free(events->given);
-	free(events->disabled);
+	free(events->states);
 	free(events->cpus);
+	free(events->online);
 	free(events);
 	source->data = NULL;
 }
@@ -319,26 +365,29 @@ static int events_attach(struct source *source)
 	const struct pins pins = {source, "events", EVENTS_LAYOUT};
 	uint32_t max = source->config->events_max;
 	struct events *events = calloc(1, sizeof(*events));
+	uint32_t nr_slots;
 	int r;
 
 	if (!events)
 		return -ENOMEM;
 	source->data = events;
-	r = reader_new(source, &pins, max * get_nprocs_conf(), max, &events->reader);
+	/* One more on each CPU: what is opened anew is for a moment beside what it replaces. */
+	r = reader_new(source, &pins, (max + 1) * get_nprocs_conf(), max, &events->reader);
 	if (r < 0) {
 		free(events);
 		return r;
 	}
-	events->fds = malloc(events->reader->nr_slots * sizeof(*events->fds));
-	events->next = malloc(events->reader->nr_slots * sizeof(*events->next));
+	nr_slots = events->reader->nr_slots;
+	events->fds = malloc(nr_slots * sizeof(*events->fds));
+	events->next = malloc(nr_slots * sizeof(*events->next));
 	events->first = malloc(events->reader->nr_events * sizeof(*events->first));
 	events->given = calloc(events->reader->nr_events, sizeof(*events->given));
-	events->disabled = calloc(events->reader->nr_slots, sizeof(*events->disabled));
-	r = events->fds && events->next && events->first && events->given && events->disabled
+	events->states = calloc(nr_slots, sizeof(*events->states));
+	r = events->fds && events->next && events->first && events->given && events->states
 		    ? 0
 		    : -ENOMEM;
 	if (events->fds)
-		memset(events->fds, -1, events->reader->nr_slots * sizeof(*events->fds));
+		memset(events->fds, -1, nr_slots * sizeof(*events->fds));
 	if (!r) {
 		events_recover(events);
 		r = events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
@@ -347,10 +396,7 @@ static int events_attach(struct source *source)
 		events_detach(source, true);
 		return r;
 	}
-	if (events->reader->nr_events != max)
-		log_warning("events: max stays %u, the size of the pinned maps; to change it stop "
-			    "paimond and remove %s/events-%d",
-			    events->reader->nr_events, source->config->state_dir, EVENTS_LAYOUT);
+	warn_max(source);
 	source->adopted = events->reader->reused;
 	source->backend = "perf";
 	take_config(source, false);
@@ -359,6 +405,12 @@ static int events_attach(struct source *source)
 
 static int events_reload(struct source *source)
 {
+	struct events *events = source->data;
+
+	warn_max(source);
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->states[i] == SLOT_STOPPED)
+			events->states[i] = SLOT_STALLED; /* to be tried again */
 	take_config(source, false);
 	return 0;
 }

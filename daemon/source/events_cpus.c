@@ -14,32 +14,29 @@
 
 #define ONLINE "/sys/devices/system/cpu/online"
 
-/* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
- * those before; 0, or a negative errno. */
 int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before)
 {
-	char text[sizeof(events->online)] = "";
-	FILE *file = fopen(ONLINE, "re");
 	unsigned int *cpus;
-	bool read;
+	char *online;
 	size_t nr;
-	int r;
+	int r = cpulist_read(ONLINE, MAX_CPU, &cpus, &nr);
 
-	if (!file)
-		return -errno;
-	read = fgets(text, sizeof(text), file);
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	if (events->cpus && !strcmp(text, events->online))
-		return 0;
-	r = read ? cpulist_parse(text, MAX_CPU, &cpus, &nr) : -EIO;
 	if (r < 0)
 		return r;
+	online = events->cpus && nr == events->nr_cpus &&
+				 !memcmp(cpus, events->cpus, nr * sizeof(*cpus))
+			 ? NULL
+			 : cpulist_format(cpus, nr);
+	if (!online) {
+		free(cpus);
+		return events->cpus ? 0 : -ENOMEM;
+	}
 	*ret_before = events->cpus;
 	*ret_nr_before = events->nr_cpus;
 	events->cpus = cpus;
 	events->nr_cpus = nr;
-	strcpy(events->online, text);
+	free(events->online);
+	events->online = online;
 	return 1;
 }
 
@@ -51,76 +48,65 @@ bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
 	return false;
 }
 
-/* A list of CPUs that an event's PMU has in sysfs, to be freed, or NULL. */
-static char *read_list(const struct events_event *event, const char *name)
+/* A list of CPUs that an event's PMU has in sysfs. 0, or a negative errno. */
+static int read_list(const struct events_event *event, const char *name, unsigned int **ret_cpus,
+		     size_t *ret_nr)
 {
 	_cleanup_free_ char *path = NULL;
-	char text[EVENTS_SPEC_LEN] = "";
-	FILE *file;
 
 	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/%s", event->pmu, name) < 0)
-		return NULL;
-	file = fopen(path, "re");
-	if (!file)
-		return NULL;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
-	fclose(file);
-	text[strcspn(text, "\n")] = '\0';
-	return strdup(text);
+		return -ENOMEM;
+	return cpulist_read(path, MAX_CPU, ret_cpus, ret_nr);
 }
 
-/* The kernel takes the events of a system PMU along, from a CPU that goes off to
- * another one of its mask: they are to be read there. */
-static void follow_cpumask(struct events *events, struct events_event *event, const char *mask)
+/* Does an event's PMU count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
+static bool counts_on(const struct events_event *event, unsigned int cpu)
+{
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr;
+
+	return read_list(event, "cpus", &cpus, &nr) < 0 || events_is_in(cpus, nr, cpu);
+}
+
+void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
+{
+	struct events_slot *before = events_slot_on(events, event, cpu);
+
+	/* One that was handed over is looked at when its time stands still. */
+	if (event->origin == EVENTS_FROM_HANDOFF)
+		return;
+	if (!before && (event->cpus[0] || !counts_on(event, cpu)))
+		return;
+	if (!events_open_again(events, event, cpu, before))
+		event->reopened++;
+	else if (before)
+		events->states[before - events->reader->slots] = SLOT_STOPPED;
+}
+
+bool events_follow_mask(struct events *events, struct events_event *event)
 {
 	uint32_t number = events_number(events, event);
 	_cleanup_free_ unsigned int *cpus = NULL;
 	size_t nr, next = 0;
 
-	if (cpulist_parse(mask, MAX_CPU, &cpus, &nr) < 0)
-		return;
+	if (read_list(event, "cpumask", &cpus, &nr) < 0)
+		return false;
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
-		struct events_slot *slot = &events->reader->slots[i];
+		const struct events_slot *slot = &events->reader->slots[i];
 
 		if (slot->event != number || events_is_in(cpus, nr, slot->cpu))
 			continue;
 		while (next < nr && events_slot_on(events, event, cpus[next]))
 			next++;
 		if (next == nr)
-			return;
-		events_commit(&slot->cpu, cpus[next]);
-		reader_set_cpu(events->reader, i, slot->cpu);
+			return true;
+		events_move_slot(events, i, cpus[next]);
 	}
-}
-
-/* Does an event's PMU count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
-static bool counts_on(const struct events_event *event, unsigned int cpu)
-{
-	_cleanup_free_ char *list = read_list(event, "cpus");
-	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr;
-
-	return !list || cpulist_parse(list, MAX_CPU, &cpus, &nr) < 0 || events_is_in(cpus, nr, cpu);
-}
-
-/* A CPU has come back: the perf event that it had stands still for ever. */
-void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
-{
-	struct events_slot *before = events_slot_on(events, event, cpu);
-
-	if (event->origin == EVENTS_FROM_HANDOFF) {
-		/* Not all that it was opened with is known. */
-		if (before)
-			log_warning("events: %s was opened by another process: it counts no more "
-				    "on CPU %u, which was off",
-				    event->name, cpu);
-		return;
-	}
-	if (!before && (event->cpus[0] || !counts_on(event, cpu)))
-		return;
-	if (!events_open_again(events, event, cpu, before))
-		event->reopened++;
+	/* A package or a node that is new. */
+	for (; next < nr; next++)
+		if (!events_slot_on(events, event, cpus[next]))
+			events_cpu_on(events, event, cpus[next]);
+	return true;
 }
 
 /* A CPU that is back, or new, is noticed at the next reading. */
@@ -135,12 +121,10 @@ void events_follow_cpus(struct events *events)
 	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		struct events_event *event = &events->reader->events[i];
-		_cleanup_free_ char *mask = event->id ? read_list(event, "cpumask") : NULL;
 
-		/* A system PMU. */
-		if (mask)
-			follow_cpumask(events, event, mask);
-		for (size_t j = 0; event->id && !mask && j < events->nr_cpus; j++)
+		if (!event->id || events_follow_mask(events, event))
+			continue;
+		for (size_t j = 0; j < events->nr_cpus; j++)
 			if (!events_is_in(before, nr_before, events->cpus[j]))
 				events_cpu_on(events, event, events->cpus[j]);
 	}

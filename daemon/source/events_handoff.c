@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Perf events from other processes: what is taken, given out, and given back. */
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -8,6 +7,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "../util/cleanup.h"
+#include "../util/cpulist.h"
 #include "../util/fail.h"
 #include "event_spec.h"
 #include "events_registry.h"
@@ -180,18 +181,27 @@ static int not_owner(const struct events_event *event, char **ret_error)
 		    event->name, event->uid);
 }
 
+/* Is there a CPU of that number, or could it come? */
+static bool is_possible(unsigned int cpu)
+{
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr;
+
+	return !cpulist_read("/sys/devices/system/cpu/possible", MAX_CPU, &cpus, &nr) &&
+	       events_is_in(cpus, nr, cpu);
+}
+
 int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
 		      char **ret_error)
 {
 	struct events *events = source->data;
 	const struct events_event *event = events_find(events, id);
 	const struct events_slot *slot;
-	int nr_possible = libbpf_num_possible_cpus(), fd;
+	int fd;
 
 	*ret_error = NULL;
-	if (nr_possible > 0 && cpu >= (unsigned int)nr_possible) /* d7, to the end */
-		return fail(ret_error, -EINVAL, "there is no CPU %u: they end at %d", cpu,
-			    nr_possible - 1);
+	if (!is_possible(cpu)) /* d7, to the end */
+		return fail(ret_error, -EINVAL, "there is no CPU %u", cpu);
 	if (!event)
 		return events_no_event(id, ret_error);
 	if (!may_use(event, uid))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +22,10 @@
 #include "inspect.h"
 #include "source.h"
 
+/* Descriptors that are not for perf events: of all that paimond has open besides, with as
+ * many clients as each of the two listeners takes. */
+#define RESERVED (64 + 2 * 256)
+
 /* What a store before it has written is not written after it, should the daemon die. */
 void events_commit(__u32 *word, __u32 value)
 {
@@ -30,7 +35,7 @@ void events_commit(__u32 *word, __u32 value)
 
 /* Slots */
 
-static void store_name(uint32_t slot, char ret_name[32])
+void events_store_name(uint32_t slot, char ret_name[32])
 {
 	snprintf(ret_name, 32, "event-%u", slot);
 }
@@ -42,13 +47,26 @@ void events_free_slot(struct events *events, uint32_t slot)
 
 	events_commit(&events->reader->slots[slot].event, 0);
 	reader_remove(events->reader, slot);
+	events_store_name(slot, name);
+	fdstore_remove(name);
 	if (events->fds[slot] >= 0) {
-		store_name(slot, name);
-		fdstore_remove(name);
 		close(events->fds[slot]);
 		events->fds[slot] = -1;
+		events->nr_fds--;
 	}
-	events->disabled[slot] = false;
+	events->states[slot] = SLOT_COUNTS;
+}
+
+/* Without descriptors nobody can connect, nor close what has used them up. */
+static bool has_descriptors(const struct events *events)
+{
+	struct rlimit limit;
+	rlim_t rest;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return true;
+	rest = limit.rlim_cur / 2 < RESERVED ? limit.rlim_cur / 2 : RESERVED;
+	return events->nr_fds + rest < limit.rlim_cur;
 }
 
 static const struct events_count *slot_count(const struct events_slot *slot)
@@ -91,13 +109,16 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 	memset(slot, 0, sizeof(*slot));
 	slot->cpu = cpu;
 	slot->terms = terms;
-	store_name(index, name);
-	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
+	events_store_name(index, name);
+	if (!has_descriptors(events))
+		r = -EMFILE;
+	else if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
 		r = -errno;
 	r = r ?: reader_put(events->reader, index, fd);
 	if (!r && fdstore_available())
 		r = fdstore_put(name, fd);
 	events->fds[index] = fd;
+	events->nr_fds++;
 	if (r < 0)
 		events_free_slot(events, index);
 	else
@@ -114,6 +135,12 @@ void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 	slots[new].seq = slots[old].seq + 1;
 	events_commit(&slots[new].event, slots[old].event);
 	events_free_slot(events, old);
+}
+
+void events_move_slot(struct events *events, uint32_t index, uint32_t cpu)
+{
+	events_commit(&events->reader->slots[index].cpu, cpu);
+	reader_set_cpu(events->reader, index, cpu);
 }
 
 /* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
@@ -243,7 +270,8 @@ static int open_slots(struct events *events, const struct events_event *event,
 		}
 		r = events_fill_slot(events, slot, fd, cpus[i], event->current);
 		if (r < 0) {
-			fail(ret_error, r, "%s: cannot be kept: %s", spec, strerror(-r));
+			fail(ret_error, r, "%s: cannot be kept: %s%s", spec, strerror(-r),
+			     r == -EMFILE ? " (raise LimitNOFILE of paimond.service)" : "");
 			break;
 		}
 		slots[i] = slot;
@@ -312,6 +340,22 @@ int events_describe(struct events *events, struct events_event *event,
 	return 0;
 }
 
+/* A system PMU counts on the CPUs of its mask only, whatever is asked for. */
+static int check_mask(const struct event_spec *spec, const unsigned int *cpus, size_t nr,
+		      char **ret_error)
+{
+	_cleanup_free_ unsigned int *mask = NULL;
+	size_t nr_mask;
+	int r = spec->uncore ? cpulist_parse(spec->cpus, MAX_CPU, &mask, &nr_mask) : 0;
+
+	for (size_t i = 0; mask && i < nr; i++)
+		if (!events_is_in(mask, nr_mask, cpus[i]))
+			return fail(ret_error, -EINVAL,
+				    "%s: PMU %s counts for the system, on CPUs %s, and not on %u",
+				    spec->text, spec->pmu, spec->cpus, cpus[i]);
+	return r;
+}
+
 /* The CPUs to open on. The caller frees *ret_cpus. */
 static int choose_cpus(const struct events *events, const struct event_spec *spec,
 		       const char *asked, unsigned int **ret_cpus, size_t *ret_nr, char **ret_error)
@@ -330,6 +374,9 @@ static int choose_cpus(const struct events *events, const struct event_spec *spe
 		if (!events_is_in(events->cpus, events->nr_cpus, cpus[i]))
 			return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)",
 				    spec->text, cpus[i], events->online);
+	r = check_mask(spec, cpus, nr, ret_error);
+	if (r < 0)
+		return r;
 	*ret_cpus = cpus;
 	*ret_nr = nr;
 	cpus = NULL;
@@ -384,6 +431,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
 	if (r < 0)
 		return r;
+	events_follow_cpus(events);
 	event = events_find_free(events, spec->text, ret_error);
 	if (!event)
 		return -ENOSPC;
@@ -431,12 +479,12 @@ int events_close(struct source *source, uint64_t id, char **ret_error)
 
 /* Reading */
 
-/* Takes a reading into a slot's account. Returns whether its time stands still. */
+/* Takes a reading into a slot's account. Returns whether its time has gone on. */
 static bool account(struct events_event *event, struct events_slot *slot,
 		    const struct events_value *value)
 {
 	struct events_count count = *slot_count(slot);
-	bool stalled = value->reading.enabled && value->reading.enabled == count.seen.enabled;
+	bool counts = value->reading.enabled != count.seen.enabled;
 
 	if (value->error)
 		return false;
@@ -451,28 +499,59 @@ static bool account(struct events_event *event, struct events_slot *slot,
 		count.seen = value->reading;
 		set_count(slot, &count);
 	}
-	return stalled;
+	return counts;
 }
 
-/* A perf event whose time stands still was disabled by someone (d15), or its CPU was off
- * and is back, unnoticed: then it stands still for ever. */
+/* Marks a slot, and says so once. */
+static void mark(struct events *events, uint32_t index, enum slot_state state, const char *what)
+{
+	const struct events_slot *slot = &events->reader->slots[index];
+
+	events->states[index] = state;
+	log_warning("events: %s %s on CPU %u", events->reader->events[slot->event - 1].name, what,
+		    slot->cpu);
+}
+
+/*
+ * A perf event whose time stands still was disabled by someone (d15), or its CPU was off
+ * and is back, unnoticed: then it stands still for ever. One of a system PMU may have gone
+ * elsewhere.
+ */
 static void look_at_stalled(struct events *events, uint32_t index)
 {
 	struct events_slot *slot = &events->reader->slots[index];
 	struct events_event *event = &events->reader->events[slot->event - 1];
+	bool handed_over = event->origin == EVENTS_FROM_HANDOFF;
+	uint32_t cpu = slot->cpu;
 	_cleanup_free_ char *error = NULL;
 	struct perf_file file;
 
+	if (events->fds[index] < 0) {
+		/* Nobody can say what has become of it; what can be opened anew is. */
+		if (events_follow_mask(events, event) && slot->cpu != cpu)
+			return;
+		if (handed_over)
+			mark(events, index, SLOT_STOPPED, "counts no more");
+		else
+			events_cpu_on(events, event, cpu);
+		return;
+	}
 	if (!events->inspect && inspect_new(&events->inspect, &error) < 0)
 		return;
 	if (inspect_look(events->inspect, &events->fds[index], 1, &file, &error) < 0)
 		return;
-	if (file.detached)
-		events_cpu_on(events, event, slot->cpu);
+	if (file.detached && handed_over)
+		/* Not all that it was opened with is known. */
+		mark(events, index, SLOT_STOPPED,
+		     "was opened by another process, and counts no more since its CPU was off,");
+	else if (file.detached)
+		events_cpu_on(events, event, cpu);
+	else if (file.cpu >= 0 && (uint32_t)file.cpu != cpu)
+		events_move_slot(events, index, file.cpu);
+	else if (events->reader->values[index].error)
+		mark(events, index, SLOT_STOPPED, "cannot be read");
 	else
-		log_warning("events: %s was disabled by someone on CPU %u", event->name, slot->cpu);
-	/* One that cannot be opened anew is said to be disabled, once. */
-	events->disabled[index] = !file.detached || event->origin == EVENTS_FROM_HANDOFF;
+		mark(events, index, SLOT_DISABLED, "is disabled, by someone who has it open,");
 }
 
 /* Reads all events into their accounts. look: also at those that stand still. */
@@ -484,13 +563,18 @@ static void account_all(struct events *events, bool look)
 	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		struct events_slot *slot = &reader->slots[i];
 
-		if (!slot->event || reader->cpus[i] < 0)
+		/* While its CPU is off it is as it was. */
+		if (!slot->event || reader->cpus[i] < 0 || reader->values[i].error == -ENXIO)
 			continue;
-		if (!account(&reader->events[slot->event - 1], slot, &reader->values[i]))
-			events->disabled[i] = false;
-		else if (look && events->fds[i] >= 0 && !events->disabled[i])
-			look_at_stalled(events, i);
+		if (account(&reader->events[slot->event - 1], slot, &reader->values[i]))
+			events->states[i] = SLOT_COUNTS;
+		else if (events->states[i] == SLOT_COUNTS)
+			events->states[i] = SLOT_STALLED;
 	}
+	/* Only now: it fills slots, whose readings are those of what was in them before. */
+	for (uint32_t i = 0; look && i < reader->nr_slots; i++)
+		if (reader->slots[i].event && events->states[i] == SLOT_STALLED)
+			look_at_stalled(events, i);
 }
 
 void events_account_all(struct events *events)
@@ -589,8 +673,8 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
 	event->terms[changed.current & 1] = changed.terms[changed.current & 1];
-	events_commit(&event->current, changed.current);
 	event->changes++;
+	events_commit(&event->current, changed.current);
 	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (slots[i] >= 0)
@@ -613,8 +697,8 @@ int events_open_again(struct events *events, const struct events_event *event, u
 	}
 	r = r ?: events_fill_slot(events, new, fd, cpu, event->current);
 	if (r < 0)
-		log_error("events: %s does not count on CPU %u: %s", event->name, cpu,
-			  strerror(-r));
+		log_error("events: %s does not count on CPU %u: %s (reload tries it again)",
+			  event->name, cpu, strerror(-r));
 	else if (before)
 		events_replace_slot(events, before - events->reader->slots, new);
 	else
@@ -644,7 +728,7 @@ static int take_descriptor(const struct events_slot *slot, uint32_t index)
 	char name[32];
 	int fd;
 
-	store_name(index, name);
+	events_store_name(index, name);
 	fd = fdstore_take(name);
 	if (fd < 0)
 		return -1;
@@ -687,6 +771,8 @@ static void finish_change(struct events *events, struct events_event *event)
 		all &= events->reader->slots[i].terms == event->current;
 	if (all || event->origin == EVENTS_FROM_HANDOFF)
 		return;
+	log_info("events: %s is %s now, since it was being changed", event->name,
+		 events_terms(event)->spec);
 	events_account_all(events);
 	for_each_slot(i, events, event)
 		if (events->reader->slots[i].terms != event->current)
@@ -704,6 +790,7 @@ void events_recover(struct events *events)
 		const struct events_slot *slot = &reader->slots[i];
 
 		events->fds[i] = take_descriptor(slot, i);
+		events->nr_fds += events->fds[i] >= 0;
 		if (slot->event > reader->nr_events || slot->cpu > MAX_CPU ||
 		    (slot->event && !reader->events[slot->event - 1].id))
 			events_free_slot(events, i);
@@ -716,8 +803,12 @@ void events_recover(struct events *events)
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		if (reader->events[i].id)
 			drop_replaced(events, &reader->events[i]);
+	/* Of slots that there are no more. */
+	fdstore_drop("event-");
 	link_slots(events);
 	for (uint32_t i = 0; i < reader->nr_events; i++)
-		if (reader->events[i].id)
+		if (reader->events[i].id) {
+			events_follow_mask(events, &reader->events[i]);
 			finish_change(events, &reader->events[i]);
+		}
 }

@@ -23,18 +23,27 @@ struct inspect;
 #define MAX_CPU 8191
 #define NO_SLOT UINT32_MAX
 
+/* What is known of a slot's perf event. */
+enum slot_state {
+	SLOT_COUNTS,
+	SLOT_STALLED,  /* its time stands still, or it cannot be read: to be looked at */
+	SLOT_DISABLED, /* by someone who has a descriptor */
+	SLOT_STOPPED,  /* for good, and it cannot be opened anew */
+};
+
 /* The data of an attached source. */
 struct events {
 	struct reader *reader;
 	int *fds;	    /* of the slots; -1: none, the event can only be read */
+	size_t nr_fds;	    /* of these, that there are */
 	uint32_t *first;    /* slots of the events, as of the latest link_slots() */
 	uint32_t *next;	    /* of the same event; NO_SLOT: none */
-	char online[256];   /* as the kernel writes it */
-	unsigned int *cpus; /* the same */
+	unsigned int *cpus; /* online */
 	size_t nr_cpus;
-	bool *disabled;		 /* of the slots: by someone who has a descriptor */
+	char *online;		 /* the same, as text */
+	enum slot_state *states; /* of the slots */
 	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
-	struct inspect *inspect; /* NULL: nothing was handed over yet */
+	struct inspect *inspect; /* NULL: nothing was looked at yet */
 };
 
 /* What a store before it has written is not written after it, should the daemon die. */
@@ -49,6 +58,8 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 int events_find_slot(const struct events *events, uint32_t *index);
 /* Puts a filled slot in the place of another one, whose total goes on in it. */
 void events_replace_slot(struct events *events, uint32_t old, uint32_t new);
+/* Says on which CPU a slot's event is now. */
+void events_move_slot(struct events *events, uint32_t index, uint32_t cpu);
 /* All that an event has counted in a slot so far. */
 struct events_reading events_slot_total(const struct events_slot *slot);
 struct events_reading events_sum(struct events_reading a, const struct events_reading *b);
@@ -99,6 +110,11 @@ bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);
 int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before);
 /* A CPU has come back: what an event has on it stands still for ever, and is opened anew. */
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu);
+/* The kernel takes the events of a system PMU along when their CPU goes off: finds out
+ * where they are to be read now. False: it is none of a system PMU. */
+bool events_follow_mask(struct events *events, struct events_event *event);
+/* The name of a slot's descriptor in systemd's store. */
+void events_store_name(uint32_t slot, char ret_name[32]);
 /* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */
 void events_follow_cpus(struct events *events);
 /* Opens an event on a CPU once more, with the terms in force, in place of what is in slot

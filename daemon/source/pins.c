@@ -82,7 +82,8 @@ void pins_remove(const struct pins *pins, const char *name)
 }
 
 /* -ENOENT: none. */
-static int reuse_map(struct source *source, struct bpf_map *map, const char *path, bool sized)
+static int reuse_map(struct source *source, int layout, struct bpf_map *map, const char *path,
+		     bool sized)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct bpf_map_info info = {};
@@ -102,8 +103,8 @@ static int reuse_map(struct source *source, struct bpf_map *map, const char *pat
 	    (!sized && info.max_entries != bpf_map__max_entries(map)))
 		return source_fail(source, -EEXIST,
 				   "%s is not of this layout and is left alone (stop paimond, then "
-				   "remove the folder)",
-				   path);
+				   "paimonctl purge --layout %d)",
+				   path, layout);
 	r = bpf_map__reuse_fd(map, fd);
 	return r < 0 ? source_fail(source, r, "cannot use %s: %s", path, strerror(-r)) : 0;
 }
@@ -113,14 +114,16 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 {
 	for (size_t i = nr; i-- > 0;) {
 		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
-		int r = path ? reuse_map(pins->source, maps[i], path, sized(maps[i])) : -ENOMEM;
+		int r = path ? reuse_map(pins->source, pins->layout, maps[i], path, sized(maps[i]))
+			     : -ENOMEM;
 
 		if (r == -ENOENT && i == nr - 1)
 			return 0;
 		if (r == -ENOENT)
 			return source_fail(pins->source, r,
-					   "%s is missing (stop paimond, then remove the folder)",
-					   path);
+					   "%s is missing (stop paimond, then paimonctl purge "
+					   "--layout %d)",
+					   path, pins->layout);
 		if (r < 0)
 			return r;
 	}

@@ -39,8 +39,8 @@ static int check_sizes(struct source *source, struct reader *reader)
 	    bpf_map__max_entries(bpf->maps.events_slots) != nr_slots)
 		return source_fail(source, -EEXIST,
 				   "the pinned maps of %s do not belong together (stop paimond, "
-				   "then remove the folder)",
-				   source->ops->name);
+				   "then paimonctl purge --layout %d)",
+				   source->ops->name, EVENTS_LAYOUT);
 	reader->nr_slots = nr_slots;
 	reader->nr_events = bpf_map__max_entries(bpf->maps.events_list);
 	return 0;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,4 +88,22 @@ char *cpulist_format(const unsigned int *cpus, size_t nr)
 		buffer_add_integer(&buffer, cpus[last]);
 	}
 	return buffer_take_string(&buffer);
+}
+
+int cpulist_read(const char *path, unsigned int max, unsigned int **ret_cpus, size_t *ret_nr)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	FILE *file = fopen(path, "re");
+	int r = 0;
+
+	if (!file)
+		return -errno;
+	if (getline(&line, &size, file) < 0)
+		r = ferror(file) ? -EIO : -EINVAL;
+	fclose(file);
+	if (r < 0)
+		return r;
+	line[strcspn(line, "\n")] = '\0';
+	return cpulist_parse(line, max, ret_cpus, ret_nr);
 }

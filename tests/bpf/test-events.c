@@ -19,15 +19,18 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "fdstore.h"
 #include "source/events_source.h"
 #include "source/reader.h"
 #include "source/source.h"
@@ -161,6 +164,16 @@ static void for_all_perf_events(unsigned long request)
 		    !strcmp(target, "anon_inode:[perf_event]"))
 			assert_int_equal(ioctl(fd, request, 0), 0);
 	}
+}
+
+/* A descriptor, the caller's, of an event on a CPU. */
+static int descriptor_of(uint64_t id, int cpu)
+{
+	char *error;
+	int fd;
+
+	assert_int_equal(events_descriptor(&source, id, cpu, 0, &fd, &error), 0);
+	return dup(fd);
 }
 
 static void *pinned(const char *map, size_t size)
@@ -455,15 +468,19 @@ static void test_recovers(void **data)
 	slots[1].counts[slots[1].current & 1].base.value = 100;
 	slots[1].counts[slots[1].current & 1].seen.value = 0;
 	attach();
-	assert_int_equal(number_of(id, "value"), 100); /* nothing was in its element */
-	assert_int_equal(slots[0].event, 0);
+	assert_int_equal(number_of(id, "value"), 100);
+	/* Nothing was in its element: it is opened anew, where there was the one it replaced. */
+	load(2);
+	assert_int_equal(number_of(id, "value"), 102);
+	assert_int_equal(slots[0].event, 1);
+	assert_int_equal(slots[1].event, 0);
 	/* While an event was opened: its id was not given yet. */
-	slots[3] = slots[1];
+	slots[3] = slots[0];
 	slots[3].event = 5;
 	slots[3].cpu = 0;
 	/* What a daemon never writes. */
 	slots[4].event = 4000000000;
-	slots[5] = slots[1];
+	slots[5] = slots[0];
 	slots[5].cpu = 0x7fffffff;
 	detach();
 	attach();
@@ -579,16 +596,159 @@ static void test_one_run(void **data)
 	close(stats);
 }
 
+/* An event that stands still is opened anew, where nothing can be found out about it: beside
+ * one that is closed, whose readings are not its own; and also where no more events fit in. */
+static void test_opened_anew(void **data)
+{
+	int descriptors[2];
+	uint64_t id, other;
+	char *error;
+
+	for (int full = 0; full < 2; full++) {
+		id = open_event(SPEC, "x", "0-1");
+		descriptors[0] = descriptor_of(id, 0);
+		descriptors[1] = descriptor_of(id, 1);
+		other = open_event("cpu-clock", NULL, NULL);
+		for (int i = 2; full && i < 8; i++)
+			open_event(SPEC, NULL, NULL);
+		load(10);
+		assert_int_equal(number_of(id, "value"), 20);
+		detach();
+		attach();
+		if (!full)
+			assert_int_equal(events_close(&source, other, &error), 0);
+		for (int i = 0; i < 2; i++)
+			assert_return_code(ioctl(descriptors[i], PERF_EVENT_IOC_DISABLE, 0), errno);
+		number_of(id, "value"); /* the time of what was before */
+		number_of(id, "value");
+		load(10);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(number_of(id, "value"), 40);
+		assert_int_equal(number_of(id, "resets"), 0);
+		assert_int_equal(number_of(id, "reopened"), 2);
+		expect_state(id, "counting");
+		for (int i = 0; i < 2; i++)
+			close(descriptors[i]);
+		assert_int_equal(events_close(&source, id, &error), 0);
+	}
+}
+
+/* What lies in systemd's store is there for a source that is stopped and started again,
+ * goes when its event is closed, and when it belongs to none. */
+static void test_store(void **data)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int store = socket(AF_UNIX, SOCK_DGRAM, 0), before, stray;
+	char path[32], message[256];
+	bool removed[2] = {};
+	uint64_t id;
+	char *error;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/paimon-store-%d", getpid());
+	assert_int_equal(bind(store, (struct sockaddr *)&address, sizeof(address)), 0);
+	snprintf(path, sizeof(path), "%s", address.sun_path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	setenv("INVOCATION_ID", "0", 1);
+	assert_int_equal(fdstore_init(), 0);
+	setenv("NOTIFY_SOCKET", path, 1);
+	before = nr_descriptors();
+	id = open_event(SPEC, "x", "0-1");
+	load(1);
+	for (int i = 0; i < 2; i++) {
+		detach();
+		stray = dup(store);
+		fdstore_give_back("event-4095", stray);
+		attach();
+		assert_int_equal(number_of(id, "value"), 2);
+		expect_state(id, "counting");
+		assert_int_equal(nr_descriptors(), before + 2);
+	}
+	/* Those of an earlier paimond, of which this one has no descriptors. */
+	assert_true(fdstore_take("event-0") < 0);
+	assert_int_equal(events_close(&source, id, &error), 0);
+	assert_int_equal(nr_descriptors(), before);
+	while (recv(store, message, sizeof(message), MSG_DONTWAIT) > 0)
+		for (int i = 0; i < 2; i++) {
+			char text[64];
+
+			snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=event-%d", i);
+			removed[i] |= !strncmp(message, text, strlen(text));
+		}
+	assert_true(removed[0] && removed[1]);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("INVOCATION_ID");
+	fdstore_init();
+	close(store);
+	unlink(path);
+}
+
+static void write_to(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* A system PMU counts where its mask says, wherever that is by now. */
+static void test_uncore(void **data)
+{
+	static const char sysfs[] = "/sys/bus/event_source/devices";
+	struct json_object *list;
+	uint64_t id, value;
+
+	assert_int_equal(mount("tmpfs", sysfs, "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir("/sys/bus/event_source/devices/unc", 0755), 0);
+	assert_int_equal(mkdir("/sys/bus/event_source/devices/unc/format", 0755), 0);
+	write_to("/sys/bus/event_source/devices/unc/type", "1\n"); /* software: cpu-clock */
+	write_to("/sys/bus/event_source/devices/unc/format/event", "config:0-7\n");
+	write_to("/sys/bus/event_source/devices/unc/cpumask", "0\n");
+	open_fails("unc/event=0/", NULL, "1", -EINVAL, "on CPUs 0, and not on 1");
+	id = open_event("unc/event=0/", NULL, NULL);
+	value = number_of(id, "value");
+	detach();
+	/* Its CPU went off, and nobody saw that; here nothing was taken along. */
+	write_to("/sys/bus/event_source/devices/unc/cpumask", "1\n");
+	attach();
+	for (int i = 0; i < 3; i++)
+		number_of(id, "value");
+	usleep(2000);
+	assert_true((uint64_t)number_of(id, "value") >= value + 1000000);
+	expect_state(id, "counting");
+	list = events_list(&source);
+	assert_string_equal(json_object_to_json_string(json_object_object_get(
+				    json_object_array_get_idx(list, 0), "cpus")),
+			    "[ 1 ]");
+	json_object_put(list);
+	detach();
+	/* A second package. */
+	write_to("/sys/bus/event_source/devices/unc/cpumask", "0-1\n");
+	attach();
+	list = events_list(&source);
+	assert_string_equal(json_object_to_json_string(json_object_object_get(
+				    json_object_array_get_idx(list, 0), "cpus")),
+			    "[ 0, 1 ]");
+	json_object_put(list);
+	assert_int_equal(umount(sysfs), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_d2_bad_cpu), TEST(test_d5_d13_open),	TEST(test_d6_outlives),
-		TEST(test_d8_fails),   TEST(test_close),	TEST(test_d15_reset),
-		TEST(test_set),	       TEST(test_d15_disabled), TEST(test_recovers),
-		TEST(test_config),     TEST(test_one_run),	TEST(test_set_killed),
+		TEST(test_d2_bad_cpu),	TEST(test_d5_d13_open),	 TEST(test_d6_outlives),
+		TEST(test_d8_fails),	TEST(test_close),	 TEST(test_d15_reset),
+		TEST(test_set),		TEST(test_d15_disabled), TEST(test_recovers),
+		TEST(test_config),	TEST(test_one_run),	 TEST(test_set_killed),
+		TEST(test_opened_anew), TEST(test_store),	 TEST(test_uncore),
 	};
 
+	/* The mounts are nobody else's, and end with this process. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		printf("needs root: %s\n", strerror(errno));
+		return 77;
+	}
 	if (access("/sys/kernel/tracing/events", F_OK) &&
 	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)) {
 		printf("tracefs cannot be mounted: %s\n", strerror(errno));

@@ -535,6 +535,30 @@ static void test_d14_list(void **data)
 	assert_int_equal(number(keep_clock(1), "descriptors"), 0);
 }
 
+static void expect_state(uint64_t id, const char *state)
+{
+	struct json_object *event = events_show(&source, id);
+
+	assert_string_equal(json_object_get_string(json_object_object_get(event, "state")), state);
+	json_object_put(event);
+}
+
+/* One that was never enabled is not said to count. */
+static void test_d15_never_enabled(void **data)
+{
+	struct perf_event_attr attr = clock_attr();
+	uint64_t id;
+	int fd;
+
+	attr.disabled = 1;
+	fd = open_event(&attr, -1, 0);
+	assert_int_equal(keep(&fd, 1, NULL, &id), 0);
+	expect_state(id, "disabled");
+	assert_return_code(ioctl(fd, PERF_EVENT_IOC_ENABLE, 0), errno);
+	expect_state(id, "counting");
+	close(fd);
+}
+
 static void test_d15_reset(void **data)
 {
 	uint64_t id = keep_clock(0), count;
@@ -669,12 +693,12 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, attach, detach)
 	const struct CMUnitTest tests[] = {
-		TEST(test_d1_dying),	     TEST(test_d2_task),	   TEST(test_d2_bad_cpu),
-		TEST(test_d3_twice),	     TEST(test_d4_mapped),	   TEST(test_d5_ids),
-		TEST(test_d6_goes_on),	     TEST(test_d7_open),	   TEST(test_d8_unwound),
-		TEST(test_d9_claim_nothing), TEST(test_d10_dies),	   TEST(test_d12_again),
-		TEST(test_d13_system_wide),  TEST(test_d14_list),	   TEST(test_d15_reset),
-		TEST(test_excluded),	     TEST(test_other_descriptors),
+		TEST(test_d1_dying),	      TEST(test_d2_task),   TEST(test_d2_bad_cpu),
+		TEST(test_d3_twice),	      TEST(test_d4_mapped), TEST(test_d5_ids),
+		TEST(test_d6_goes_on),	      TEST(test_d7_open),   TEST(test_d8_unwound),
+		TEST(test_d9_claim_nothing),  TEST(test_d10_dies),  TEST(test_d12_again),
+		TEST(test_d13_system_wide),   TEST(test_d14_list),  TEST(test_d15_reset),
+		TEST(test_d15_never_enabled), TEST(test_excluded),  TEST(test_other_descriptors),
 	};
 	int r;
 

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "util/cpulist.h"
 
@@ -86,11 +88,36 @@ static void test_invalid(void **state)
 	assert_int_equal(nr, 7);
 }
 
+/* Longer than a line of most things: every second CPU of 2,000. */
+static void test_read(void **state)
+{
+	char path[] = "/tmp/paimon-cpulist-XXXXXX";
+	unsigned int *cpus;
+	size_t nr;
+	FILE *file = fdopen(mkstemp(path), "w");
+
+	assert_non_null(file);
+	for (int cpu = 0; cpu < 2000; cpu += 2)
+		fprintf(file, "%s%d", cpu ? "," : "", cpu);
+	fprintf(file, "\nnot of the list\n");
+	fclose(file);
+	assert_int_equal(cpulist_read(path, 8191, &cpus, &nr), 0);
+	assert_int_equal(nr, 1000);
+	assert_int_equal(cpus[999], 1998);
+	free(cpus);
+	assert_int_equal(cpulist_read(path, 1997, &cpus, &nr), -EINVAL);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(cpulist_read(path, 1, &cpus, &nr), -EINVAL);
+	unlink(path);
+	assert_int_equal(cpulist_read(path, 1, &cpus, &nr), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_read),
 	};
 
 	return cmocka_run_group_tests_name("cpulist", tests, NULL, NULL);
