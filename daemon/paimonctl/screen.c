@@ -342,7 +342,7 @@ static void compute(struct screen *screen)
 
 	table_clear(&screen->table);
 	if (screen->before)
-		table_compute(view, screen->before, screen->now, &screen->table);
+		table_compute(view, screen->before, screen->now, NULL, &screen->table);
 }
 
 static void next_view(struct screen *screen)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl stat: one line an interval, of one device or of all together. The
- * numbers of several devices are added, their histograms too.
+ * paimonctl stat: lines for each interval, as vmstat has them. One of one device, or of all
+ * together: their numbers are added, their histograms too; or one of each kept event.
  */
 #include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,94 +12,128 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "escape.h"
 #include "interval.h"
-#include "stat.h"
+#include "table.h"
 
 #define HEADER_EVERY 20 /* lines, on a terminal */
 
 struct settings {
 	struct interval interval;
+	const struct view *view;
 	bool time, warned;
-	unsigned long lines;
+	size_t lines; /* below the last heading; 0: there was none */
 };
 
 static int take(int option, const char *value, void *user)
 {
 	struct settings *settings = user;
 
-	if (option != 't')
+	if (option == 't')
+		settings->time = true;
+	else if (option == 'e')
+		settings->view = &view_events;
+	else
 		return interval_take(&settings->interval, option, value);
-	settings->time = true;
 	return 0;
 }
 
-static void print_header(const struct table *table, const struct settings *settings)
+static void print_header(const struct table *table, struct json_object *now,
+			 struct settings *settings)
 {
-	if (settings->lines && (!isatty(STDOUT_FILENO) || settings->lines % HEADER_EVERY))
+	if (settings->lines && (!isatty(STDOUT_FILENO) || settings->lines < HEADER_EVERY))
 		return;
-	table_headings(table, 0, table->view->nr_columns, stdout);
-}
-
-static void print_line(struct table *table, struct json_object *now, struct settings *settings)
-{
-	time_t time = (time_t)(json_number(now, "realtime_ns", 0) / 1e9);
-	struct view view = *table->view;
-	char text[16] = "";
-
-	if (settings->time)
-		strftime(text, sizeof(text), "%T", localtime(&time));
-	else
-		view.key = "";
-	view.key_width = (int)strlen(text);
-	table->view = &view;
-	free(table->rows[0].name);
-	table->rows[0].name = strdup(text);
 	if (!settings->lines && json_text(now, "input", NULL))
 		puts("REPLAY: made-up input");
-	if (table->rows[0].name) {
-		print_header(table, settings);
-		table_row(table, &table->rows[0], 0, view.nr_columns, stdout);
-		settings->lines++;
-	}
-	table->view = &view_stat;
+	table_headings(table, 0, table->view->nr_columns, stdout);
+	settings->lines = 0;
 }
 
-static bool device_exists(struct json_object *sample, const char *device)
+/* The time is the first part of what a row is called. */
+static int print_lines(struct table *table, struct json_object *now, struct settings *settings)
 {
-	const char *labels[] = {"device", device, NULL};
-	uint64_t requests;
+	time_t time = (time_t)(json_number(now, "realtime_ns", 0) / 1e9);
+	struct view view = *settings->view;
+	char clock[16] = "", key[32], *name;
+	int width = 0;
 
-	return sample_find(sample, "paimon_iopf_requests_total", labels, &requests);
+	if (settings->time)
+		width = (int)strftime(clock, sizeof(clock), *view.key ? "%T  " : "%T",
+				      localtime(&time));
+	snprintf(key, sizeof(key), "%-*.*s%s", width, width, "TIME", view.key);
+	for (size_t i = 0; i < table->nr_rows; i++) {
+		if (asprintf(&name, "%s%s", clock, *view.key ? table->rows[i].name : "") < 0)
+			return -ENOMEM;
+		free(table->rows[i].name);
+		table->rows[i].name = name;
+	}
+	view.key = key;
+	view.key_width += width;
+	table->view = &view;
+	if (table->nr_rows)
+		print_header(table, now, settings);
+	for (size_t i = 0; i < table->nr_rows; i++)
+		table_row(table, &table->rows[i], 0, view.nr_columns, stdout);
+	settings->lines += table->nr_rows;
+	table->view = settings->view;
+	return 0;
+}
+
+static bool row_exists(struct json_object *sample, const struct view *view, const char *name)
+{
+	bool event = view == &view_events;
+	const char *labels[] = {event ? "name" : "device", name, NULL};
+	uint64_t value;
+
+	return sample_find(sample, event ? "paimon_event_info" : "paimon_iopf_requests_total",
+			   labels, &value);
+}
+
+/* Why there is no line. name: NULL for any. */
+static int complain_nothing(struct json_object *sample, const struct view *view, const char *name)
+{
+	if (!sample_source_up(sample, view->name))
+		return complain("%s does not count (paimonctl status says why)", view->name);
+	if (!name)
+		return complain("%s", view->nothing);
+	if (view == &view_events)
+		return complain("%s: no event of this name is kept (paimonctl event list)", name);
+	return complain(
+		"no device %s has had an I/O page fault yet (those that had: paimonctl list iopf/)",
+		name);
 }
 
 static int frame(struct context *context, struct json_object *before, struct json_object *now,
 		 void *user)
 {
 	struct settings *settings = user;
-	bool up = sample_source_up(now, view_stat.name);
+	const struct view *view = settings->view;
+	const char *name = context->arguments[0];
 	struct table table;
+	bool nothing;
 	int r = EXIT_DONE;
 
-	if (!up && !settings->warned)
-		complain("%s does not count (paimonctl status says why)", view_stat.name);
-	settings->warned = !up;
-	if (stat_compute(before, now, context->arguments[0], &table) < 0)
+	if (table_compute(view, before, now, name, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
+	table_sort(&table, -1);
+	nothing = !table.nr_rows || !sample_source_up(now, view->name);
+	if (nothing && !settings->warned)
+		complain_nothing(now, view, name);
+	settings->warned = nothing;
 	if (context->json)
 		r = print_json(table_json(&table, now));
-	else
-		print_line(&table, now, settings);
+	else if (print_lines(&table, now, settings) < 0)
+		r = complain("%s", strerror(ENOMEM));
 	table_clear(&table);
 	return fflush(stdout) ? EXIT_FAILED : r;
 }
 
 static int run(struct context *context, int argc, char **argv)
 {
-	struct settings settings = {.interval.seconds = 1};
+	static const struct option options[] = {{"events", no_argument, NULL, 'e'}, {}};
+	struct settings settings = {.interval.seconds = 1, .view = &view_stat};
 	struct json_object *sample;
-	bool found;
-	int r = command_options(context, &command_stat, argc, argv, "n:d:t", NULL, take, &settings);
+	int r = command_options(context, &command_stat, argc, argv, "en:d:t", options, take,
+				&settings);
 
 	if (r >= 0)
 		return r;
@@ -108,24 +141,24 @@ static int run(struct context *context, int argc, char **argv)
 		r = get_json(context, "/v1/snapshot", &sample);
 		if (r)
 			return r;
-		found = device_exists(sample, context->arguments[0]);
+		if (!row_exists(sample, settings.view, context->arguments[0]))
+			r = complain_nothing(sample, settings.view, context->arguments[0]);
 		json_object_put(sample);
-		if (!found)
-			return complain("no device %s has had an I/O page fault yet (those that "
-					"had: paimonctl list iopf/)",
-					context->arguments[0]);
+		if (r)
+			return r;
 	}
 	return interval_run(context, &settings.interval, frame, &settings);
 }
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "Prints a line for each interval, of one device or of all together",
-	.arguments = "[DEVICE]",
+	.summary = "Prints a line for each interval, of devices or of kept events",
+	.arguments = "[DEVICE | NAME]",
 	.max = 1,
 	.options = "  DEVICE         of this one (paimonctl list iopf/), not of all together\n"
+		   "  -e, --events   a line for each kept event, or the one of this NAME\n"
 		   "  -t             begin each line with the time\n"
-		   "  -n N           end after N lines\n"
+		   "  -n N           end after N intervals\n"
 		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
 	.run = run,
 };

@@ -49,10 +49,11 @@ static bool replayed_anew(struct json_object *before, struct json_object *now)
 		       sample_real(now, "process_start_time_seconds", labels);
 }
 
-struct table table_begin(const struct view *view, struct json_object *before,
-			 struct json_object *now)
+int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
+		  const char *only, struct table *ret_table)
 {
-	struct table table = {.view = view};
+	struct table table = {.view = view, .only = only};
+	int r;
 
 	table.seconds =
 		(json_number(now, "monotonic_ns", 0) - json_number(before, "monotonic_ns", 0)) /
@@ -63,7 +64,13 @@ struct table table_begin(const struct view *view, struct json_object *before,
 	    replayed_anew(before, now))
 		table.seconds = 0;
 	table.restarted = !(table.seconds > 0);
-	return table;
+	r = view->compute(before, now, &table);
+	if (r < 0) {
+		table_clear(&table);
+		return r;
+	}
+	*ret_table = table;
+	return 0;
 }
 
 void table_rates(struct table *table, struct row *row)
@@ -79,19 +86,6 @@ void table_rates(struct table *table, struct row *row)
 		else if (type == COLUMN_RATE)
 			row->values[i] /= table->seconds;
 	}
-}
-
-int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
-		  struct table *ret_table)
-{
-	struct table table = table_begin(view, before, now);
-	int r = view->compute(before, now, &table);
-	if (r < 0) {
-		table_clear(&table);
-		return r;
-	}
-	*ret_table = table;
-	return 0;
 }
 
 static int compare_rows(const void *a, const void *b, void *user)

@@ -53,16 +53,17 @@ struct row {
 
 struct table {
 	const struct view *view;
-	int key_max;	/* longer names are cut, 0: never */
-	double seconds; /* length of the interval */
-	bool restarted; /* one of the rows, or the machine */
+	const char *only; /* the row of this name, or NULL */
+	int key_max;	  /* longer names are cut, 0: never */
+	double seconds;	  /* length of the interval, 0: the two answers are not of one count */
+	bool restarted;	  /* one of the rows, or the machine */
 	struct row *rows;
 	size_t nr_rows;
 };
 
 struct view {
 	const char *name;    /* also that of its source */
-	const char *key;     /* what a row is */
+	const char *key;     /* what a row is; "": there is only one */
 	int key_width;	     /* at least */
 	const char *nothing; /* shown where there is no row */
 	const char *help;    /* lines below the keys */
@@ -76,17 +77,13 @@ struct view {
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
-extern const struct view view_events, view_iopf;
+extern const struct view view_events, view_iopf, view_stat;
 
-/* An empty table of that interval. seconds is 0 where the two answers are not of one count: the
- * source, or what it counts in, began anew in between. */
-struct table table_begin(const struct view *view, struct json_object *before,
-			 struct json_object *now);
 /* Turns differences into rates; all is NAN but what is of this moment where there are none. */
 void table_rates(struct table *table, struct row *row);
-/* Returns 0 or -ENOMEM. */
+/* only: the name of a row, in the views of stat, or NULL. Returns 0 or -ENOMEM. */
 int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
-		  struct table *ret_table);
+		  const char *only, struct table *ret_table);
 void table_clear(struct table *table);
 /* Adds a row of NANs; NULL: no memory. */
 struct row *table_add(struct table *table, const char *name);

@@ -52,7 +52,7 @@ static int print_frame(struct context *context, struct json_object *before, stru
 	struct table table;
 	int r = EXIT_DONE;
 
-	if (table_compute(user, before, now, &table) < 0)
+	if (table_compute(user, before, now, NULL, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	if (context->json) {
 		table_sort(&table, -1);

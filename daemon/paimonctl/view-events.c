@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The events view of top: a row for each perf event that is kept. */
+/* The events view of top, and what stat --events shows: a row for each perf event that is kept. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
@@ -61,7 +61,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 		struct row *row;
 		uint64_t one;
 
-		if (!points_first(points, i, "name"))
+		if (!points_first(points, i, "name") || (table->only && strcmp(table->only, name)))
 			continue;
 		row = table_add(table, name);
 		if (!row)

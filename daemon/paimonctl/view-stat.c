@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stat.h"
+#include "table.h"
 
 enum { REQUESTS, GROUPS, OUTSTANDING, FAILED, LOST, MEAN, P50, P99, MAX, QUEUE_P99, SERVICE_P99 };
 
@@ -22,13 +22,6 @@ static const struct column columns[] = {
 	{"total", "total_seconds", "max", "max", COLUMN_SECONDS, false},
 	{"p99 of", "queue_seconds", "queue", "p99", COLUMN_SECONDS, false},
 	{"p99 of", "service_seconds", "serv.", "p99", COLUMN_SECONDS, false},
-};
-
-const struct view view_stat = {
-	.name = "iopf",
-	.key = "TIME",
-	.columns = columns,
-	.nr_columns = sizeof(columns) / sizeof(columns[0]),
 };
 
 /* One histogram over the devices. */
@@ -120,27 +113,23 @@ static int add_devices(struct json_object *before, struct json_object *now, cons
 	return r;
 }
 
-int stat_compute(struct json_object *before, struct json_object *now, const char *device,
-		 struct table *ret_table)
+static int compute(struct json_object *before, struct json_object *now, struct table *table)
 {
 	struct merged stages[3] = {
 		{.metric = "paimon_iopf_group_queue_seconds"},
 		{.metric = "paimon_iopf_group_service_seconds"},
 		{.metric = "paimon_iopf_group_duration_seconds"},
 	};
-	struct table table = table_begin(&view_stat, before, now);
-	struct row *row = table_add(&table, device ?: "all");
+	struct row *row = table_add(table, table->only ?: "all");
 	int r = row ? 0 : -ENOMEM;
 
 	/* A source that does not count has no zeros. */
-	if (row && sample_source_up(now, view_stat.name)) {
+	if (row && sample_source_up(now, table->view->name)) {
 		for (size_t i = REQUESTS; i <= LOST; i++)
 			row->values[i] = 0;
-		r = add_devices(before, now, device, row, stages);
+		r = add_devices(before, now, table->only, row, stages);
 	}
-	if (r < 0) {
-		table_clear(&table);
-	} else {
+	if (!r) {
 		double *v = row->values;
 
 		for (size_t i = 0; i < 3; i++)
@@ -153,10 +142,17 @@ int stat_compute(struct json_object *before, struct json_object *now, const char
 		v[MAX] = quantile(&stages[2], 1);
 		v[QUEUE_P99] = quantile(&stages[0], 0.99);
 		v[SERVICE_P99] = quantile(&stages[1], 0.99);
-		table_rates(&table, row);
-		*ret_table = table;
+		table_rates(table, row);
 	}
 	for (size_t i = 0; i < 3; i++)
 		free(stages[i].cells);
 	return r;
 }
+
+const struct view view_stat = {
+	.name = "iopf",
+	.key = "",
+	.columns = columns,
+	.nr_columns = sizeof(columns) / sizeof(columns[0]),
+	.compute = compute,
+};

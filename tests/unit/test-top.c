@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "heat.h"
-#include "stat.h"
 #include "table.h"
 
 #define UP                                               \
@@ -64,7 +63,7 @@ static double value(const struct table *table, const char *group, const char *ti
 
 static void compute(struct json_object *before, struct json_object *now, struct table *ret_table)
 {
-	assert_int_equal(table_compute(&view_iopf, before, now, ret_table), 0);
+	assert_int_equal(table_compute(&view_iopf, before, now, NULL, ret_table), 0);
 	assert_int_equal(ret_table->nr_rows, 1);
 	assert_string_equal(ret_table->rows[0].name, "soft0");
 	json_object_put(before);
@@ -269,7 +268,7 @@ static void test_stat(void **state)
 	struct json_object *down;
 	struct table table;
 
-	assert_int_equal(stat_compute(before, now, NULL, &table), 0);
+	assert_int_equal(table_compute(&view_stat, before, now, NULL, &table), 0);
 	assert_int_equal(table.nr_rows, 1);
 	assert_true(value(&table, "", "REQ/s") == 200);
 	assert_true(value(&table, "", "GRP/s") == 60);
@@ -284,7 +283,7 @@ static void test_stat(void **state)
 	assert_true(isnan(value(&table, "p99 of", "serv.")));
 	table_clear(&table);
 
-	assert_int_equal(stat_compute(before, now, "soft0", &table), 0);
+	assert_int_equal(table_compute(&view_stat, before, now, "soft0", &table), 0);
 	assert_true(value(&table, "", "REQ/s") == 100);
 	assert_true(value(&table, "", "FAIL/s") == 0);
 	assert_true(value(&table, "total", "p50") == 1e-6);
@@ -293,17 +292,17 @@ static void test_stat(void **state)
 
 	/* A source that does not run has dashes, not zeros. */
 	down = sample("4000000000", DOWN, "0", "0", "0", "");
-	assert_int_equal(stat_compute(now, down, NULL, &table), 0);
+	assert_int_equal(table_compute(&view_stat, now, down, NULL, &table), 0);
 	assert_true(isnan(value(&table, "", "REQ/s")) && isnan(value(&table, "", "OUTST")));
 	table_clear(&table);
 	json_object_put(down);
 
 	/* Back, in the other order; and another process that has counted more already. */
-	assert_int_equal(stat_compute(now, before, NULL, &table), 0);
+	assert_int_equal(table_compute(&view_stat, now, before, NULL, &table), 0);
 	assert_true(table.restarted);
 	assert_true(isnan(value(&table, "", "REQ/s")) && isnan(value(&table, "total", "mean")));
 	table_clear(&table);
-	assert_int_equal(stat_compute(before, other, NULL, &table), 0);
+	assert_int_equal(table_compute(&view_stat, before, other, NULL, &table), 0);
 	assert_true(table.restarted);
 	assert_true(isnan(value(&table, "", "GRP/s")) && isnan(value(&table, "total", "max")));
 	table_clear(&table);
@@ -392,7 +391,7 @@ static void test_events(void **state)
 	struct table table;
 	char *text;
 
-	assert_int_equal(table_compute(&view_events, before, now, &table), 0);
+	assert_int_equal(table_compute(&view_events, before, now, NULL, &table), 0);
 	assert_int_equal(table.nr_rows, 2);
 	assert_false(table.restarted);
 	check_row(&table, 0, "a", 30, 60, 60, 1);
@@ -415,8 +414,17 @@ static void test_events(void **state)
 	json_object_put(frame);
 	table_clear(&table);
 
+	/* One of them alone, whatever the other does; and none. */
+	assert_int_equal(table_compute(&view_events, before, now, "b", &table), 0);
+	assert_int_equal(table.nr_rows, 1);
+	check_row(&table, 0, "b", 100, 100, 200, 0.25);
+	table_clear(&table);
+	assert_int_equal(table_compute(&view_events, before, now, "c", &table), 0);
+	assert_int_equal(table.nr_rows, 0);
+	table_clear(&table);
+
 	/* One of the same name is another one; one that never ran is not 0. */
-	assert_int_equal(table_compute(&view_events, now, other, &table), 0);
+	assert_int_equal(table_compute(&view_events, now, other, NULL, &table), 0);
 	assert_false(table.restarted);
 	check_row(&table, 0, "a", NAN, NAN, NAN, NAN);
 	check_row(&table, 1, "b", NAN, 0, NAN, 0);
@@ -429,7 +437,7 @@ static void test_events(void **state)
 	table_clear(&table);
 
 	/* Back. */
-	assert_int_equal(table_compute(&view_events, now, before, &table), 0);
+	assert_int_equal(table_compute(&view_events, now, before, NULL, &table), 0);
 	assert_true(table.restarted);
 	check_row(&table, 1, "b", NAN, NAN, NAN, NAN);
 	table_clear(&table);
