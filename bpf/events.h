@@ -77,7 +77,7 @@ struct events_event {
 	__u64 id;	 /* never given twice; 0: free */
 	__u64 opened_ns; /* CLOCK_REALTIME */
 	__u64 resets;	 /* readings that went back: someone reset it */
-	__u64 reopened;	 /* perf events opened anew, since a CPU had been off */
+	__u64 reopened;	 /* perf events opened anew, since they stood still */
 	__u64 changes;	 /* of its terms */
 	struct events_terms terms[2];
 	__u32 current;

@@ -120,7 +120,7 @@ static const struct metric metric_changes = {
 };
 static const struct metric metric_reopened = {
 	.name = "paimon_event_reopened_total",
-	.help = "Perf events opened anew for a kept event, since their CPU had been off.",
+	.help = "Perf events opened anew for a kept event, since they stood still.",
 	.type = METRIC_COUNTER,
 };
 
@@ -411,6 +411,8 @@ static int events_reload(struct source *source)
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (events->states[i] == SLOT_STOPPED)
 			events->states[i] = SLOT_STALLED; /* to be tried again */
+	events_read_all(events);
+	events_complete(events);
 	take_config(source, false);
 	return 0;
 }

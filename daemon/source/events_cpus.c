@@ -11,6 +11,7 @@
 #include "../util/log.h"
 #include "event_spec.h"
 #include "events_registry.h"
+#include "inspect.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
 
@@ -71,42 +72,87 @@ static bool counts_on(const struct events_event *event, unsigned int cpu)
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
 {
 	struct events_slot *before = events_slot_on(events, event, cpu);
+	uint32_t index = before ? before - events->reader->slots : NO_SLOT;
 
 	/* One that was handed over is looked at when its time stands still. */
-	if (event->origin == EVENTS_FROM_HANDOFF)
+	if (event->origin == EVENTS_FROM_HANDOFF) {
+		if (before && events->states[index] == SLOT_DISABLED)
+			events->states[index] = SLOT_STALLED;
 		return;
+	}
 	if (!before && (event->cpus[0] || !counts_on(event, cpu)))
 		return;
-	if (!events_open_again(events, event, cpu, before))
-		event->reopened++;
-	else if (before)
-		events->states[before - events->reader->slots] = SLOT_STOPPED;
+	if (events_open_again(events, event, cpu, before) < 0) {
+		if (before)
+			events->states[index] = SLOT_STOPPED;
+		return;
+	}
+	event->reopened++;
+	log_info("events: %s is opened anew on CPU %u", event->name, cpu);
+}
+
+/*
+ * The slot whose perf event is elsewhere than the mask has it. With a descriptor the kernel
+ * says where; without one it is tried on the CPU of the mask that has none, if there is
+ * but one for it.
+ */
+static void follow_slot(struct events *events, struct events_event *event, uint32_t index,
+			unsigned int guess)
+{
+	struct perf_file file;
+	uint32_t cpu = guess;
+
+	if (events->fds[index] >= 0) {
+		if (events_inspect(events, index, &file) < 0 || file.detached || file.cpu < 0)
+			return;
+		cpu = file.cpu;
+	}
+	if (cpu != NO_SLOT && !events_slot_on(events, event, cpu))
+		events_move_slot(events, index, cpu);
 }
 
 bool events_follow_mask(struct events *events, struct events_event *event)
 {
-	uint32_t number = events_number(events, event);
+	uint32_t number = events_number(events, event), nr_outside = 0, nr_vacant = 0, guess = 0;
 	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr, next = 0;
+	const struct events_slot *slots = events->reader->slots;
+	size_t nr;
 
 	if (read_list(event, "cpumask", &cpus, &nr) < 0)
 		return false;
-	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
-		const struct events_slot *slot = &events->reader->slots[i];
-
-		if (slot->event != number || events_is_in(cpus, nr, slot->cpu))
-			continue;
-		while (next < nr && events_slot_on(events, event, cpus[next]))
-			next++;
-		if (next == nr)
-			return true;
-		events_move_slot(events, i, cpus[next]);
-	}
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		nr_outside += slots[i].event == number && !events_is_in(cpus, nr, slots[i].cpu);
+	for (size_t i = 0; i < nr; i++)
+		if (!events_slot_on(events, event, cpus[i])) {
+			guess = cpus[i];
+			nr_vacant++;
+		}
+	if (nr_outside != 1 || nr_vacant != 1)
+		guess = NO_SLOT;
+	for (uint32_t i = 0; nr_outside && i < events->reader->nr_slots; i++)
+		if (slots[i].event == number && !events_is_in(cpus, nr, slots[i].cpu))
+			follow_slot(events, event, i, guess);
 	/* A package or a node that is new. */
-	for (; next < nr; next++)
-		if (!events_slot_on(events, event, cpus[next]))
-			events_cpu_on(events, event, cpus[next]);
+	for (size_t i = 0; i < nr; i++)
+		if (!events_slot_on(events, event, cpus[i]))
+			events_cpu_on(events, event, cpus[i]);
 	return true;
+}
+
+void events_complete(struct events *events)
+{
+	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
+		struct events_event *event = &events->reader->events[i];
+
+		if (!event->id)
+			continue;
+		events_finish_change(events, event);
+		if (events_follow_mask(events, event))
+			continue;
+		for (size_t j = 0; j < events->nr_cpus; j++)
+			if (!events_slot_on(events, event, events->cpus[j]))
+				events_cpu_on(events, event, events->cpus[j]);
+	}
 }
 
 /* A CPU that is back, or new, is noticed at the next reading. */

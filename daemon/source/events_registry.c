@@ -58,7 +58,7 @@ void events_free_slot(struct events *events, uint32_t slot)
 }
 
 /* Without descriptors nobody can connect, nor close what has used them up. */
-static bool has_descriptors(const struct events *events)
+bool events_have_descriptors(const struct events *events, size_t nr)
 {
 	struct rlimit limit;
 	rlim_t rest;
@@ -66,7 +66,7 @@ static bool has_descriptors(const struct events *events)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return true;
 	rest = limit.rlim_cur / 2 < RESERVED ? limit.rlim_cur / 2 : RESERVED;
-	return events->nr_fds + rest < limit.rlim_cur;
+	return events->nr_fds + nr + rest <= limit.rlim_cur;
 }
 
 static const struct events_count *slot_count(const struct events_slot *slot)
@@ -110,9 +110,7 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 	slot->cpu = cpu;
 	slot->terms = terms;
 	events_store_name(index, name);
-	if (!has_descriptors(events))
-		r = -EMFILE;
-	else if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
+	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
 		r = -errno;
 	r = r ?: reader_put(events->reader, index, fd);
 	if (!r && fdstore_available())
@@ -253,6 +251,8 @@ static int open_slots(struct events *events, const struct events_event *event,
 	size_t i;
 	int r = 0;
 
+	if (!events_have_descriptors(events, nr_cpus))
+		return open_failed(ret_error, -EMFILE, spec, cpus[0]);
 	for (i = 0; i < nr_cpus; i++) {
 		int fd = events_open_perf_event(event, cpus[i]);
 
@@ -270,8 +270,7 @@ static int open_slots(struct events *events, const struct events_event *event,
 		}
 		r = events_fill_slot(events, slot, fd, cpus[i], event->current);
 		if (r < 0) {
-			fail(ret_error, r, "%s: cannot be kept: %s%s", spec, strerror(-r),
-			     r == -EMFILE ? " (raise LimitNOFILE of paimond.service)" : "");
+			fail(ret_error, r, "%s: cannot be kept: %s", spec, strerror(-r));
 			break;
 		}
 		slots[i] = slot;
@@ -512,6 +511,14 @@ static void mark(struct events *events, uint32_t index, enum slot_state state, c
 		    slot->cpu);
 }
 
+int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file)
+{
+	_cleanup_free_ char *error = NULL;
+	int r = events->inspect ? 0 : inspect_new(&events->inspect, &error);
+
+	return r ?: inspect_look(events->inspect, &events->fds[index], 1, ret_file, &error);
+}
+
 /*
  * A perf event whose time stands still was disabled by someone (d15), or its CPU was off
  * and is back, unnoticed: then it stands still for ever. One of a system PMU may have gone
@@ -522,36 +529,29 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	struct events_slot *slot = &events->reader->slots[index];
 	struct events_event *event = &events->reader->events[slot->event - 1];
 	bool handed_over = event->origin == EVENTS_FROM_HANDOFF;
-	uint32_t cpu = slot->cpu;
-	_cleanup_free_ char *error = NULL;
 	struct perf_file file;
 
 	if (events->fds[index] < 0) {
 		/* Nobody can say what has become of it; what can be opened anew is. */
-		if (events_follow_mask(events, event) && slot->cpu != cpu)
-			return;
-		if (handed_over)
-			mark(events, index, SLOT_STOPPED, "counts no more");
+		if (handed_over || events->reader->values[index].error == -EINVAL)
+			mark(events, index, SLOT_STOPPED, "counts no more, or elsewhere than");
 		else
-			events_cpu_on(events, event, cpu);
-		return;
-	}
-	if (!events->inspect && inspect_new(&events->inspect, &error) < 0)
-		return;
-	if (inspect_look(events->inspect, &events->fds[index], 1, &file, &error) < 0)
-		return;
-	if (file.detached && handed_over)
+			events_cpu_on(events, event, slot->cpu);
+	} else if (events_inspect(events, index, &file) < 0) {
+		mark(events, index, SLOT_STOPPED, "stands still, why cannot be seen,");
+	} else if (file.detached && handed_over) {
 		/* Not all that it was opened with is known. */
 		mark(events, index, SLOT_STOPPED,
 		     "was opened by another process, and counts no more since its CPU was off,");
-	else if (file.detached)
-		events_cpu_on(events, event, cpu);
-	else if (file.cpu >= 0 && (uint32_t)file.cpu != cpu)
+	} else if (file.detached) {
+		events_cpu_on(events, event, slot->cpu);
+	} else if ((uint32_t)file.cpu != slot->cpu && !events_slot_on(events, event, file.cpu)) {
 		events_move_slot(events, index, file.cpu);
-	else if (events->reader->values[index].error)
+	} else if (events->reader->values[index].error) {
 		mark(events, index, SLOT_STOPPED, "cannot be read");
-	else
+	} else {
 		mark(events, index, SLOT_DISABLED, "is disabled, by someone who has it open,");
+	}
 }
 
 /* Reads all events into their accounts. look: also at those that stand still. */
@@ -763,7 +763,7 @@ static void check_event(struct events *events, struct events_event *event)
 }
 
 /* What an event's new terms have not reached is opened anew with them. */
-static void finish_change(struct events *events, struct events_event *event)
+void events_finish_change(struct events *events, struct events_event *event)
 {
 	bool all = true;
 
@@ -809,6 +809,6 @@ void events_recover(struct events *events)
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		if (reader->events[i].id) {
 			events_follow_mask(events, &reader->events[i]);
-			finish_change(events, &reader->events[i]);
+			events_finish_change(events, &reader->events[i]);
 		}
 }

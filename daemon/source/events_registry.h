@@ -19,6 +19,7 @@
 
 struct event_spec;
 struct inspect;
+struct perf_file;
 
 #define MAX_CPU 8191
 #define NO_SLOT UINT32_MAX
@@ -49,6 +50,8 @@ struct events {
 /* What a store before it has written is not written after it, should the daemon die. */
 void events_commit(__u32 *word, __u32 value);
 
+/* Are there descriptors left for so many perf events, beside those for all else? */
+bool events_have_descriptors(const struct events *events, size_t nr);
 /* Empties a slot, whatever is in it. */
 void events_free_slot(struct events *events, uint32_t slot);
 /* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure.
@@ -113,6 +116,12 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 /* The kernel takes the events of a system PMU along when their CPU goes off: finds out
  * where they are to be read now. False: it is none of a system PMU. */
 bool events_follow_mask(struct events *events, struct events_event *event);
+/* Opens what a failure has left out: on CPUs that are online, and with terms in force. */
+void events_complete(struct events *events);
+/* What an event's new terms have not reached is opened anew with them. */
+void events_finish_change(struct events *events, struct events_event *event);
+/* Looks at the perf event of a slot that has a descriptor. 0 or a negative errno. */
+int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file);
 /* The name of a slot's descriptor in systemd's store. */
 void events_store_name(uint32_t slot, char ret_name[32]);
 /* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */

@@ -691,46 +691,82 @@ static void write_to(const char *path, const char *text)
 	fclose(file);
 }
 
-/* A system PMU counts where its mask says, wherever that is by now. */
+#define UNC "/sys/bus/event_source/devices/unc"
+
+static void expect_cpus(uint64_t id, const char *cpus)
+{
+	struct json_object *object = events_show(&source, id);
+
+	assert_string_equal(json_object_to_json_string(json_object_object_get(object, "cpus")),
+			    cpus);
+	json_object_put(object);
+}
+
+/* The mask changes while there is no daemon. */
+static void set_mask(const char *mask)
+{
+	detach();
+	write_to(UNC "/cpumask", mask);
+	attach();
+}
+
+/* A system PMU counts on the CPUs of its mask, and an event stays with its package. The
+ * events here are of the software clock, which no kernel takes along to another CPU. */
 static void test_uncore(void **data)
 {
 	static const char sysfs[] = "/sys/bus/event_source/devices";
-	struct json_object *list;
-	uint64_t id, value;
+	uint64_t id, other, value;
+	char *error;
 
 	assert_int_equal(mount("tmpfs", sysfs, "tmpfs", 0, NULL), 0);
-	assert_int_equal(mkdir("/sys/bus/event_source/devices/unc", 0755), 0);
-	assert_int_equal(mkdir("/sys/bus/event_source/devices/unc/format", 0755), 0);
-	write_to("/sys/bus/event_source/devices/unc/type", "1\n"); /* software: cpu-clock */
-	write_to("/sys/bus/event_source/devices/unc/format/event", "config:0-7\n");
-	write_to("/sys/bus/event_source/devices/unc/cpumask", "0\n");
+	assert_int_equal(mkdir(UNC, 0755), 0);
+	assert_int_equal(mkdir(UNC "/format", 0755), 0);
+	write_to(UNC "/type", "1\n");
+	write_to(UNC "/format/event", "config:0-7\n");
+	write_to(UNC "/cpumask", "0\n");
 	open_fails("unc/event=0/", NULL, "1", -EINVAL, "on CPUs 0, and not on 1");
 	id = open_event("unc/event=0/", NULL, NULL);
+	set_mask("1\n"); /* it is not there */
 	value = number_of(id, "value");
-	detach();
-	/* Its CPU went off, and nobody saw that; here nothing was taken along. */
-	write_to("/sys/bus/event_source/devices/unc/cpumask", "1\n");
-	attach();
-	for (int i = 0; i < 3; i++)
-		number_of(id, "value");
-	usleep(2000);
-	assert_true((uint64_t)number_of(id, "value") >= value + 1000000);
+	expect_state(id, "stopped");
+	assert_int_equal(number_of(id, "value"), value);
+	assert_int_equal(number_of(id, "reopened"), 0);
+	set_mask("0\n");
+	assert_true((uint64_t)number_of(id, "value") > value);
+	expect_state(id, "read");
+	/* One that was opened for a CPU is not opened on others, a package that is new is. */
+	other = open_event("unc/event=0/", NULL, "0");
+	set_mask("0-1\n");
+	expect_cpus(id, "[ 0, 1 ]");
+	expect_cpus(other, "[ 0 ]");
+	/* With a descriptor the kernel says where it is. */
+	assert_int_equal(events_close(&source, id, &error), 0);
+	id = open_event("unc/event=0/", NULL, "0");
+	write_to(UNC "/cpumask", "1\n");
+	events_source.reload(&source);
+	value = number_of(id, "value");
+	assert_true((uint64_t)number_of(id, "value") > value);
 	expect_state(id, "counting");
-	list = events_list(&source);
-	assert_string_equal(json_object_to_json_string(json_object_object_get(
-				    json_object_array_get_idx(list, 0), "cpus")),
-			    "[ 1 ]");
-	json_object_put(list);
-	detach();
-	/* A second package. */
-	write_to("/sys/bus/event_source/devices/unc/cpumask", "0-1\n");
-	attach();
-	list = events_list(&source);
-	assert_string_equal(json_object_to_json_string(json_object_object_get(
-				    json_object_array_get_idx(list, 0), "cpus")),
-			    "[ 0, 1 ]");
-	json_object_put(list);
+	expect_cpus(id, "[ 0 ]");
 	assert_int_equal(umount(sysfs), 0);
+}
+
+/* What could not be opened on a CPU that came new is opened by a reload. */
+static void test_completed(void **data)
+{
+	uint64_t id = open_event(SPEC, NULL, NULL), one = open_event(SPEC, NULL, "0");
+	struct events_slot *slots = pinned_slots();
+
+	detach();
+	slots[1].event = 0;
+	attach();
+	expect_cpus(id, "[ 0 ]");
+	events_source.reload(&source);
+	expect_cpus(id, "[ 0, 1 ]");
+	expect_cpus(one, "[ 0 ]");
+	load(1);
+	assert_int_equal(number_of(id, "value"), 2);
+	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
 }
 
 int main(void)
@@ -742,6 +778,7 @@ int main(void)
 		TEST(test_set),		TEST(test_d15_disabled), TEST(test_recovers),
 		TEST(test_config),	TEST(test_one_run),	 TEST(test_set_killed),
 		TEST(test_opened_anew), TEST(test_store),	 TEST(test_uncore),
+		TEST(test_completed),
 	};
 
 	/* The mounts are nobody else's, and end with this process. */
