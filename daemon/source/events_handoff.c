@@ -123,8 +123,8 @@ static int fill_slots(struct events *events, const struct perf_file *files, cons
 		r = events_find_slot(events, &slot);
 		if (r < 0)
 			break;
-		fd = events_have_descriptors(events, nr) ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0)
-							 : (errno = EMFILE, -1);
+		fd = events_have_descriptors(events, nr - i) ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0)
+							     : (errno = EMFILE, -1);
 		r = fd < 0 ? -errno : events_fill_slot(events, slot, fd, files[i].cpu, 0);
 		if (r < 0)
 			break;

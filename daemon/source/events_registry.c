@@ -19,7 +19,6 @@
 #include "../util/fail.h"
 #include "../util/log.h"
 #include "event_spec.h"
-#include "inspect.h"
 #include "source.h"
 
 /* Descriptors that are not for perf events: of all that paimond has open besides, with as
@@ -69,17 +68,6 @@ bool events_have_descriptors(const struct events *events, size_t nr)
 	return events->nr_fds + nr + rest <= limit.rlim_cur;
 }
 
-static const struct events_count *slot_count(const struct events_slot *slot)
-{
-	return &slot->counts[slot->current & 1];
-}
-
-static void set_count(struct events_slot *slot, const struct events_count *count)
-{
-	slot->counts[~slot->current & 1] = *count;
-	events_commit(&slot->current, slot->current + 1);
-}
-
 struct events_reading events_sum(struct events_reading a, const struct events_reading *b)
 {
 	a.value += b->value;
@@ -91,7 +79,7 @@ struct events_reading events_sum(struct events_reading a, const struct events_re
 /* All that an event has counted in a slot so far. */
 struct events_reading events_slot_total(const struct events_slot *slot)
 {
-	const struct events_count *count = slot_count(slot);
+	const struct events_count *count = &slot->counts[slot->current & 1];
 
 	return events_sum(count->base, &count->seen);
 }
@@ -148,22 +136,6 @@ int events_find_slot(const struct events *events, uint32_t *index)
 		if (!events->reader->slots[*index].event && events->fds[*index] < 0)
 			return 0;
 	return -ENOSPC;
-}
-
-/* Finds out which slots every event has: there are many of both. */
-static void link_slots(struct events *events)
-{
-	const struct reader *reader = events->reader;
-
-	memset(events->first, 0xff, reader->nr_events * sizeof(*events->first));
-	for (uint32_t i = reader->nr_slots; i-- > 0;) {
-		uint32_t event = reader->slots[i].event;
-
-		if (!event)
-			continue;
-		events->next[i] = events->first[event - 1];
-		events->first[event - 1] = i;
-	}
 }
 
 /* Opening and closing */
@@ -476,119 +448,6 @@ int events_close(struct source *source, uint64_t id, char **ret_error)
 	return 0;
 }
 
-/* Reading */
-
-/* Takes a reading into a slot's account. Returns whether its time has gone on. */
-static bool account(struct events_event *event, struct events_slot *slot,
-		    const struct events_value *value)
-{
-	struct events_count count = *slot_count(slot);
-	bool counts = value->reading.enabled != count.seen.enabled;
-
-	if (value->error)
-		return false;
-	if (value->reading.value < count.seen.value) {
-		/* Whoever holds a descriptor may reset it; the total goes on (d15). */
-		count.base.value += count.seen.value;
-		event->resets++;
-		log_warning("events: %s was reset by someone on CPU %u; its total goes on",
-			    event->name, slot->cpu);
-	}
-	if (memcmp(&count.seen, &value->reading, sizeof(count.seen))) {
-		count.seen = value->reading;
-		set_count(slot, &count);
-	}
-	return counts;
-}
-
-/* Marks a slot, and says so once. */
-static void mark(struct events *events, uint32_t index, enum slot_state state, const char *what)
-{
-	const struct events_slot *slot = &events->reader->slots[index];
-
-	events->states[index] = state;
-	log_warning("events: %s %s on CPU %u", events->reader->events[slot->event - 1].name, what,
-		    slot->cpu);
-}
-
-int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file)
-{
-	_cleanup_free_ char *error = NULL;
-	int r = events->inspect ? 0 : inspect_new(&events->inspect, &error);
-
-	return r ?: inspect_look(events->inspect, &events->fds[index], 1, ret_file, &error);
-}
-
-/*
- * A perf event whose time stands still was disabled by someone (d15), or its CPU was off
- * and is back, unnoticed: then it stands still for ever. One of a system PMU may have gone
- * elsewhere.
- */
-static void look_at_stalled(struct events *events, uint32_t index)
-{
-	struct events_slot *slot = &events->reader->slots[index];
-	struct events_event *event = &events->reader->events[slot->event - 1];
-	bool handed_over = event->origin == EVENTS_FROM_HANDOFF;
-	struct perf_file file;
-
-	if (events->fds[index] < 0) {
-		/* Nobody can say what has become of it; what can be opened anew is. */
-		if (handed_over || events->reader->values[index].error == -EINVAL)
-			mark(events, index, SLOT_STOPPED, "counts no more, or elsewhere than");
-		else
-			events_cpu_on(events, event, slot->cpu);
-	} else if (events_inspect(events, index, &file) < 0) {
-		mark(events, index, SLOT_STOPPED, "stands still, why cannot be seen,");
-	} else if (file.detached && handed_over) {
-		/* Not all that it was opened with is known. */
-		mark(events, index, SLOT_STOPPED,
-		     "was opened by another process, and counts no more since its CPU was off,");
-	} else if (file.detached) {
-		events_cpu_on(events, event, slot->cpu);
-	} else if ((uint32_t)file.cpu != slot->cpu && !events_slot_on(events, event, file.cpu)) {
-		events_move_slot(events, index, file.cpu);
-	} else if (events->reader->values[index].error) {
-		mark(events, index, SLOT_STOPPED, "cannot be read");
-	} else {
-		mark(events, index, SLOT_DISABLED, "is disabled, by someone who has it open,");
-	}
-}
-
-/* Reads all events into their accounts. look: also at those that stand still. */
-static void account_all(struct events *events, bool look)
-{
-	struct reader *reader = events->reader;
-
-	reader_read(reader);
-	for (uint32_t i = 0; i < reader->nr_slots; i++) {
-		struct events_slot *slot = &reader->slots[i];
-
-		/* While its CPU is off it is as it was. */
-		if (!slot->event || reader->cpus[i] < 0 || reader->values[i].error == -ENXIO)
-			continue;
-		if (account(&reader->events[slot->event - 1], slot, &reader->values[i]))
-			events->states[i] = SLOT_COUNTS;
-		else if (events->states[i] == SLOT_COUNTS)
-			events->states[i] = SLOT_STALLED;
-	}
-	/* Only now: it fills slots, whose readings are those of what was in them before. */
-	for (uint32_t i = 0; look && i < reader->nr_slots; i++)
-		if (reader->slots[i].event && events->states[i] == SLOT_STALLED)
-			look_at_stalled(events, i);
-}
-
-void events_account_all(struct events *events)
-{
-	account_all(events, false);
-}
-
-void events_read_all(struct events *events)
-{
-	events_follow_cpus(events);
-	account_all(events, true);
-	link_slots(events);
-}
-
 /* Changing */
 
 /* Opens what replaces the slots of an event. 0, with the new ones in *ret_slots, -1
@@ -704,111 +563,4 @@ int events_open_again(struct events *events, const struct events_event *event, u
 	else
 		events_commit(&events->reader->slots[new].event, events_number(events, event));
 	return r;
-}
-
-/* What an earlier daemon left */
-
-/* Of two slots of the same event and CPU the one that the other replaced goes. */
-static void drop_replaced(struct events *events, const struct events_event *event)
-{
-	struct events_slot *slots = events->reader->slots;
-
-	for_each_slot(i, events, event)
-		for_each_slot(j, events, event)
-			if (slots[i].cpu == slots[j].cpu && slots[i].seq < slots[j].seq) {
-				events_free_slot(events, i);
-				break;
-			}
-}
-
-/* The descriptor of a slot's perf event, from systemd's store, or -1. */
-static int take_descriptor(const struct events_slot *slot, uint32_t index)
-{
-	uint64_t perf_id;
-	char name[32];
-	int fd;
-
-	events_store_name(index, name);
-	fd = fdstore_take(name);
-	if (fd < 0)
-		return -1;
-	if (slot->event && !ioctl(fd, PERF_EVENT_IOC_ID, &perf_id) && perf_id == slot->perf_id)
-		return fd;
-	fdstore_remove(name);
-	close(fd);
-	return -1;
-}
-
-static void harmless(char *text, size_t size)
-{
-	text[size - 1] = '\0';
-	for (char *c = text; *c; c++)
-		if (!isprint((unsigned char)*c))
-			*c = '?';
-}
-
-/* Texts are text and ids are given once, whatever the maps hold. */
-static void check_event(struct events *events, struct events_event *event)
-{
-	harmless(event->name, sizeof(event->name));
-	for (int i = 0; i < 2; i++)
-		harmless(event->terms[i].spec, sizeof(event->terms[i].spec));
-	harmless(event->pmu, sizeof(event->pmu));
-	harmless(event->unit, sizeof(event->unit));
-	harmless(event->scale, sizeof(event->scale));
-	harmless(event->cpus, sizeof(event->cpus));
-	harmless(event->comm, sizeof(event->comm));
-	if (event->id > events->reader->state->last_id)
-		events->reader->state->last_id = event->id;
-}
-
-/* What an event's new terms have not reached is opened anew with them. */
-void events_finish_change(struct events *events, struct events_event *event)
-{
-	bool all = true;
-
-	for_each_slot(i, events, event)
-		all &= events->reader->slots[i].terms == event->current;
-	if (all || event->origin == EVENTS_FROM_HANDOFF)
-		return;
-	log_info("events: %s is %s now, since it was being changed", event->name,
-		 events_terms(event)->spec);
-	events_account_all(events);
-	for_each_slot(i, events, event)
-		if (events->reader->slots[i].terms != event->current)
-			events_open_again(events, event, events->reader->slots[i].cpu,
-					  &events->reader->slots[i]);
-}
-
-void events_recover(struct events *events)
-{
-	struct reader *reader = events->reader;
-
-	for (uint32_t i = 0; i < reader->nr_events; i++)
-		check_event(events, &reader->events[i]);
-	for (uint32_t i = 0; i < reader->nr_slots; i++) {
-		const struct events_slot *slot = &reader->slots[i];
-
-		events->fds[i] = take_descriptor(slot, i);
-		events->nr_fds += events->fds[i] >= 0;
-		if (slot->event > reader->nr_events || slot->cpu > MAX_CPU ||
-		    (slot->event && !reader->events[slot->event - 1].id))
-			events_free_slot(events, i);
-		else if (slot->event)
-			reader_set_cpu(reader, i, slot->cpu);
-		else if (reader->reused)
-			reader_remove(reader, i); /* of a daemon that died while it opened one */
-	}
-	link_slots(events);
-	for (uint32_t i = 0; i < reader->nr_events; i++)
-		if (reader->events[i].id)
-			drop_replaced(events, &reader->events[i]);
-	/* Of slots that there are no more. */
-	fdstore_drop("event-");
-	link_slots(events);
-	for (uint32_t i = 0; i < reader->nr_events; i++)
-		if (reader->events[i].id) {
-			events_follow_mask(events, &reader->events[i]);
-			events_finish_change(events, &reader->events[i]);
-		}
 }

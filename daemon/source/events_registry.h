@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), and what the files
- * of their source share: events_registry.c holds, opens, changes and reads them,
+ * of their source share: events_registry.c holds, opens and changes them,
+ * events_account.c reads them, events_recover.c takes over from an earlier daemon,
  * events_cpus.c follows the CPUs, events_handoff.c takes events from other processes,
  * events.c serves them.
  *
@@ -37,7 +38,7 @@ struct events {
 	struct reader *reader;
 	int *fds;	    /* of the slots; -1: none, the event can only be read */
 	size_t nr_fds;	    /* of these, that there are */
-	uint32_t *first;    /* slots of the events, as of the latest link_slots() */
+	uint32_t *first;    /* slots of the events, as of the latest events_link_slots() */
 	uint32_t *next;	    /* of the same event; NO_SLOT: none */
 	unsigned int *cpus; /* online */
 	size_t nr_cpus;
@@ -130,6 +131,8 @@ void events_follow_cpus(struct events *events);
  * before, which has been accounted for, or NULL. 0, or a negative errno, which is logged. */
 int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
 		      struct events_slot *before);
+/* Finds out which slots every event has: there are many of both. */
+void events_link_slots(struct events *events);
 /* Reads all events into their accounts. */
 void events_account_all(struct events *events);
 /* The same, and does what has become of CPUs and of others' doings with the events; links

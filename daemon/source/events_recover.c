@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What an earlier daemon left in the registry, whatever store it died after. */
+#include <ctype.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../fdstore.h"
+#include "../util/log.h"
+#include "events_registry.h"
+
+/* Of two slots of the same event and CPU the one that the other replaced goes. */
+static void drop_replaced(struct events *events, const struct events_event *event)
+{
+	struct events_slot *slots = events->reader->slots;
+
+	for_each_slot(i, events, event)
+		for_each_slot(j, events, event)
+			if (slots[i].cpu == slots[j].cpu && slots[i].seq < slots[j].seq) {
+				events_free_slot(events, i);
+				break;
+			}
+}
+
+/* The descriptor of a slot's perf event, from systemd's store, or -1. */
+static int take_descriptor(const struct events_slot *slot, uint32_t index)
+{
+	uint64_t perf_id;
+	char name[32];
+	int fd;
+
+	events_store_name(index, name);
+	fd = fdstore_take(name);
+	if (fd < 0)
+		return -1;
+	if (slot->event && !ioctl(fd, PERF_EVENT_IOC_ID, &perf_id) && perf_id == slot->perf_id)
+		return fd;
+	fdstore_remove(name);
+	close(fd);
+	return -1;
+}
+
+static void harmless(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (char *c = text; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+}
+
+/* Texts are text and ids are given once, whatever the maps hold. */
+static void check_event(struct events *events, struct events_event *event)
+{
+	harmless(event->name, sizeof(event->name));
+	for (int i = 0; i < 2; i++)
+		harmless(event->terms[i].spec, sizeof(event->terms[i].spec));
+	harmless(event->pmu, sizeof(event->pmu));
+	harmless(event->unit, sizeof(event->unit));
+	harmless(event->scale, sizeof(event->scale));
+	harmless(event->cpus, sizeof(event->cpus));
+	harmless(event->comm, sizeof(event->comm));
+	if (event->id > events->reader->state->last_id)
+		events->reader->state->last_id = event->id;
+}
+
+/* What an event's new terms have not reached is opened anew with them. */
+void events_finish_change(struct events *events, struct events_event *event)
+{
+	bool all = true;
+
+	for_each_slot(i, events, event)
+		all &= events->reader->slots[i].terms == event->current;
+	if (all || event->origin == EVENTS_FROM_HANDOFF)
+		return;
+	log_info("events: %s is %s now, since it was being changed", event->name,
+		 events_terms(event)->spec);
+	events_account_all(events);
+	for_each_slot(i, events, event)
+		if (events->reader->slots[i].terms != event->current)
+			events_open_again(events, event, events->reader->slots[i].cpu,
+					  &events->reader->slots[i]);
+}
+
+void events_recover(struct events *events)
+{
+	struct reader *reader = events->reader;
+
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		check_event(events, &reader->events[i]);
+	for (uint32_t i = 0; i < reader->nr_slots; i++) {
+		const struct events_slot *slot = &reader->slots[i];
+
+		events->fds[i] = take_descriptor(slot, i);
+		events->nr_fds += events->fds[i] >= 0;
+		if (slot->event > reader->nr_events || slot->cpu > MAX_CPU ||
+		    (slot->event && !reader->events[slot->event - 1].id))
+			events_free_slot(events, i);
+		else if (slot->event)
+			reader_set_cpu(reader, i, slot->cpu);
+		else if (reader->reused)
+			reader_remove(reader, i); /* of a daemon that died while it opened one */
+	}
+	events_link_slots(events);
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (reader->events[i].id)
+			drop_replaced(events, &reader->events[i]);
+	/* Of slots that there are no more. */
+	fdstore_drop("event-");
+	events_link_slots(events);
+	for (uint32_t i = 0; i < reader->nr_events; i++)
+		if (reader->events[i].id) {
+			events_follow_mask(events, &reader->events[i]);
+			events_finish_change(events, &reader->events[i]);
+		}
+}
