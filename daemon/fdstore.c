@@ -56,9 +56,17 @@ static int take(struct passed *one)
 
 int fdstore_take(const char *name)
 {
-	for (int i = 0; i < passed.nr; i++)
-		if (passed.all[i].name && !strcmp(passed.all[i].name, name))
+	/* They may be many, and mostly come in the order in which they are asked for. */
+	static int next;
+
+	for (int n = 0; n < passed.nr; n++) {
+		int i = (next + n) % passed.nr;
+
+		if (passed.all[i].name && !strcmp(passed.all[i].name, name)) {
+			next = i + 1;
 			return take(&passed.all[i]);
+		}
+	}
 	return -ENOENT;
 }
 

@@ -325,8 +325,8 @@ static void warn_max(const struct source *source)
 			    events->reader->nr_events, EVENTS_LAYOUT);
 }
 
-/* What is in systemd's store is for the next who attaches, in this process too. */
-static void give_back(struct events *events)
+/* What is in systemd's store is for the next who attaches: in this process, unless it ends. */
+static void give_back(struct events *events, bool ends)
 {
 	char name[32];
 
@@ -334,7 +334,7 @@ static void give_back(struct events *events)
 		if (events->fds[i] < 0)
 			continue;
 		events_store_name(i, name);
-		if (fdstore_available())
+		if (fdstore_available() && !ends)
 			fdstore_give_back(name, events->fds[i]);
 		else
 			close(events->fds[i]);
@@ -346,7 +346,7 @@ static void events_detach(struct source *source, bool keep)
 	struct events *events = source->data;
 
 	if (events->fds)
-		give_back(events);
+		give_back(events, keep);
 	inspect_free(events->inspect);
 	reader_free(events->reader);
 	free(events->fds);
@@ -393,7 +393,7 @@ static int events_attach(struct source *source)
 		r = events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
 	}
 	if (r < 0) {
-		events_detach(source, true);
+		events_detach(source, false);
 		return r;
 	}
 	warn_max(source);
