@@ -8,6 +8,7 @@
 #define PAIMON_COMPAT_H
 
 #include <linux/iommu.h>
+#include <linux/perf_event.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
@@ -94,4 +95,20 @@ static inline u32 paimon_request_flags(const struct iommu_fault_page_request *pr
 }
 
 #endif
+
+/* Hands raw data over with a sample. */
+static inline void paimon_save_raw_data(struct perf_sample_data *data, struct perf_event *event,
+					struct perf_raw_record *raw)
+{
+#if defined(PAIMON_SAVE_RAW_DATA_OF_EVENT)
+	perf_sample_save_raw_data(data, event, raw);
+#elif defined(PAIMON_SAVE_RAW_DATA)
+	perf_sample_save_raw_data(data, raw);
+#else
+	raw->size = raw->frag.size;
+	data->raw = raw;
+	data->sample_flags |= PERF_SAMPLE_RAW;
+#endif
+}
+
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon.ko: the tracepoints (trace.h), the fault queue (iopf_queue.h) for
- * other modules, and the hook on the kernel's own fault handler (iopf_hook.h).
+ * paimon.ko: the tracepoints (trace.h), the fault queue (iopf_queue.h) and the
+ * PMU pai_ext (pai_ext.h) for other modules, and the hook on the kernel's own
+ * fault handler (iopf_hook.h).
  */
 #include <linux/module.h>
 #include <linux/tracepoint.h>
@@ -26,6 +27,6 @@ static void __exit paimon_exit(void)
 
 module_init(paimon_init);
 module_exit(paimon_exit);
-MODULE_DESCRIPTION("Tracepoints and the I/O page-fault queue of paimon");
+MODULE_DESCRIPTION("Tracepoints, I/O page-fault queue and PAI PMU of paimon");
 MODULE_VERSION(PAIMON_VERSION);
 MODULE_LICENSE("GPL");

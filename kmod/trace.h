@@ -15,6 +15,8 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
+#include <paimon/record.h>
+
 TRACE_EVENT(
 	paimon_iopf_request,
 	TP_PROTO(u64 dev, u32 pasid, u32 grpid, u64 addr, u32 perm, u32 flags, const char *name),
@@ -57,6 +59,19 @@ TRACE_EVENT(paimon_iopf_discard, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr,
 			   __entry->nr = nr; __entry->reason = reason;),
 	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u reason=%u", __entry->dev, __entry->pasid,
 		      __entry->grpid, __entry->nr, __entry->reason));
+
+TRACE_EVENT(paimon_pai_sample, TP_PROTO(u32 nr, const struct paimon_pai_record *records),
+	    TP_ARGS(nr, records),
+	    TP_STRUCT__entry(__field(u32, nr) __dynamic_array(u8, records, nr * sizeof(*records))),
+	    TP_fast_assign(__entry->nr = nr;
+			   memcpy(__get_dynamic_array(records), records, nr * sizeof(*records));),
+	    TP_printk("nr=%u records=%s", __entry->nr,
+		      __print_hex(__get_dynamic_array(records), __get_dynamic_array_len(records))));
+
+TRACE_EVENT(paimon_pai_mode, TP_PROTO(u32 cpu, u32 mode), TP_ARGS(cpu, mode),
+	    TP_STRUCT__entry(__field(u32, cpu) __field(u32, mode)),
+	    TP_fast_assign(__entry->cpu = cpu; __entry->mode = mode;),
+	    TP_printk("cpu=%u mode=%u", __entry->cpu, __entry->mode));
 
 #endif
 

@@ -12,15 +12,24 @@
  * paimon_iopf_handle   u64 dev, u32 pasid, u32 grpid, u32 nr
  * paimon_iopf_response u64 dev, u32 pasid, u32 grpid, u32 code
  * paimon_iopf_discard  u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason
+ * paimon_pai_sample    u32 nr, const struct paimon_pai_record *records
+ * paimon_pai_mode      u32 cpu, u32 mode
  *
  * dev identifies the device for as long as it lives (an address; it may be
  * reused); name is its name, or NULL. A request without a PASID carries 0.
  * One group is identified by (dev, pasid, grpid) from its first request to its
  * response; afterwards the number is free again. nr of a handled group is 0
  * where the kernel does not tell it (its own handler before 6.9).
+ *
+ * A sample tells what the current task, the one that is being scheduled out,
+ * and whatever else ran on this CPU since the last sample, did there.
  */
 #ifndef PAIMON_RECORD_H
 #define PAIMON_RECORD_H
+
+#ifndef __bpf__ /* bpf/kernel.h has the types, without the build machine's headers */
+#include <linux/types.h>
+#endif
 
 /* perm: what the device wants to do with the page. */
 enum paimon_iopf_perm {
@@ -67,5 +76,20 @@ enum paimon_iopf_reason {
 
 /* Longest device name kept, with its terminating NUL; longer ones are cut. */
 #define PAIMON_DEVICE_NAME_LEN 64
+
+/* A counter that is not zero, as it lies in the raw data of a sample too: by
+ * rising number, without gaps, in the byte order of the CPU (a13). */
+struct paimon_pai_record {
+	__u16 number;
+	__u64 value;
+} __attribute__((packed));
+_Static_assert(sizeof(struct paimon_pai_record) == 10, "the layout of raw data");
+
+/* mode: what the events of a CPU are for, from its first one to the end of its last. */
+enum paimon_pai_mode {
+	PAIMON_PAI_NONE = 0,
+	PAIMON_PAI_SAMPLING = 1,
+	PAIMON_PAI_COUNTING = 2,
+};
 
 #endif

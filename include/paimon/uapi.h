@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * ioctls of /dev/paimon-soft, the software page-requesting endpoint.
+ * ioctls of /dev/paimon-soft, the software page-requesting endpoint and NNPA unit.
  *
  * Every structure begins with its size as the caller knows it, and flags. A
  * size that the module does not know: -EINVAL; an unknown flag or a non-zero
@@ -112,6 +112,21 @@ struct paimon_soft_fail {
 	__u32 nth;
 };
 
+/*
+ * Executes an NNPA function on the CPU that the caller runs on, count times, all
+ * of it on that CPU. It is counted as hardware does: if the PMU pai_ext counts
+ * there. Function 0 stands for what counter 0 is for, which no event has (a12).
+ * -EINVAL: no such function; -ENODEV: the module was loaded without the unit.
+ */
+struct paimon_soft_nnpa {
+	__u32 size;
+	__u32 flags;	/* in: 0 */
+	__u32 function; /* in: number of its counter */
+	__u32 cpu;	/* out: where it was */
+	__u64 count;	/* in */
+	__u64 counted;	/* out: count, or 0 where counting is off */
+};
+
 #define PAIMON_SOFT_IOC 0xB7
 #define PAIMON_SOFT_INFO _IOWR(PAIMON_SOFT_IOC, 0, struct paimon_soft_info)
 #define PAIMON_SOFT_BIND _IOWR(PAIMON_SOFT_IOC, 1, struct paimon_soft_bind)
@@ -119,6 +134,7 @@ struct paimon_soft_fail {
 #define PAIMON_SOFT_SUBMIT _IOWR(PAIMON_SOFT_IOC, 3, struct paimon_soft_submit)
 #define PAIMON_SOFT_STATS _IOWR(PAIMON_SOFT_IOC, 4, struct paimon_soft_stats)
 #define PAIMON_SOFT_FAIL_ALLOC _IOW(PAIMON_SOFT_IOC, 5, struct paimon_soft_fail)
+#define PAIMON_SOFT_NNPA _IOWR(PAIMON_SOFT_IOC, 6, struct paimon_soft_nnpa)
 
 #define PAIMON_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is shared with the kernel")
@@ -129,5 +145,6 @@ PAIMON_ASSERT_SIZE(struct paimon_soft_submit, 24);
 PAIMON_ASSERT_SIZE(struct paimon_soft_response, 24);
 PAIMON_ASSERT_SIZE(struct paimon_soft_stats, 168);
 PAIMON_ASSERT_SIZE(struct paimon_soft_fail, 8);
+PAIMON_ASSERT_SIZE(struct paimon_soft_nnpa, 32);
 
 #endif

@@ -176,6 +176,21 @@ static long soft_ioctl_fail_alloc(struct soft_file *file, void __user *arg)
 	return 0;
 }
 
+static long soft_ioctl_nnpa(void __user *arg)
+{
+	struct paimon_soft_nnpa call;
+	int ret;
+
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	if (call.size != sizeof(call) || call.flags)
+		return -EINVAL;
+	ret = soft_nnpa_execute(&call);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &call, sizeof(call)) ? -EFAULT : 0;
+}
+
 static long soft_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct soft_file *file = filp->private_data;
@@ -194,6 +209,8 @@ static long soft_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		return soft_ioctl_stats(file, user);
 	case PAIMON_SOFT_FAIL_ALLOC:
 		return soft_ioctl_fail_alloc(file, user);
+	case PAIMON_SOFT_NNPA:
+		return soft_ioctl_nnpa(user);
 	default:
 		return -ENOTTY;
 	}

@@ -9,6 +9,8 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include <paimon/nnpa.h>
+
 #include "soft.h"
 
 static unsigned int devices = 1;
@@ -23,6 +25,12 @@ static bool immediate;
 module_param(immediate, bool, 0444);
 MODULE_PARM_DESC(immediate, "handle requests as they come, not at the last of their group");
 
+static unsigned int nnpa_counters = PAIMON_NNPA_COUNTERS_1ST;
+module_param(nnpa_counters, uint, 0444);
+MODULE_PARM_DESC(
+	nnpa_counters,
+	"counters of the NNPA unit, 1 to 36, 0: no unit (default 27; 36 as on newer machines)");
+
 bool soft_debug;
 module_param_named(debug, soft_debug, bool, 0444);
 MODULE_PARM_DESC(debug, "allow to make allocations of the fault queue fail");
@@ -34,11 +42,12 @@ static struct miscdevice soft_misc = {
 	.mode = 0600,
 };
 
-static bool __init param_ok(const char *name, unsigned int value, unsigned int max)
+static bool __init param_ok(const char *name, unsigned int value, unsigned int min,
+			    unsigned int max)
 {
-	if (value >= 1 && value <= max)
+	if (value >= min && value <= max)
 		return true;
-	pr_err("%s=%u is out of range: load with %s=1 to %u\n", name, value, name, max);
+	pr_err("%s=%u is out of range: load with %s=%u to %u\n", name, value, name, min, max);
 	return false;
 }
 
@@ -46,8 +55,9 @@ static int __init soft_init(void)
 {
 	int ret;
 
-	if (!param_ok("devices", devices, PAIMON_SOFT_MAX_DEVICES) ||
-	    !param_ok("depth", depth, SOFT_MAX_DEPTH))
+	if (!param_ok("devices", devices, 1, PAIMON_SOFT_MAX_DEVICES) ||
+	    !param_ok("depth", depth, 1, SOFT_MAX_DEPTH) ||
+	    !param_ok("nnpa_counters", nnpa_counters, 0, PAIMON_NNPA_COUNTERS_2ND))
 		return -EINVAL;
 	ret = soft_bindings_init();
 	if (ret)
@@ -55,11 +65,16 @@ static int __init soft_init(void)
 	ret = soft_endpoint_init(devices, depth, immediate);
 	if (ret)
 		goto err_bindings;
-	ret = misc_register(&soft_misc);
+	ret = soft_nnpa_init(nnpa_counters);
 	if (ret)
 		goto err_endpoint;
+	ret = misc_register(&soft_misc);
+	if (ret)
+		goto err_nnpa;
 	return 0;
 
+err_nnpa:
+	soft_nnpa_exit();
 err_endpoint:
 	soft_endpoint_exit();
 err_bindings:
@@ -70,12 +85,13 @@ err_bindings:
 static void __exit soft_exit(void)
 {
 	misc_deregister(&soft_misc);
+	soft_nnpa_exit();
 	soft_endpoint_exit();
 	soft_bindings_exit();
 }
 
 module_init(soft_init);
 module_exit(soft_exit);
-MODULE_DESCRIPTION("Software page-requesting endpoint of paimon");
+MODULE_DESCRIPTION("Software page-requesting endpoint and NNPA unit of paimon");
 MODULE_VERSION(PAIMON_VERSION);
 MODULE_LICENSE("GPL");

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * paimon_soft.ko, the software page-requesting endpoint behind
+ * paimon_soft.ko, the software page-requesting endpoint and NNPA unit behind
  * /dev/paimon-soft (include/paimon/uapi.h):
  *
  *	main.c		module parameters, the misc device, load and unload
  *	file.c		one open file: ioctls, its queue of unread responses
  *	binding.c	PASIDs and the address spaces behind them
  *	endpoint.c	the devices: depth, counters, the queue of paimon.ko
+ *	nnpa.c		the NNPA unit, whose counters the PMU of paimon.ko reads
  *
  * Locking order: all locks here are spinlocks and innermost; none is held while
  * another one of them is taken, nor while anything flushes or sleeps. Taken
@@ -14,7 +15,8 @@
  *
  * Lifetime: an open file pins the module. The PASIDs, requests and responses of
  * a file end with it: its release first drops its open groups, then flushes, and
- * from then on nothing refers to it but bindings, which it ends.
+ * from then on nothing refers to it but bindings, which it ends. A perf event of
+ * pai_ext pins the module too: it is the provider of the PMU's counters.
  */
 #ifndef PAIMON_SOFT_H
 #define PAIMON_SOFT_H
@@ -71,5 +73,10 @@ void soft_endpoint_fail_alloc(u32 nth);
 void soft_endpoint_flush(void);
 void soft_endpoint_discard(struct soft_file *file);
 void soft_reply_free(struct soft_reply *reply);
+
+/* nnpa.c */
+int soft_nnpa_init(unsigned int counters);
+void soft_nnpa_exit(void);
+int soft_nnpa_execute(struct paimon_soft_nnpa *call);
 
 #endif

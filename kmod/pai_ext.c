@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The PMU pai_ext: NNPA counters as perf events, as the driver of IBM z has them,
+ * with counters that a provider supplies (pai_ext.h); "aN" names the rule that a
+ * line is there for.
+ *
+ * Each CPU has a control block and a block of counters. They are in force from
+ * the first event that runs on the CPU to the last (a17). Counting events take
+ * the difference of two readings. The one sampling event of a CPU takes what the
+ * counters have when a task is scheduled out, and clears them.
+ *
+ * What runs where:
+ *	event_init, destroy	process context; mode and number of events of a CPU,
+ *				and whether sched_switch is probed, under pai_lock
+ *	add, del, start, stop,	on the CPU of the event with interrupts off: they
+ *	read, sched_switch	alone touch counters, control block, running and
+ *				sampler of a CPU, which hence need no lock
+ * A CPU that goes offline has its events removed by perf, through del; the events
+ * themselves, and with them the mode, stay until they are closed.
+ *
+ * Scheduling out is seen at the tracepoint sched_switch and not by a sched_task
+ * callback: perf_sched_cb_inc() is not for modules, and the callbacks of a CPU's
+ * events are left out for tasks with events of their own, so that what such a
+ * task did would be sampled in the name of the next one.
+ *
+ * Locking order: pai_registration, perf's own, pai_lock, those of tracepoints.
+ *
+ * Lifetime: an event holds the provider's module (pmu.module), and that holds this
+ * one, whose functions it uses. So nothing below outlives the last event.
+ */
+#include "pai_ext.h"
+
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kprobes.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/perf_event.h>
+#include <linux/static_call.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+#include <linux/tracepoint.h>
+#include <trace/events/sched.h>
+
+#include <paimon/nnpa.h>
+#include <paimon/record.h>
+
+#include "compat.h"
+#include "trace.h"
+
+#define PMU_NAME "pai_ext"
+
+struct pai_cpu {
+	/* Aligned to its size, as the control block is. */
+	u64 counters[PAIMON_PAI_BLOCK] __aligned(sizeof(u64[PAIMON_PAI_BLOCK]));
+	struct paimon_pai_control control;
+	struct paimon_pai_record records[PAIMON_PAI_MAX_COUNTERS]; /* of the sample being taken */
+	struct perf_event *sampler;				   /* while it runs */
+	unsigned int running;					   /* events that do */
+	unsigned int events;					   /* that exist */
+	enum paimon_pai_mode mode;				   /* what they are for (a10) */
+};
+
+static DEFINE_MUTEX(pai_registration); /* provider and all that comes and goes with it */
+static DEFINE_MUTEX(pai_lock);	       /* events and mode of CPUs, samplers */
+static const struct paimon_pai_provider *provider;
+static struct pai_cpu __percpu *pai_cpus;
+static struct pmu pai_pmu;
+static unsigned int samplers; /* sampling events that exist */
+
+/* Functions of the kernel that modules are not given; NULL: there is no sampling. The
+ * call is patched in place, since functions that nobody calls by address may have lost
+ * the mark that an indirect call needs (IBT). */
+DEFINE_STATIC_CALL_NULL(pai_overflow, perf_event_overflow);
+static struct tracepoint *sched_switch;
+
+/* All counters for NNPA_ALL, without number 0 (a12); else one. */
+static u64 pai_count(const struct perf_event *event)
+{
+	const u64 *counters = this_cpu_ptr(pai_cpus)->counters;
+	unsigned int number = event->attr.config - PAIMON_NNPA_BASE;
+	u64 sum = 0;
+
+	if (number != PAIMON_NNPA_ALL)
+		return counters[number];
+	for (number = 1; number <= provider->counters; number++)
+		sum += counters[number];
+	return sum;
+}
+
+static void pai_update(struct perf_event *event)
+{
+	u64 now = pai_count(event);
+
+	local64_add(now - local64_read(&event->hw.prev_count), &event->count);
+	local64_set(&event->hw.prev_count, now);
+}
+
+static void pai_read(struct perf_event *event)
+{
+	if (!(event->hw.state & PERF_HES_STOPPED))
+		pai_update(event);
+}
+
+/*
+ * Also called by perf's tick for an event that was throttled, maybe one that runs:
+ * there is nothing in here that must not be done twice. What a sampling event has
+ * left in the counters since is for its next sample.
+ */
+static void pai_start(struct perf_event *event, int flags)
+{
+	if (event->hw.state & PERF_HES_STOPPED && !is_sampling_event(event))
+		local64_set(&event->hw.prev_count, pai_count(event));
+	event->hw.state = 0;
+}
+
+static void pai_stop(struct perf_event *event, int flags)
+{
+	pai_read(event);
+	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
+}
+
+static int pai_add(struct perf_event *event, int flags)
+{
+	struct pai_cpu *cpu = this_cpu_ptr(pai_cpus);
+
+	if (!cpu->running++) {
+		cpu->control.counters = (uintptr_t)cpu->counters | PAIMON_PAI_VALID;
+		provider->set_control(&cpu->control);
+	}
+	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
+	if (is_sampling_event(event))
+		cpu->sampler = event;
+	if (flags & PERF_EF_START)
+		pai_start(event, PERF_EF_RELOAD);
+	return 0;
+}
+
+static void pai_del(struct perf_event *event, int flags)
+{
+	struct pai_cpu *cpu = this_cpu_ptr(pai_cpus);
+
+	pai_stop(event, PERF_EF_UPDATE);
+	if (is_sampling_event(event))
+		cpu->sampler = NULL; /* no sample from here on (a14) */
+	if (!--cpu->running) {
+		provider->set_control(NULL);
+		cpu->control.counters = 0;
+	}
+}
+
+/* Takes the counters of this CPU as a sample, if any is not zero (a13). */
+static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
+{
+	struct perf_raw_record raw = {};
+	struct perf_sample_data data;
+	struct pt_regs regs = {}; /* a sample is of no instruction */
+	unsigned int number;
+	u32 nr = 0;
+
+	for (number = 1; number <= provider->counters; number++)
+		if (cpu->counters[number])
+			cpu->records[nr++] = (struct paimon_pai_record){
+				.number = number,
+				.value = cpu->counters[number],
+			};
+	if (!nr)
+		return;
+	pai_update(event);
+	memset(cpu->counters, 0, sizeof(cpu->counters));
+	local64_set(&event->hw.prev_count, 0);
+
+	trace_paimon_pai_sample(nr, cpu->records);
+	perf_sample_data_init(&data, 0, event->hw.last_period);
+	raw.frag.size = nr * sizeof(*cpu->records);
+	raw.frag.data = cpu->records;
+	paimon_save_raw_data(&data, event, &raw);
+	/* Throttled, or enough: perf counts on being obeyed. Counters go on, so
+	 * that the next sample has what happens until then. */
+	if (static_call(pai_overflow)(event, &data, &regs))
+		pai_stop(event, 0);
+	perf_event_update_userpage(event);
+}
+
+/* Under the lock of the run queue, in the task that is scheduled out. */
+static void pai_sched_switch(void *unused, bool preempt, struct task_struct *prev,
+			     struct task_struct *next, unsigned int prev_state)
+{
+	struct pai_cpu *cpu = this_cpu_ptr(pai_cpus);
+	struct perf_event *event = cpu->sampler;
+
+	if (event && !(event->hw.state & PERF_HES_STOPPED))
+		pai_sample(cpu, event);
+}
+
+/* The first sampling event has context switches probed, the last one ends that. */
+static int pai_get_sampling(void)
+{
+	int ret = 0;
+
+	check_trace_callback_type_sched_switch(pai_sched_switch);
+	if (!sched_switch)
+		return -EOPNOTSUPP;
+	if (!samplers)
+		ret = tracepoint_probe_register(sched_switch, pai_sched_switch, NULL);
+	if (!ret)
+		samplers++;
+	return ret;
+}
+
+static void pai_put_sampling(void)
+{
+	/* A probe that is still on its way finds no sampler. */
+	if (!--samplers)
+		tracepoint_probe_unregister(sched_switch, pai_sched_switch, NULL);
+}
+
+static void pai_set_mode(struct pai_cpu *cpu, int nr, enum paimon_pai_mode mode)
+{
+	cpu->mode = mode;
+	trace_paimon_pai_mode(nr, mode);
+}
+
+static void pai_destroy(struct perf_event *event)
+{
+	struct pai_cpu *cpu = per_cpu_ptr(pai_cpus, event->cpu);
+
+	mutex_lock(&pai_lock);
+	if (is_sampling_event(event))
+		pai_put_sampling();
+	if (!--cpu->events)
+		pai_set_mode(cpu, event->cpu, PAIMON_PAI_NONE);
+	mutex_unlock(&pai_lock);
+}
+
+/* Counts the event in on its CPU: any number that count, or one that samples (a6 to a9).
+ * On failure nothing has changed (a11). */
+static int pai_reserve(struct perf_event *event)
+{
+	struct pai_cpu *cpu = per_cpu_ptr(pai_cpus, event->cpu);
+	bool sampling = is_sampling_event(event);
+	int ret = 0;
+
+	mutex_lock(&pai_lock);
+	if (cpu->events && (sampling || cpu->mode == PAIMON_PAI_SAMPLING))
+		ret = -EBUSY;
+	else if (sampling)
+		ret = pai_get_sampling();
+	if (!ret && !cpu->events++) {
+		/* None ran, so nothing is in force there: they are left from earlier events. */
+		memset(cpu->counters, 0, sizeof(cpu->counters));
+		pai_set_mode(cpu, event->cpu, sampling ? PAIMON_PAI_SAMPLING : PAIMON_PAI_COUNTING);
+	}
+	mutex_unlock(&pai_lock);
+	return ret;
+}
+
+/* Checks in the order that clients know from the driver of IBM z (a1 to a5). */
+static int pai_event_init(struct perf_event *event)
+{
+	struct perf_event_attr *attr = &event->attr;
+	int ret;
+
+	if (attr->type != PERF_TYPE_RAW && attr->type != event->pmu->type)
+		return -ENOENT;
+	if (attr->config < PAIMON_NNPA_BASE || attr->config > PAIMON_NNPA_BASE + provider->counters)
+		return -EINVAL;
+	/* perf knows no more of a CPU here than that there might be one of its number. */
+	if (event->hw.target || event->cpu < 0 || !cpu_possible(event->cpu))
+		return -ENOENT;
+	if (is_sampling_event(event) && attr->config != PAIMON_NNPA_BASE + PAIMON_NNPA_ALL)
+		return -EINVAL;
+	if (attr->exclude_user)
+		return -EINVAL;
+	ret = pai_reserve(event);
+	if (ret)
+		return ret;
+	event->destroy = pai_destroy;
+	local64_set(&event->hw.prev_count, 0);
+	if (is_sampling_event(event)) {
+		/* A sample is a context switch, whatever was asked for (a16). */
+		attr->sample_period = 1;
+		attr->freq = 0;
+		attr->inherit = 0;
+		attr->sample_type |= PERF_SAMPLE_RAW;
+		event->hw.sample_period = 1;
+		event->hw.last_period = 1;
+		local64_set(&event->hw.period_left, 1);
+	}
+	return 0;
+}
+
+/* PERF_EVENT_IOC_PERIOD (a16). */
+static int pai_check_period(struct perf_event *event, u64 value)
+{
+	return value == 1 ? 0 : -EINVAL;
+}
+
+PMU_FORMAT_ATTR(event, "config:0-63");
+
+static struct attribute *format_attrs[] = {
+	&format_attr_event.attr,
+	NULL,
+};
+
+static const struct attribute_group format_group = {
+	.name = "format",
+	.attrs = format_attrs,
+};
+
+static const char *const counter_names[] = {PAIMON_NNPA_NAMES};
+static struct perf_pmu_events_attr counter_attrs[ARRAY_SIZE(counter_names)];
+static struct attribute *event_attrs[ARRAY_SIZE(counter_names) + 1];
+
+static ssize_t counter_show(struct device *dev, struct device_attribute *attr, char *page)
+{
+	return sysfs_emit(page, "event=0x%llx\n",
+			  container_of(attr, struct perf_pmu_events_attr, attr)->id);
+}
+
+static umode_t counter_visible(struct kobject *kobj, struct attribute *attr, int number)
+{
+	return number <= provider->counters ? attr->mode : 0;
+}
+
+static const struct attribute_group events_group = {
+	.name = "events",
+	.attrs = event_attrs,
+	.is_visible = counter_visible,
+};
+
+static const struct attribute_group *attr_groups[] = {
+	&format_group,
+	&events_group,
+	NULL,
+};
+
+static void name_counters(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(counter_names); i++) {
+		struct device_attribute *attr = &counter_attrs[i].attr;
+
+		sysfs_attr_init(&attr->attr);
+		attr->attr.name = counter_names[i];
+		attr->attr.mode = 0444;
+		attr->show = counter_show;
+		counter_attrs[i].id = PAIMON_NNPA_BASE + i;
+		event_attrs[i] = &attr->attr;
+	}
+}
+
+static void find_sched_switch(struct tracepoint *tracepoint, void *unused)
+{
+	if (!strcmp(tracepoint->name, "sched_switch"))
+		sched_switch = tracepoint;
+}
+
+/* Finds what sampling needs; without it the PMU only counts. */
+static void find_sampling(void)
+{
+	/* Never armed. It may lie behind the mark for indirect calls, which does not
+	 * matter to a direct one. */
+	struct kprobe overflow = {
+		.symbol_name = "perf_event_overflow",
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+	int ret = register_kprobe(&overflow);
+
+	sched_switch = NULL;
+	if (!ret) {
+		static_call_update(pai_overflow, (void *)overflow.addr);
+		unregister_kprobe(&overflow);
+		for_each_kernel_tracepoint(find_sched_switch, NULL);
+	}
+	if (!sched_switch)
+		pr_warn("paimon: " PMU_NAME
+			" counts, but cannot sample: the kernel does not give away %s (error %d)\n",
+			ret ? overflow.symbol_name : "sched_switch", ret ?: -ENOENT);
+}
+
+/* -EEXIST: the kernel has a PMU of this name. Any PMU leads to the bus of all. */
+static int check_name(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.disabled = 1,
+	};
+	struct perf_event *event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
+	struct device *dev;
+
+	if (IS_ERR(event))
+		return PTR_ERR(event);
+	dev = bus_find_device_by_name(event->pmu->dev->bus, NULL, PMU_NAME);
+	perf_event_release_kernel(event);
+	put_device(dev);
+	return dev ? -EEXIST : 0;
+}
+
+static int pai_register(const struct paimon_pai_provider *new)
+{
+	int ret;
+
+	if (provider)
+		return -EEXIST;
+	ret = check_name();
+	if (ret)
+		return ret;
+	pai_cpus = alloc_percpu(struct pai_cpu);
+	if (!pai_cpus)
+		return -ENOMEM;
+	find_sampling();
+	name_counters();
+	pai_pmu = (struct pmu){
+		.module = new->owner,
+		.task_ctx_nr = perf_invalid_context,
+		.attr_groups = attr_groups,
+		.event_init = pai_event_init,
+		.check_period = pai_check_period,
+		.add = pai_add,
+		.del = pai_del,
+		.start = pai_start,
+		.stop = pai_stop,
+		.read = pai_read,
+	};
+	provider = new;
+	ret = perf_pmu_register(&pai_pmu, PMU_NAME, -1);
+	if (ret) {
+		provider = NULL;
+		free_percpu(pai_cpus);
+	}
+	return ret;
+}
+
+/*
+ * Makes the PMU appear, with the provider's counters. -ENODEV: it has none (a18);
+ * -EEXIST: the kernel has a PMU of that name, or this one has a provider.
+ */
+int paimon_pai_register(const struct paimon_pai_provider *new)
+{
+	int ret;
+
+	if (!new->counters)
+		return -ENODEV;
+	/* The highest number must be in the counter block. */
+	if (new->counters > PAIMON_PAI_MAX_COUNTERS || !new->set_control)
+		return -EINVAL;
+	mutex_lock(&pai_registration);
+	ret = pai_register(new);
+	mutex_unlock(&pai_registration);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(paimon_pai_register);
+
+/* From the exit of the provider's module, or where it can have had no events yet. */
+void paimon_pai_unregister(const struct paimon_pai_provider *old)
+{
+	mutex_lock(&pai_registration);
+	if (provider == old) {
+		perf_pmu_unregister(&pai_pmu);
+		/* Nor does a probe of sched_switch look for samplers any more. */
+		tracepoint_synchronize_unregister();
+		provider = NULL;
+		free_percpu(pai_cpus);
+	}
+	mutex_unlock(&pai_registration);
+}
+EXPORT_SYMBOL_GPL(paimon_pai_unregister);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The software NNPA unit: each CPU executes functions and counts them in the
+ * counters of its control block, while the PMU of paimon.ko has one in force.
+ *
+ * A CPU's control block is its own: set and used there with interrupts off.
+ */
+#include <linux/irqflags.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+
+#include <paimon/nnpa.h>
+
+#include "pai_ext.h"
+#include "soft.h"
+
+/* What would be in a register of the CPU. */
+static DEFINE_PER_CPU(const struct paimon_pai_control *, control);
+
+static void nnpa_set_control(const struct paimon_pai_control *new)
+{
+	__this_cpu_write(control, new);
+}
+
+static struct paimon_pai_provider nnpa = {
+	.owner = THIS_MODULE,
+	.set_control = nnpa_set_control,
+};
+
+/* Executes what the caller asks for and writes down where, and how much was counted. */
+int soft_nnpa_execute(struct paimon_soft_nnpa *call)
+{
+	const struct paimon_pai_control *block;
+	unsigned long flags;
+
+	if (!nnpa.counters)
+		return -ENODEV;
+	if (call->function > nnpa.counters)
+		return -EINVAL;
+	local_irq_save(flags);
+	block = __this_cpu_read(control);
+	call->cpu = smp_processor_id();
+	call->counted = 0;
+	if (block && block->counters & PAIMON_PAI_VALID) {
+		u64 *counters = (u64 *)(uintptr_t)(block->counters & ~PAIMON_PAI_VALID);
+
+		counters[call->function] += call->count;
+		call->counted = call->count;
+	}
+	local_irq_restore(flags);
+	return 0;
+}
+
+int soft_nnpa_init(unsigned int counters)
+{
+	int ret;
+
+	nnpa.counters = counters;
+	ret = paimon_pai_register(&nnpa);
+	if (ret == -EEXIST)
+		pr_info("paimon_soft: the kernel has a PMU pai_ext: it does not see the functions of this unit\n");
+	return ret == -EEXIST || ret == -ENODEV ? 0 : ret;
+}
+
+void soft_nnpa_exit(void)
+{
+	paimon_pai_unregister(&nnpa);
+}
