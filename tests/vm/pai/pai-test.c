@@ -926,6 +926,7 @@ int main(int argc, char **argv)
 		perror("/dev/paimon-soft");
 		return 1;
 	}
+	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	if (argc > 1 && !strcmp(argv[1], "execute")) {
 		for (int i = 2; i + 2 < argc; i += 3)
 			execute_on(atoi(argv[i]), atoi(argv[i + 1]),
@@ -934,7 +935,6 @@ int main(int argc, char **argv)
 	}
 	type = read_number(PMU "/type");
 	last = read_number("/sys/module/paimon_soft/parameters/nnpa_counters");
-	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		if (argc > 1 && strcmp(argv[1], tests[i].name))
 			continue;
