@@ -89,12 +89,12 @@ static u64 pai_count(const struct perf_event *event)
 	return sum;
 }
 
+/* Right also if it is interrupted by a reading from an NMI, which BPF can do. */
 static void pai_update(struct perf_event *event)
 {
 	u64 now = pai_count(event);
 
-	local64_add(now - local64_read(&event->hw.prev_count), &event->count);
-	local64_set(&event->hw.prev_count, now);
+	local64_add(now - local64_xchg(&event->hw.prev_count, now), &event->count);
 }
 
 static void pai_read(struct perf_event *event)
@@ -358,7 +358,7 @@ static void find_sched_switch(struct tracepoint *tracepoint, void *unused)
 		sched_switch = tracepoint;
 }
 
-/* Finds what sampling needs; without it the PMU only counts. */
+/* Finds what sampling needs; without it the PMU only counts, and says so. */
 static void find_sampling(void)
 {
 	/* Never armed. It may lie behind the mark for indirect calls, which does not
@@ -377,7 +377,7 @@ static void find_sampling(void)
 	}
 	if (!sched_switch)
 		pr_warn("paimon: " PMU_NAME
-			" counts, but cannot sample: the kernel does not give away %s (error %d)\n",
+			" counts but does not sample: cannot find %s (error %d)\n",
 			ret ? overflow.symbol_name : "sched_switch", ret ?: -ENOENT);
 }
 

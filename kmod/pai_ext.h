@@ -30,6 +30,7 @@ struct paimon_pai_control {
 	u64 counters; /* address of u64[PAIMON_PAI_BLOCK], aligned to its size, and VALID */
 	u64 reserved2[61];
 } __aligned(512);
+_Static_assert(sizeof(struct paimon_pai_control) == 512, "as the hardware has it");
 #define PAIMON_PAI_VALID 1ul
 
 struct paimon_pai_provider {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misuses /dev/paimon-soft. Nothing is asserted but that every call returns: what
+ * Misuses /dev/paimon-soft and pai_ext. Nothing is asserted but that every call returns: what
  * is at fault shows in the kernel's log, in a module that cannot be unloaded, or in
  * a machine that hangs.
  *
@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -28,12 +29,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
 #define DEVICE "/dev/paimon-soft"
 #define PAGES 64
 #define NR_FILES 4
 #define NR_ERRORS 256
+
+static uint32_t pai_type = 0x7fff0000; /* nobody's, until it is known */
 
 static void fail(const char *what)
 {
@@ -136,6 +140,56 @@ static long fail_alloc(struct thread *t, int fd)
 	return ioctl(fd, PAIMON_SOFT_FAIL_ALLOC, &data);
 }
 
+/* The life of an event, with work that it may count. */
+static long event(struct thread *t, int fd)
+{
+	static const unsigned long requests[] = {
+		PERF_EVENT_IOC_ENABLE,	    PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_RESET,
+		PERF_EVENT_IOC_REFRESH,	    PERF_EVENT_IOC_PERIOD,  PERF_EVENT_IOC_SET_OUTPUT,
+		PERF_EVENT_IOC_PAUSE_OUTPUT};
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = below(t, 8) ? pai_type : PERF_TYPE_RAW,
+		.config = mostly(t, PAIMON_NNPA_BASE + below(t, 30)),
+		.sample_type = below(t, PERF_SAMPLE_MAX),
+		.read_format = below(t, PERF_FORMAT_MAX),
+		.disabled = below(t, 2),
+		.inherit = below(t, 2),
+		.exclude_user = !below(t, 16),
+		.sample_regs_user = 1,
+		.sample_stack_user = 64,
+	};
+	int event, cpu = mostly(t, below(t, 2));
+	uint64_t values[256], period = below(t, 3);
+	void *ring;
+
+	if (below(t, 2)) {
+		attr.config = PAIMON_NNPA_BASE;
+		attr.sample_period = 1 + below(t, 1000);
+	}
+	event = syscall(SYS_perf_event_open, &attr, below(t, 16) ? -1 : 0, cpu, -1, 0);
+	if (event < 0)
+		return -1;
+	ring = mmap(NULL, 2 * 4096, PROT_READ, MAP_SHARED, event, 0);
+	for (uint32_t i = below(t, 8); i; i--) {
+		unsigned long request = requests[below(t, sizeof(requests) / sizeof(*requests))];
+		struct paimon_soft_nnpa call = {
+			.size = mostly(t, sizeof(call)),
+			.function = mostly(t, below(t, 28)),
+			.count = t->random,
+		};
+
+		ioctl(fd, PAIMON_SOFT_NNPA, &call);
+		ioctl(event, request,
+		      request == PERF_EVENT_IOC_PERIOD ? (unsigned long)&period : period);
+		if (read(event, values, sizeof(values)) < 0)
+			usleep(1);
+	}
+	if (ring != MAP_FAILED)
+		munmap(ring, 2 * 4096);
+	return close(event);
+}
+
 static long reopen(struct thread *t, uint32_t which)
 {
 	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -165,7 +219,7 @@ static long one_call(struct thread *t)
 	struct paimon_soft_response responses[16];
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
-	switch (below(t, 24)) {
+	switch (below(t, 26)) {
 	case 0 ... 9:
 		return submit(t, fd);
 	case 10 ... 13:
@@ -189,7 +243,9 @@ static long one_call(struct thread *t)
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
 			       ? -1
 			       : 0;
-	case 22:
+	case 22 ... 23:
+		return event(t, fd);
+	case 24:
 		return below(t, 16) ? submit(t, fd) : in_a_child(t, fd);
 	default:
 		return ioctl(fd, mostly(t, PAIMON_SOFT_INFO), some_memory(t));
@@ -387,10 +443,27 @@ static long call_read(void *data)
 	return read(n->fd, &response, sizeof(response)) == sizeof(response) ? 0 : -1;
 }
 
+/* One that counts and one that samples. */
+static long call_event(void *data)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr),
+				       .type = pai_type,
+				       .config = PAIMON_NNPA_BASE};
+	long r = 0;
+
+	for (int cpu = 0; cpu < 2 && !r; cpu++) {
+		int event = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, 0);
+
+		attr.sample_period = 1;
+		r = event < 0 ? -1 : close(event);
+	}
+	return r;
+}
+
 static int nomem(void)
 {
 	struct nomem n = {.fd = open(DEVICE, O_RDWR), .nr = 3};
-	int r[4];
+	int r[5];
 
 	if (n.fd < 0)
 		fail(DEVICE);
@@ -402,8 +475,9 @@ static int nomem(void)
 		if (call_read(&n))
 			fail("a group without an answer");
 	r[3] = fcntl(n.fd, F_SETFL, O_NONBLOCK) ?: call_read(&n) == -1 && errno == EAGAIN;
+	r[4] = each_allocation("event", call_event, NULL);
 	/* Each but the reading has allocations of its own. */
-	return r[0] <= 0 || r[1] <= 0 || r[2] <= 0 || r[3] != 1;
+	return r[0] <= 0 || r[1] <= 0 || r[2] <= 0 || r[3] != 1 || r[4] <= 0;
 }
 
 static long call_load(void *data)
@@ -434,7 +508,12 @@ static long call_load(void *data)
 int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
+	FILE *type = fopen("/sys/bus/event_source/devices/pai_ext/type", "r");
 
+	if (type && fscanf(type, "%u", &pai_type) != 1)
+		fail("the type of pai_ext");
+	if (type)
+		fclose(type);
 	if (!strcmp(command, "random"))
 		return random_calls(argc > 2 ? strtoull(argv[2], NULL, 10) : 100000,
 				    argc > 3 ? strtoull(argv[3], NULL, 10) : 1,
