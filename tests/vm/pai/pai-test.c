@@ -679,7 +679,7 @@ static void test_throttle(void)
 	int fd;
 
 	snprintf(text, sizeof(text), "%ld", read_number(rate));
-	write_text(rate, "1000");
+	write_text(rate, "250"); /* one a tick, or less */
 	fd = sample_on(0);
 	ring = map_ring(fd);
 	throttled = 0;
