@@ -58,7 +58,7 @@ int soft_nnpa_init(unsigned int counters)
 	nnpa.counters = counters;
 	ret = paimon_pai_register(&nnpa);
 	if (ret == -EEXIST)
-		pr_info("paimon_soft: the kernel has a PMU pai_ext: it does not see the functions of this unit\n");
+		pr_info("paimon_soft: there is a PMU pai_ext already, which does not count this unit\n");
 	return ret == -EEXIST || ret == -ENODEV ? 0 : ret;
 }
 
