@@ -36,7 +36,7 @@
 #define PAGE 4096UL
 #define RING (64 * PAGE)
 #define ALL PAIMON_NNPA_ALL
-#define MAX_SAMPLES 64
+#define MAX_SAMPLES 512
 
 static bool failed;
 static int soft, type, last; /* last: the highest counter */
