@@ -127,6 +127,15 @@ static const char *set_iopf(struct config *config, const char *value)
 	return set_wanted(&config->iopf, value);
 }
 
+/* The number of a word among names, or -1. */
+static int find_word(const char *const *names, int nr, const char *value)
+{
+	for (int i = 0; i < nr; i++)
+		if (!strcmp(value, names[i]))
+			return i;
+	return -1;
+}
+
 static const char *set_iopf_backend(struct config *config, const char *value)
 {
 	static const char *const names[] = {
@@ -136,24 +145,30 @@ static const char *set_iopf_backend(struct config *config, const char *value)
 		[IOPF_BACKEND_KPROBE] = "kprobe",
 		[IOPF_BACKEND_AUTO] = "auto",
 	};
+	int backend = find_word(names, IOPF_BACKEND_AUTO + 1, value);
 
-	for (int i = 0; i <= IOPF_BACKEND_AUTO; i++)
-		if (!strcmp(value, names[i])) {
-			config->iopf_backend = i;
-			return NULL;
-		}
-	return "is not auto, paimon.ko, fentry, kprobe.multi or kprobe";
+	if (backend < 0)
+		return "is not auto, paimon.ko, fentry, kprobe.multi or kprobe";
+	config->iopf_backend = backend;
+	return NULL;
 }
 
-static const char *set_iopf_max_devices(struct config *config, const char *value)
+/* A number from 1 to max. 0 or -EINVAL. */
+static int set_number(uint32_t *target, long max, const char *value)
 {
 	char *end;
 	long n = strtol(value, &end, 10);
 
-	if (end == value || *end || n < 1 || n > 1024)
-		return "is not a number from 1 to 1024";
-	config->iopf_max_devices = n;
-	return NULL;
+	if (end == value || *end || n < 1 || n > max)
+		return -EINVAL;
+	*target = n;
+	return 0;
+}
+
+static const char *set_iopf_max_devices(struct config *config, const char *value)
+{
+	return set_number(&config->iopf_max_devices, 1024, value) ? "is not a number from 1 to 1024"
+								  : NULL;
 }
 
 static const char *set_iopf_group_timeout(struct config *config, const char *value)
@@ -184,19 +199,70 @@ static const char *set_events(struct config *config, const char *value)
 
 static const char *set_events_max(struct config *config, const char *value)
 {
-	char *end;
-	long n = strtol(value, &end, 10);
+	return set_number(&config->events_max, 4096, value) ? "is not a number from 1 to 4096"
+							    : NULL;
+}
 
-	if (end == value || *end || n < 1 || n > 4096)
-		return "is not a number from 1 to 4096";
-	config->events_max = n;
-	return NULL;
+static const char *set_flag(bool *target, const char *value)
+{
+	*target = !strcmp(value, "yes");
+	return *target || !strcmp(value, "no") ? NULL : "is not yes or no";
 }
 
 static const char *set_events_per_cpu(struct config *config, const char *value)
 {
-	config->events_per_cpu = !strcmp(value, "yes");
-	return config->events_per_cpu || !strcmp(value, "no") ? NULL : "is not yes or no";
+	return set_flag(&config->events_per_cpu, value);
+}
+
+static const char *set_pai(struct config *config, const char *value)
+{
+	return set_wanted(&config->pai, value);
+}
+
+static const char *set_pai_mode(struct config *config, const char *value)
+{
+	static const char *const names[] = {
+		[PAI_AUTO] = "auto",
+		[PAI_COUNTING] = "counting",
+		[PAI_SAMPLING] = "sampling",
+	};
+	int mode = find_word(names, PAI_SAMPLING + 1, value);
+
+	if (mode < 0)
+		return "is not auto, counting or sampling";
+	config->pai_mode = mode;
+	return NULL;
+}
+
+static const char *set_pai_backend(struct config *config, const char *value)
+{
+	static const char *const names[] = {
+		[PAI_BACKEND_AUTO] = "auto",
+		[PAI_BACKEND_TRACEPOINT] = "tracepoint",
+		[PAI_BACKEND_PERF_EVENT] = "perf_event",
+	};
+	int backend = find_word(names, PAI_BACKEND_PERF_EVENT + 1, value);
+
+	if (backend < 0)
+		return "is not auto, tracepoint or perf_event";
+	config->pai_backend = backend;
+	return NULL;
+}
+
+static const char *set_pai_accept_throttling_panic(struct config *config, const char *value)
+{
+	return set_flag(&config->pai_accept_throttling_panic, value);
+}
+
+static const char *set_pai_max_cgroups(struct config *config, const char *value)
+{
+	return set_number(&config->pai_max_cgroups, 1024, value) ? "is not a number from 1 to 1024"
+								 : NULL;
+}
+
+static const char *set_pai_per_cpu(struct config *config, const char *value)
+{
+	return set_flag(&config->pai_per_cpu, value);
 }
 
 /* The keys of a section [event NAME]. What is in them is looked at when the event is
@@ -260,6 +326,12 @@ static const struct key {
 	{"events", "enable", set_events},
 	{"events", "max", set_events_max},
 	{"events", "per_cpu", set_events_per_cpu},
+	{"pai", "enable", set_pai},
+	{"pai", "mode", set_pai_mode},
+	{"pai", "backend", set_pai_backend},
+	{"pai", "accept_throttling_panic", set_pai_accept_throttling_panic},
+	{"pai", "max_cgroups", set_pai_max_cgroups},
+	{"pai", "per_cpu", set_pai_per_cpu},
 };
 
 struct parser {
@@ -335,7 +407,8 @@ static int handle_key(void *user, const char *section, const char *name, const c
 		snprintf(parser->what, sizeof(parser->what), "[%s] has no key %s", section, name);
 	else
 		snprintf(parser->what, sizeof(parser->what),
-			 "no section [%s] (there are [paimond], [iopf], [events] and [event NAME])",
+			 "no section [%s] (there are [paimond], [iopf], [events], [event NAME] "
+			 "and [pai])",
 			 section);
 	return 0;
 }
@@ -422,6 +495,7 @@ static struct config *config_new(void)
 	config->iopf_max_devices = 64;
 	config->iopf_group_timeout_ns = 30000000000ULL;
 	config->events_max = 128;
+	config->pai_max_cgroups = 64;
 	/* The unit binds the folder to a path that its user can reach. */
 	if (set_string(&config->state_dir, getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
 	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||

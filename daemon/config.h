@@ -29,6 +29,20 @@ enum iopf_backend {
 	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the best of them that works */
 };
 
+/* What is wanted of the PMU pai_ext. */
+enum pai_mode {
+	PAI_AUTO, /* counting, and sampling where both go at once and it is known to be safe */
+	PAI_COUNTING,
+	PAI_SAMPLING,
+};
+
+/* Where its samples come from. */
+enum pai_backend {
+	PAI_BACKEND_AUTO,	/* the tracepoint, where the PMU is paimon.ko's */
+	PAI_BACKEND_TRACEPOINT, /* paimon_pai_sample */
+	PAI_BACKEND_PERF_EVENT,
+};
+
 struct config {
 	/* [paimond] */
 	char *state_dir; /* a folder in bpffs */
@@ -48,6 +62,13 @@ struct config {
 	enum source_wanted events_wanted;
 	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
 	bool events_per_cpu;
+	/* [pai] */
+	enum source_wanted pai;
+	enum pai_mode pai_mode;
+	enum pai_backend pai_backend;
+	bool pai_accept_throttling_panic;
+	uint32_t pai_max_cgroups; /* 1 to 1024; takes a restart with cleared state */
+	bool pai_per_cpu;
 	/* [event NAME] */
 	struct config_event *events;
 	size_t nr_events;

@@ -309,6 +309,23 @@ static const struct attribute_group format_group = {
 	.attrs = format_attrs,
 };
 
+/* For whoever wants to know that the PMU is this module's, and has it by tracepoint. */
+static ssize_t sample_tracepoint_show(struct device *dev, struct device_attribute *attr, char *page)
+{
+	return sysfs_emit(page, "paimon:paimon_pai_sample\n");
+}
+static DEVICE_ATTR_RO(sample_tracepoint);
+
+static struct attribute *caps_attrs[] = {
+	&dev_attr_sample_tracepoint.attr,
+	NULL,
+};
+
+static const struct attribute_group caps_group = {
+	.name = "caps",
+	.attrs = caps_attrs,
+};
+
 static const char *const counter_names[] = {PAIMON_NNPA_NAMES};
 static struct perf_pmu_events_attr counter_attrs[ARRAY_SIZE(counter_names)];
 static struct attribute *event_attrs[ARRAY_SIZE(counter_names) + 1];
@@ -333,6 +350,7 @@ static const struct attribute_group events_group = {
 static const struct attribute_group *attr_groups[] = {
 	&format_group,
 	&events_group,
+	&caps_group,
 	NULL,
 };
 

@@ -303,14 +303,9 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		struct iopf_hook *hook = &iopf->hooks[i];
-		int fd = fdstore_take(hook->name);
+		int fd = pins_take(&pins, hook->name);
 		char *path;
 
-		if (fd < 0) {
-			path = pins_path(&pins, hook->name);
-			fd = path ? bpf_obj_get(path) : -ENOMEM;
-			free(path);
-		}
 		if (fd >= 0 && !is_link_of(fd, hook)) {
 			log_warning("iopf: what is kept as %s is not a link to %s, left aside",
 				    hook->name, hook->target);
@@ -336,8 +331,7 @@ static void drop(struct source *source, const char *prefix, const char *hook)
 
 	snprintf(name, sizeof(name), "iopf-%s%s", prefix, hook);
 	snprintf(program, sizeof(program), "%s-program", name);
-	fdstore_remove(name);
-	pins_remove(&pins, name);
+	pins_drop(&pins, name);
 	pins_remove(&pins, program);
 }
 
@@ -350,20 +344,6 @@ void iopf_hooks_drop(struct source *source)
 			drop(source, prefixes[i].link, function_hooks[j]);
 	/* What is attached next must not count beside them. */
 	fdstore_sync();
-}
-
-static int keep_link(struct source *source, const struct iopf_hook *hook)
-{
-	const struct pins pins = iopf_pins(source);
-	char *path;
-	int r;
-
-	if (fdstore_available())
-		return fdstore_put(hook->name, hook->link);
-	path = pins_path(&pins, hook->name);
-	r = path ? bpf_obj_pin(hook->link, path) : -ENOMEM;
-	free(path);
-	return r;
 }
 
 /* A number in a file of the perf PMU for kprobes, behind a text. */
@@ -425,6 +405,8 @@ static int attach_hook(const struct iopf_hook *hook)
  */
 int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 {
+	const struct pins pins = iopf_pins(source);
+
 	for (int i = iopf->nr_hooks - 1; i >= 0; i--) {
 		struct iopf_hook *hook = &iopf->hooks[i];
 
@@ -444,7 +426,7 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 						   : "");
 	}
 	for (int i = 0; i < iopf->nr_hooks; i++) {
-		int r = keep_link(source, &iopf->hooks[i]);
+		int r = pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
 
 		if (r < 0)
 			return source_fail(source, r,

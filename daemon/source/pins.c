@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "source.h"
@@ -143,4 +144,34 @@ int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 					   strerror(-r));
 	}
 	return 0;
+}
+
+int pins_keep(const struct pins *pins, const char *name, int fd)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (fdstore_available())
+		return fdstore_put(name, fd);
+	path = pins_path(pins, name);
+	return path ? bpf_obj_pin(fd, path) : -ENOMEM;
+}
+
+int pins_take(const struct pins *pins, const char *name)
+{
+	int fd = fdstore_take(name);
+	_cleanup_free_ char *path = fd < 0 ? pins_path(pins, name) : NULL;
+
+	if (!path)
+		return fd;
+	fd = bpf_obj_get(path);
+	/* Of a daemon outside systemd: a pin would go on after the unit has ended. */
+	if (fd >= 0 && fdstore_available() && fdstore_put(name, fd) >= 0)
+		pins_remove(pins, name);
+	return fd;
+}
+
+void pins_drop(const struct pins *pins, const char *name)
+{
+	fdstore_remove(name);
+	pins_remove(pins, name);
 }

@@ -43,4 +43,17 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 /* Pins the maps of a loaded object. 0 or a negative errno. */
 int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
 
+/*
+ * What is to go on without the daemon and yet to end with its unit, a link or a map with
+ * perf events in it: kept in systemd's descriptor store, where there is one, else pinned.
+ * name: of [a-z0-9-], in no use by another source.
+ */
+
+/* Keeps an object for the next daemon; fd stays the caller's. 0 or a negative errno. */
+int pins_keep(const struct pins *pins, const char *name, int fd);
+/* What an earlier daemon kept: a descriptor, the caller's, or a negative errno. It is kept on. */
+int pins_take(const struct pins *pins, const char *name);
+/* Keeps it no longer; no error where there is nothing. */
+void pins_drop(const struct pins *pins, const char *name);
+
 #endif
