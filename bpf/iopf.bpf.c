@@ -73,14 +73,6 @@ struct {
 	__uint(value_size, sizeof(u32));
 } iopf_programs SEC(".maps");
 
-/* An index below mask + 1 that the verifier believes in: the compiler, which knows
- * it too, would drop the mask. */
-static __always_inline u32 masked(u32 index, u32 mask)
-{
-	asm volatile("" : "+r"(index));
-	return index & mask;
-}
-
 static __always_inline struct iopf_state *state(void)
 {
 	u32 zero = 0;

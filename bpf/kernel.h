@@ -36,6 +36,8 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 };
 
 enum {
@@ -168,6 +170,52 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
+/* A sample of a perf event, as a program that it runs finds it. */
+struct perf_raw_frag {
+	void *data;
+	__u32 size;
+};
+
+struct perf_raw_record {
+	struct perf_raw_frag frag;
+};
+
+struct perf_sample_data {
+	__u64 sample_flags; /* from 6.0 on */
+	struct perf_raw_record *raw;
+};
+
+struct bpf_perf_event_data_kern {
+	struct perf_sample_data *data;
+};
+
+/* Who is running, and where in the tree of cgroups. */
+struct kernfs_node {
+	struct kernfs_node *parent;
+	const char *name;
+	__u64 id;
+};
+
+struct kernfs_node___6_15 {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* of version 2 */
+};
+
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
+	char comm[16];
+	struct css_set *cgroups;
+};
+
 /* The registers that hold a function's first arguments and its result. */
 struct pt_regs___x86_64 {
 	unsigned long ax;
@@ -190,6 +238,10 @@ enum {
 	PERF_ATTACH_TASK = 0x4,
 };
 
+enum {
+	PERF_SAMPLE_RAW = 1 << 10,
+};
+
 enum iommu_fault_type {
 	IOMMU_FAULT_PAGE_REQ = 1, /* 2 before 6.8 */
 };
@@ -200,5 +252,13 @@ enum iommu_fault_type {
 #define atomic_inc(ptr) atomic_add(ptr, 1)
 #define atomic_xchg(ptr, v) __sync_lock_test_and_set(ptr, v)
 #define atomic_cmpxchg(ptr, old, new) __sync_val_compare_and_swap(ptr, old, new)
+
+/* An index below mask + 1 that the verifier believes in: the compiler, which knows
+ * it too, would drop the mask. */
+static __always_inline u32 masked(u32 index, u32 mask)
+{
+	asm volatile("" : "+r"(index));
+	return index & mask;
+}
 
 #endif

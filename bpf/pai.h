@@ -42,10 +42,10 @@ struct pai_cpu {
 /* Element of pai_cgroups, 0 for those that did not fit. */
 struct pai_cgroup {
 	__u64 counters[PAI_COUNTERS];
-	char path[PAI_CGROUP_PATH]; /* below the root of cgroup v2: "/" or "/a/b" */
+	char path[PAI_CGROUP_PATH]; /* below the root of cgroup v2: "/" or "/a/b"; "" if not yet */
 };
 
-/* Key of pai_tasks; PAI_OTHER_TGID and 0 for those that did not fit. */
+/* Key of pai_tasks; PAI_OTHER_TGID and 0 for those that did not fit, never removed. */
 struct pai_task_id {
 	__u64 start_ns; /* after boot, of the first thread */
 	__u32 tgid;	/* in the first PID namespace */
@@ -78,8 +78,7 @@ struct pai_made_up {
 	__u32 nr; /* of records */
 	__u32 tgid;
 	__u64 start_ns;
-	__u64 cgroup; /* id */
-	char path[PAI_CGROUP_PATH];
+	char path[PAI_CGROUP_PATH]; /* of the cgroup; zeroes behind it, as it is a key */
 	char comm[16];
 	struct paimon_pai_record records[PAI_COUNTERS];
 };

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Samples of the PMU pai_ext, aggregated where they are taken: what each CPU, each
+ * cgroup and each process had the counters count.
+ *
+ * They come from paimon.ko's tracepoint, or as the raw data of a perf event. As in
+ * iopf.bpf.c a dispatcher is attached and tail-calls what counts, so that a program
+ * is replaced without a sample lost.
+ *
+ * A sample comes while its CPU schedules: the current task is the one that has to
+ * go, and nothing else runs on this CPU until the program ends. So a CPU's own
+ * element and its scratch take no lock, while cgroups and processes are on several.
+ */
+#include "kernel.h"
+#include "pai.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* The daemon sets max_entries: of pai_cpus to the highest CPU and 1 more, of
+ * pai_cgroup_paths to how many fit, of pai_cgroups to 1 more, for those that do not. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct pai_cpu);
+} pai_cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 65);
+	__type(key, u32);
+	__type(value, struct pai_cgroup);
+} pai_cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, char[PAI_CGROUP_PATH]);
+	__type(value, u32); /* index of pai_cgroups, or PAI_UNNAMED */
+} pai_cgroup_paths SEC(".maps");
+
+/* Saves the way to the path; what is evicted is looked up again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64); /* id of the cgroup */
+	__type(value, u32);
+} pai_cgroup_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PAI_MAX_TASKS + 1);
+	__type(key, struct pai_task_id);
+	__type(value, struct pai_task);
+} pai_tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pai_state);
+} pai_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct pai_made_up);
+} pai_made_up SEC(".maps");
+
+/* To the kernel they are of two kinds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, PAI_NR_PROGRAMS);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+} pai_programs SEC(".maps"), pai_overflow_programs SEC(".maps");
+
+/* What is too large for the stack. */
+struct scratch {
+	struct paimon_pai_record records[PAI_COUNTERS];
+	u64 nowhere[PAI_COUNTERS];
+	u64 names[PAI_CGROUP_DEPTH]; /* from the cgroup up */
+	u32 depth;
+	u32 len;
+	char path[PAI_CGROUP_PATH + 256]; /* a name more than fits */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} pai_scratch SEC(".maps");
+
+#define PAI_UNNAMED 0xffffffffu /* somebody else is about to name it */
+#define E2BIG 7
+
+static const struct pai_task no_task;
+
+static __always_inline struct pai_state *state(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&pai_state, &zero);
+}
+
+static __always_inline struct pai_cpu *this_cpu(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&pai_cpus, &cpu);
+}
+
+static __always_inline struct pai_cgroup *cgroup_at(u32 index)
+{
+	return bpf_map_lookup_elem(&pai_cgroups, &index);
+}
+
+static long until_named(u32 i __attribute__((unused)), u32 **index)
+{
+	return READ_ONCE(**index) != PAI_UNNAMED;
+}
+
+/*
+ * The index of a cgroup by path, a new one for a new path, 0 once all are taken, or
+ * -1 if that is not known yet. Of CPUs that meet a new path at once one adds it to
+ * pai_cgroup_paths; the others wait while it takes an index, so that none is wasted.
+ */
+static __noinline s64 index_of_path(const char *path)
+{
+	u32 *known = bpf_map_lookup_elem(&pai_cgroup_paths, path), index = PAI_UNNAMED;
+	struct pai_state *st = state();
+	struct pai_cgroup *cgroup;
+	long r;
+
+	if (!known && st) {
+		r = bpf_map_update_elem(&pai_cgroup_paths, path, &index, BPF_NOEXIST);
+		if (r == -E2BIG)
+			return 0;
+		known = bpf_map_lookup_elem(&pai_cgroup_paths, path);
+		if (known && !r) {
+			index = __sync_fetch_and_add(&st->cgroups, 1) + 1;
+			cgroup = cgroup_at(index);
+			if (cgroup) {
+				/* Who sees its beginning sees the whole path. */
+				bpf_probe_read_kernel(cgroup->path + 8, PAI_CGROUP_PATH - 8,
+						      path + 8);
+				atomic_xchg((u64 *)cgroup->path, *(const u64 *)path);
+			} else {
+				index = 0;
+			}
+			atomic_xchg(known, index);
+			return index;
+		}
+	}
+	if (!known)
+		return -1;
+	bpf_loop(1 << 16, until_named, &known, 0);
+	index = READ_ONCE(*known);
+	return index == PAI_UNNAMED ? -1 : (s64)index;
+}
+
+static __always_inline const struct kernfs_node *parent_of(const struct kernfs_node *kn)
+{
+	const struct kernfs_node___6_15 *newer = (const void *)kn;
+
+	if (bpf_core_field_exists(newer->__parent))
+		return BPF_CORE_READ(newer, __parent);
+	return BPF_CORE_READ(kn, parent);
+}
+
+struct walk {
+	const struct kernfs_node *kn;
+	struct scratch *s;
+};
+
+/* Steps up; ends at the root, which has no name. */
+static long note_name(u32 i, struct walk *walk)
+{
+	const struct kernfs_node *kn = walk->kn, *parent = parent_of(kn);
+
+	if (!parent)
+		return 1;
+	walk->s->names[masked(i, PAI_CGROUP_DEPTH - 1)] = (u64)BPF_CORE_READ(kn, name);
+	walk->s->depth = i + 1;
+	walk->kn = parent;
+	return 0;
+}
+
+static long add_name(u32 i, struct walk *walk)
+{
+	struct scratch *s = walk->s;
+	u32 len = s->len;
+	u64 name;
+	long r;
+
+	if (len >= PAI_CGROUP_PATH)
+		return 1;
+	name = s->names[masked(s->depth - 1 - i, PAI_CGROUP_DEPTH - 1)];
+	s->path[len] = '/';
+	r = bpf_probe_read_kernel_str(s->path + len + 1, 256, (const void *)name);
+	s->len = r > 1 ? len + r : PAI_CGROUP_PATH;
+	return 0;
+}
+
+/* The path of a cgroup, from its root down; false if it is too long or too deep. */
+static __noinline bool path_of(const struct kernfs_node *kn, struct scratch *s)
+{
+	struct walk walk = {.kn = kn, .s = s};
+
+	s->depth = 0;
+	bpf_loop(PAI_CGROUP_DEPTH, note_name, &walk, 0);
+	if (parent_of(walk.kn))
+		return false;
+	__builtin_memset(s->path, 0, PAI_CGROUP_PATH);
+	s->path[0] = '/';
+	s->len = 0;
+	bpf_loop(s->depth, add_name, &walk, 0);
+	return s->len < PAI_CGROUP_PATH;
+}
+
+static __always_inline u32 current_cgroup(struct scratch *s)
+{
+	u64 id = bpf_get_current_cgroup_id();
+	u32 *known = bpf_map_lookup_elem(&pai_cgroup_index, &id), index;
+	const struct kernfs_node *kn;
+	s64 found;
+
+	if (known)
+		return *known;
+	kn = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp, kn);
+	found = path_of(kn, s) ? index_of_path(s->path) : 0;
+	if (found < 0)
+		return 0;
+	id = BPF_CORE_READ(kn, id); /* it may have been moved */
+	index = found;
+	bpf_map_update_elem(&pai_cgroup_index, &id, &index, BPF_ANY);
+	return index;
+}
+
+/* Of a process, a new element for a new one; NULL if there is no room. */
+static __always_inline struct pai_task *task_of(const struct pai_task_id *id)
+{
+	struct pai_task *task = bpf_map_lookup_elem(&pai_tasks, id);
+
+	if (task)
+		return task;
+	bpf_map_update_elem(&pai_tasks, id, &no_task, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&pai_tasks, id);
+}
+
+/* Room for it is made while there is some. */
+static __always_inline struct pai_task *task_of_others(void)
+{
+	struct pai_task_id id = {.tgid = PAI_OTHER_TGID};
+
+	return task_of(&id);
+}
+
+struct check {
+	const struct paimon_pai_record *records;
+	u64 events;
+	u32 last;
+	u32 max;
+	u32 malformed;
+};
+
+static long check_record(u32 i, struct check *c)
+{
+	const struct paimon_pai_record *r = &c->records[masked(i, PAI_COUNTERS - 1)];
+	u64 value = r->value;
+	u32 number = r->number;
+
+	c->malformed = number <= c->last || number > c->max || !value;
+	c->last = number;
+	c->events += value;
+	return c->malformed;
+}
+
+struct add {
+	const struct paimon_pai_record *records;
+	u64 *cpu;
+	u64 *cgroup;
+	u64 *task;
+};
+
+static long add_record(u32 i, struct add *a)
+{
+	const struct paimon_pai_record *r = &a->records[masked(i, PAI_COUNTERS - 1)];
+	u32 number = masked(r->number, PAI_COUNTERS - 1);
+	u64 value = r->value;
+
+	a->cpu[number] += value;
+	atomic_add(&a->cgroup[number], value);
+	atomic_add(&a->task[number], value);
+	return 0;
+}
+
+static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *records, u32 max,
+				     u64 *ret_events)
+{
+	struct check check = {.records = s->records, .max = max};
+
+	if (nr == 0 || nr >= PAI_COUNTERS)
+		return false;
+	/* Of the address nobody knows that it stays as it is. */
+	if (bpf_probe_read_kernel(s->records, masked(nr, PAI_COUNTERS - 1) * sizeof(*s->records),
+				  records))
+		return false;
+	bpf_loop(nr, check_record, &check, 0);
+	*ret_events = check.events;
+	return !check.malformed;
+}
+
+/* Takes a sample: of the current task, or of who made it up. */
+static __always_inline void take(u64 nr, const void *records, const struct pai_made_up *made_up)
+{
+	struct pai_cpu *cpu = this_cpu();
+	struct pai_state *st = state();
+	struct pai_cgroup *cgroup;
+	struct pai_task_id id = {};
+	struct task_struct *leader;
+	struct pai_task *task;
+	struct scratch *s;
+	const void *comm;
+	u32 zero = 0, index;
+	struct add add;
+	u64 events;
+	s64 found;
+
+	s = bpf_map_lookup_elem(&pai_scratch, &zero);
+	if (!cpu || !st || !s)
+		return;
+	if (!is_valid(s, nr, records, st->max_number, &events)) {
+		cpu->malformed++;
+		return;
+	}
+	if (made_up) {
+		found = index_of_path(made_up->path);
+		index = found < 0 ? 0 : found;
+		id.start_ns = made_up->start_ns;
+		id.tgid = made_up->tgid;
+		comm = made_up->comm;
+	} else {
+		index = current_cgroup(s);
+		leader = bpf_get_current_task_btf()->group_leader;
+		id.start_ns = leader->start_boottime;
+		id.tgid = leader->tgid;
+		comm = __builtin_preserve_access_index(&leader->comm);
+	}
+	cgroup = cgroup_at(index);
+	if (!cgroup)
+		return;
+	if (!index)
+		atomic_inc(&st->dropped[PAI_DROPPED_CGROUPS]);
+	task = bpf_map_lookup_elem(&pai_tasks, &id);
+	if (!task && task_of_others())
+		task = task_of(&id);
+	if (task) {
+		bpf_probe_read_kernel(task->comm, sizeof(task->comm), comm);
+	} else {
+		atomic_inc(&st->dropped[PAI_DROPPED_TASKS]);
+		task = task_of_others();
+	}
+	add.records = s->records;
+	add.cpu = st->counts ? cpu->counters : s->nowhere;
+	add.cgroup = cgroup->counters;
+	add.task = task ? task->counters : s->nowhere;
+	bpf_loop(nr, add_record, &add, 0);
+	cpu->events += events;
+	cpu->samples++;
+}
+
+/* Not all kernels set the flag's pointer to NULL where there is no raw data. */
+static __always_inline void take_overflow(const struct bpf_perf_event_data_kern *ctx)
+{
+	const struct perf_sample_data *data = BPF_CORE_READ(ctx, data);
+	const struct perf_raw_record *raw = NULL;
+	struct pai_cpu *cpu = this_cpu();
+	u32 size;
+
+	if (!bpf_core_field_exists(data->sample_flags) ||
+	    BPF_CORE_READ(data, sample_flags) & PERF_SAMPLE_RAW)
+		raw = BPF_CORE_READ(data, raw);
+	if (raw) {
+		/* The kernel pads raw data to a multiple of 8 bytes. */
+		size = BPF_CORE_READ(raw, frag.size);
+		take(size % sizeof(struct paimon_pai_record) < 8
+			     ? size / sizeof(struct paimon_pai_record)
+			     : 0,
+		     BPF_CORE_READ(raw, frag.data), NULL);
+	} else if (cpu) {
+		cpu->without_data++;
+	}
+}
+
+SEC("raw_tp")
+int pai_sample(struct bpf_raw_tracepoint_args *ctx)
+{
+	take(ctx->args[0], (const void *)ctx->args[1], NULL);
+	return 0;
+}
+
+SEC("perf_event")
+int pai_overflow(void *ctx)
+{
+	take_overflow(ctx);
+	return 0;
+}
+
+/* Run by the daemon, for the sample in pai_made_up. */
+SEC("?raw_tp")
+int pai_play(void *ctx __attribute__((unused)))
+{
+	struct pai_made_up *made_up;
+	u32 zero = 0;
+
+	made_up = bpf_map_lookup_elem(&pai_made_up, &zero);
+	if (made_up)
+		take(made_up->nr, made_up->records, made_up);
+	return 0;
+}
+
+static __always_inline int count_undispatched(void)
+{
+	struct pai_state *st = state();
+
+	if (st)
+		atomic_inc(&st->undispatched);
+	return 0;
+}
+
+SEC("raw_tp/paimon_pai_sample")
+int paimon_pai_sample(void *ctx)
+{
+	bpf_tail_call(ctx, &pai_programs, PAI_SAMPLE);
+	return count_undispatched();
+}
+
+/* 0: nothing goes to a ring buffer. */
+SEC("perf_event")
+int paimon_pai_overflow(void *ctx)
+{
+	bpf_tail_call(ctx, &pai_overflow_programs, PAI_SAMPLE);
+	return count_undispatched();
+}
