@@ -27,7 +27,7 @@
 #define PAI_COUNTERS 128    /* numbers 1 to 127; 0 is none */
 #define PAI_CGROUP_PATH 512 /* with its NUL; one that is longer does not fit */
 #define PAI_CGROUP_DEPTH 16 /* the same */
-#define PAI_MAX_TASKS 1024
+#define PAI_MAX_TASKS 512
 #define PAI_OTHER_TGID 0xffffffffu
 
 /* Element cpu of pai_cpus: what samples of that CPU had. Only its own programs write. */

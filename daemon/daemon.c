@@ -35,7 +35,7 @@
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
 			  * measurement of the cost */
 
-static const struct source_ops *const source_table[] = {&iopf_source, &events_source};
+static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
 #define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
 
 struct daemon {
@@ -86,6 +86,12 @@ static const struct metric metric_scrape = {
 	.name = "paimon_scrape_duration_seconds",
 	.help = "Time that reading all sources took, the time before.",
 	.type = METRIC_GAUGE,
+};
+
+const struct metric metric_dropped = {
+	.name = "paimon_series_dropped_total",
+	.help = "Updates that found no room for a series, by reason.",
+	.type = METRIC_COUNTER,
 };
 
 int source_fail(struct source *source, int error, const char *format, ...)

@@ -181,9 +181,9 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 	format_config(event, config);
 	for_each_slot(i, events, event) {
 		const struct events_slot *slot = &events->reader->slots[i];
-		struct events_reading total = events_slot_total(slot);
+		struct events_reading total = reader_total(slot);
 
-		all = events_sum(all, &total);
+		all = reader_sum(all, &total);
 		snprintf(cpu, sizeof(cpu), "%u", slot->cpu);
 		if (per_cpu && !r)
 			r = add_reading(snapshot, labels, 2, &total);
@@ -238,9 +238,9 @@ static struct json_object *event_json(struct events *events, const struct events
 
 	for_each_slot(i, events, event) {
 		const struct events_slot *slot = &events->reader->slots[i];
-		struct events_reading total = events_slot_total(slot);
+		struct events_reading total = reader_total(slot);
 
-		all = events_sum(all, &total);
+		all = reader_sum(all, &total);
 		json_object_array_add(cpus, json_object_new_int(slot->cpu));
 	}
 	json_object_array_sort(cpus, compare_numbers);
@@ -372,7 +372,7 @@ static int events_attach(struct source *source)
 		return -ENOMEM;
 	source->data = events;
 	/* One more on each CPU: what is opened anew is for a moment beside what it replaces. */
-	r = reader_new(source, &pins, (max + 1) * get_nprocs_conf(), max, &events->reader);
+	r = reader_new(source, &pins, NULL, (max + 1) * get_nprocs_conf(), max, &events->reader);
 	if (r < 0) {
 		free(events);
 		return r;

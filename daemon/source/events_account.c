@@ -23,12 +23,6 @@ void events_link_slots(struct events *events)
 	}
 }
 
-static void set_count(struct events_slot *slot, const struct events_count *count)
-{
-	slot->counts[~slot->current & 1] = *count;
-	events_commit(&slot->current, slot->current + 1);
-}
-
 /* Takes a reading into a slot's account. Returns whether its time has gone on. */
 static bool account(struct events_event *event, struct events_slot *slot,
 		    const struct events_value *value)
@@ -47,7 +41,7 @@ static bool account(struct events_event *event, struct events_slot *slot,
 	}
 	if (memcmp(&count.seen, &value->reading, sizeof(count.seen))) {
 		count.seen = value->reading;
-		set_count(slot, &count);
+		reader_set_count(slot, &count);
 	}
 	return counts;
 }

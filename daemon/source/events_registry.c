@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
@@ -25,13 +24,6 @@
  * many clients as each of the two listeners takes. */
 #define RESERVED (64 + 2 * 256)
 
-/* What a store before it has written is not written after it, should the daemon die. */
-void events_commit(__u32 *word, __u32 value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-
 /* Slots */
 
 void events_store_name(uint32_t slot, char ret_name[32])
@@ -44,7 +36,7 @@ void events_free_slot(struct events *events, uint32_t slot)
 {
 	char name[32];
 
-	events_commit(&events->reader->slots[slot].event, 0);
+	reader_commit(&events->reader->slots[slot].event, 0);
 	reader_remove(events->reader, slot);
 	events_store_name(slot, name);
 	fdstore_remove(name);
@@ -66,22 +58,6 @@ bool events_have_descriptors(const struct events *events, size_t nr)
 		return true;
 	rest = limit.rlim_cur / 2 < RESERVED ? limit.rlim_cur / 2 : RESERVED;
 	return events->nr_fds + nr + rest <= limit.rlim_cur;
-}
-
-struct events_reading events_sum(struct events_reading a, const struct events_reading *b)
-{
-	a.value += b->value;
-	a.enabled += b->enabled;
-	a.running += b->running;
-	return a;
-}
-
-/* All that an event has counted in a slot so far. */
-struct events_reading events_slot_total(const struct events_slot *slot)
-{
-	const struct events_count *count = &slot->counts[slot->current & 1];
-
-	return events_sum(count->base, &count->seen);
 }
 
 /*
@@ -117,15 +93,15 @@ void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 {
 	struct events_slot *slots = events->reader->slots;
 
-	slots[new].counts[slots[new].current & 1].base = events_slot_total(&slots[old]);
+	slots[new].counts[slots[new].current & 1].base = reader_total(&slots[old]);
 	slots[new].seq = slots[old].seq + 1;
-	events_commit(&slots[new].event, slots[old].event);
+	reader_commit(&slots[new].event, slots[old].event);
 	events_free_slot(events, old);
 }
 
 void events_move_slot(struct events *events, uint32_t index, uint32_t cpu)
 {
-	events_commit(&events->reader->slots[index].cpu, cpu);
+	reader_commit(&events->reader->slots[index].cpu, cpu);
 	reader_set_cpu(events->reader, index, cpu);
 }
 
@@ -174,44 +150,10 @@ struct events_slot *events_slot_on(struct events *events, const struct events_ev
 	return NULL;
 }
 
-/* struct perf_event_attr of Linux 6.3 and later, which has config3; the headers may be older. */
-union attr {
-	struct perf_event_attr attr;
-	struct {
-		char to_config3[128];
-		__u64 config3;
-	};
-};
-
-/* A perf event of the CPU, or a negative errno. */
-int events_open_perf_event(const struct events_event *event, unsigned int cpu)
-{
-	const struct events_terms *terms = events_terms(event);
-	union attr u = {};
-	int fd;
-
-	u.config3 = terms->config[3];
-	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
-	u.attr.type = event->type;
-	u.attr.config = terms->config[0];
-	u.attr.config1 = terms->config[1];
-	u.attr.config2 = terms->config[2];
-	fd = syscall(SYS_perf_event_open, &u, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int open_failed(char **ret_error, int r, const char *spec, unsigned int cpu)
 {
-	const char *next = r == -EACCES || r == -EPERM
-				   ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
-				     "CAP_PERFMON: sysctl kernel.perf_event_paranoid=2)"
-			   : r == -EMFILE ? " (raise LimitNOFILE of paimond.service)"
-			   : r == -ENOENT || r == -EOPNOTSUPP || r == -EINVAL
-				   ? " (the PMU does not take this event: see paimonctl list)"
-				   : "";
-
 	return fail(ret_error, r, "%s: cannot be opened on CPU %u: %s%s", spec, cpu, strerror(-r),
-		    next);
+		    reader_advice(r));
 }
 
 /* Opens an event on its CPUs, in slots that are not yet in force. */
@@ -226,7 +168,7 @@ static int open_slots(struct events *events, const struct events_event *event,
 	if (!events_have_descriptors(events, nr_cpus))
 		return open_failed(ret_error, -EMFILE, spec, cpus[0]);
 	for (i = 0; i < nr_cpus; i++) {
-		int fd = events_open_perf_event(event, cpus[i]);
+		int fd = reader_open(event, cpus[i]);
 
 		if (fd < 0) {
 			r = open_failed(ret_error, fd, spec, cpus[i]);
@@ -380,7 +322,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 	reader->state->last_id++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < nr; i++)
-		events_commit(&reader->slots[slots[i]].event, events_number(events, event));
+		reader_commit(&reader->slots[slots[i]].event, events_number(events, event));
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
 		 events_terms(event)->spec);
@@ -467,7 +409,7 @@ static int open_replacements(struct events *events, const struct events_event *e
 
 		if (old[i].event != number)
 			continue;
-		fd = events_open_perf_event(event, old[i].cpu);
+		fd = reader_open(event, old[i].cpu);
 		if (fd < 0) {
 			r = open_failed(ret_error, fd, spec, old[i].cpu);
 			break;
@@ -533,7 +475,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return r == -ENOENT ? -EINVAL : r;
 	event->terms[changed.current & 1] = changed.terms[changed.current & 1];
 	event->changes++;
-	events_commit(&event->current, changed.current);
+	reader_commit(&event->current, changed.current);
 	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (slots[i] >= 0)
@@ -546,7 +488,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
 		      struct events_slot *before)
 {
-	int fd = events_open_perf_event(event, cpu), r = fd < 0 ? fd : 0;
+	int fd = reader_open(event, cpu), r = fd < 0 ? fd : 0;
 	uint32_t new = 0;
 
 	if (!r) {
@@ -561,6 +503,6 @@ int events_open_again(struct events *events, const struct events_event *event, u
 	else if (before)
 		events_replace_slot(events, before - events->reader->slots, new);
 	else
-		events_commit(&events->reader->slots[new].event, events_number(events, event));
+		reader_commit(&events->reader->slots[new].event, events_number(events, event));
 	return r;
 }

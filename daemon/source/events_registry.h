@@ -48,9 +48,6 @@ struct events {
 	struct inspect *inspect; /* NULL: nothing was looked at yet */
 };
 
-/* What a store before it has written is not written after it, should the daemon die. */
-void events_commit(__u32 *word, __u32 value);
-
 /* Are there descriptors left for so many perf events, beside those for all else? */
 bool events_have_descriptors(const struct events *events, size_t nr);
 /* Empties a slot, whatever is in it. */
@@ -64,15 +61,6 @@ int events_find_slot(const struct events *events, uint32_t *index);
 void events_replace_slot(struct events *events, uint32_t old, uint32_t new);
 /* Says on which CPU a slot's event is now. */
 void events_move_slot(struct events *events, uint32_t index, uint32_t cpu);
-/* All that an event has counted in a slot so far. */
-struct events_reading events_slot_total(const struct events_slot *slot);
-struct events_reading events_sum(struct events_reading a, const struct events_reading *b);
-
-/* The terms of an event that are in force. */
-static inline const struct events_terms *events_terms(const struct events_event *event)
-{
-	return &event->terms[event->current & 1];
-}
 
 /* The event of an id, or of a name, or NULL. */
 struct events_event *events_find(const struct events *events, uint64_t id);
@@ -103,9 +91,6 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 void events_close_event(struct events *events, struct events_event *event);
 /* -ENOENT, with *ret_error. */
 int events_no_event(uint64_t id, char **ret_error);
-
-/* A perf event of the CPU, or a negative errno. */
-int events_open_perf_event(const struct events_event *event, unsigned int cpu);
 
 /* Is a CPU in a list? */
 bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);

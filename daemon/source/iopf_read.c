@@ -123,12 +123,6 @@ static const struct metric metric_lost = {
 	.help = "Groups whose times are not known, by reason.",
 	.type = METRIC_COUNTER,
 };
-static const struct metric metric_dropped = {
-	.name = "paimon_series_dropped_total",
-	.help = "Updates that found no room in a bounded table, by table.",
-	.type = METRIC_COUNTER,
-};
-
 static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
 };

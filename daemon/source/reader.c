@@ -3,10 +3,14 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "../util/cleanup.h"
 #include "../util/log.h"
 #include "source.h"
 
@@ -32,9 +36,9 @@ static bool is_sized(const struct bpf_map *map)
 static int check_sizes(struct source *source, struct reader *reader)
 {
 	const struct events_bpf *bpf = reader->bpf;
-	uint32_t nr_slots = bpf_map__max_entries(bpf->maps.events_array);
+	uint32_t nr_slots = bpf_map__max_entries(bpf->maps.events_values);
 
-	if (bpf_map__max_entries(bpf->maps.events_values) != nr_slots ||
+	if (bpf_map__max_entries(bpf->maps.events_array) != nr_slots ||
 	    bpf_map__max_entries(bpf->maps.events_order) != nr_slots ||
 	    bpf_map__max_entries(bpf->maps.events_slots) != nr_slots)
 		return source_fail(source, -EEXIST,
@@ -46,19 +50,38 @@ static int check_sizes(struct source *source, struct reader *reader)
 	return 0;
 }
 
-static int load(struct source *source, struct reader *reader, const struct pins *pins)
+/* Takes the array that an earlier daemon kept, if it fits the maps beside it. */
+static void adopt(struct reader *reader, const struct pins *pins, const char *name)
+{
+	struct bpf_map *map = reader->bpf->maps.events_array;
+	uint32_t nr_slots = bpf_map__max_entries(reader->bpf->maps.events_values);
+	_cleanup_close_ int fd = pins_take(pins, name);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	reader->adopted = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
+			  info.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY &&
+			  info.max_entries == nr_slots && !bpf_map__reuse_fd(map, fd);
+	if (!reader->adopted)
+		bpf_map__set_max_entries(map, nr_slots);
+}
+
+static int load(struct source *source, struct reader *reader, const struct pins *pins,
+		const char *array)
 {
 	/* Modules' BTF is not for the unprivileged, and not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	struct bpf_map *maps[NR_MAPS];
-	int r = 0;
+	int first = array ? 1 : 0, r = 0;
 
 	reader->bpf = events_bpf__open_opts(&options);
 	if (!reader->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
 	list_maps(reader->bpf, maps);
 	if (pins) {
-		r = pins_open(pins) ?: pins_reuse(pins, maps, NR_MAPS, is_sized);
+		r = pins_open(pins) ?: pins_reuse(pins, maps + first, NR_MAPS - first, is_sized);
+		if (r > 0 && array)
+			adopt(reader, pins, array);
 		if (r > 0)
 			r = check_sizes(source, reader) ?: 1;
 		if (r < 0)
@@ -74,7 +97,14 @@ static int load(struct source *source, struct reader *reader, const struct pins 
 	if (r < 0)
 		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
 				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
-	return pins && !reader->reused ? pins_put(pins, maps, NR_MAPS) : 0;
+	r = pins && !reader->reused ? pins_put(pins, maps + first, NR_MAPS - first) : 0;
+	if (r || !array || reader->adopted)
+		return r;
+	pins_drop(pins, array);
+	r = pins_keep(pins, array, bpf_map__fd(reader->bpf->maps.events_array));
+	return r < 0 ? source_fail(source, r, "cannot keep perf events for the next daemon: %s",
+				   strerror(-r))
+		     : 0;
 }
 
 /* Maps the elements of a map; NULL: errno says why. */
@@ -93,7 +123,7 @@ static void unmap_memory(const struct bpf_map *map, const void *memory)
 		       (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map));
 }
 
-int reader_new(struct source *source, const struct pins *pins, uint32_t nr_slots,
+int reader_new(struct source *source, const struct pins *pins, const char *array, uint32_t nr_slots,
 	       uint32_t nr_events, struct reader **ret_reader)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
@@ -103,7 +133,7 @@ int reader_new(struct source *source, const struct pins *pins, uint32_t nr_slots
 		return -ENOMEM;
 	reader->nr_slots = nr_slots;
 	reader->nr_events = nr_events;
-	r = load(source, reader, pins);
+	r = load(source, reader, pins, array);
 	if (r < 0) {
 		reader_free(reader);
 		return r;
@@ -217,4 +247,75 @@ void reader_read(struct reader *reader)
 		for (uint32_t j = 0; r < 0 && j < part->nr; j++)
 			values[reader->order[part->first + j]].error = r;
 	}
+}
+
+/* struct perf_event_attr of Linux 6.3 and later, which has config3; the headers may be older. */
+union attr {
+	struct perf_event_attr attr;
+	struct {
+		char to_config3[128];
+		__u64 config3;
+	};
+};
+
+/* A perf event of the CPU, or a negative errno. */
+int reader_open(const struct events_event *event, unsigned int cpu)
+{
+	const struct events_terms *terms = events_terms(event);
+	union attr u = {};
+	int fd;
+
+	u.config3 = terms->config[3];
+	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
+	u.attr.type = event->type;
+	u.attr.config = terms->config[0];
+	u.attr.config1 = terms->config[1];
+	u.attr.config2 = terms->config[2];
+	fd = syscall(SYS_perf_event_open, &u, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+const char *reader_advice(int error)
+{
+	switch (error) {
+	case -EACCES:
+	case -EPERM:
+		return " (Debian's kernel.perf_event_paranoid = 3 asks for more than CAP_PERFMON: "
+		       "sysctl kernel.perf_event_paranoid=2)";
+	case -EMFILE:
+		return " (raise LimitNOFILE of paimond.service)";
+	case -ENOENT:
+	case -EOPNOTSUPP:
+	case -EINVAL:
+		return " (the PMU does not take this event: see paimonctl list)";
+	default:
+		return "";
+	}
+}
+
+void reader_commit(__u32 *word, __u32 value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+struct events_reading reader_sum(struct events_reading a, const struct events_reading *b)
+{
+	a.value += b->value;
+	a.enabled += b->enabled;
+	a.running += b->running;
+	return a;
+}
+
+struct events_reading reader_total(const struct events_slot *slot)
+{
+	const struct events_count *count = &slot->counts[slot->current & 1];
+
+	return reader_sum(count->base, &count->seen);
+}
+
+void reader_set_count(struct events_slot *slot, const struct events_count *count)
+{
+	slot->counts[~slot->current & 1] = *count;
+	reader_commit(&slot->current, slot->current + 1);
 }

@@ -22,6 +22,7 @@ struct reader {
 	struct events_bpf *bpf;
 	uint32_t nr_slots, nr_events; /* of the maps */
 	bool reused;		      /* the maps are an earlier daemon's */
+	bool adopted;		      /* and the perf events too */
 	const struct events_value *values;
 	struct events_slot *slots;
 	struct events_event *events;
@@ -39,10 +40,12 @@ struct reader {
 
 /*
  * Loads the programs, with the maps pinned at pins or, without pins or where there
- * are none, with new ones of so many slots and events, which it pins there. 0 or a
- * negative errno, and then the source's reason says why.
+ * are none, with new ones of so many slots and events, which it pins there. array: NULL,
+ * or a name: the perf events are then not pinned with the rest, but kept by that name
+ * (pins_keep()), and end with the unit. 0 or a negative errno, and then the source's
+ * reason says why.
  */
-int reader_new(struct source *source, const struct pins *pins, uint32_t nr_slots,
+int reader_new(struct source *source, const struct pins *pins, const char *array, uint32_t nr_slots,
 	       uint32_t nr_events, struct reader **ret_reader);
 struct reader *reader_free(struct reader *reader);
 
@@ -56,7 +59,27 @@ void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu);
 /* Takes a perf event out: it ends, unless somebody has a descriptor of it. */
 void reader_remove(struct reader *reader, uint32_t slot);
 
-/* Reads all slots: reader->values. Of a CPU that is off, error is -ENXIO. */
+/* Reads all slots: reader->values. Of a CPU that is off, error is -ENXIO; of a slot with
+ * nothing in it, -ENOENT. */
 void reader_read(struct reader *reader);
+
+/* The terms of an event that are in force. */
+static inline const struct events_terms *events_terms(const struct events_event *event)
+{
+	return &event->terms[event->current & 1];
+}
+
+/* A perf event of the CPU, or a negative errno. */
+int reader_open(const struct events_event *event, unsigned int cpu);
+/* What to do about an error of opening one, in parentheses, or "". */
+const char *reader_advice(int error);
+
+/* Stores a word of the pinned maps behind all that was stored before, should the daemon die. */
+void reader_commit(__u32 *word, __u32 value);
+/* All that an event has counted in a slot so far. */
+struct events_reading reader_total(const struct events_slot *slot);
+struct events_reading reader_sum(struct events_reading a, const struct events_reading *b);
+/* Puts a slot's other count into force. */
+void reader_set_count(struct events_slot *slot, const struct events_count *count);
 
 #endif

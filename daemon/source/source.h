@@ -90,6 +90,10 @@ struct source {
 
 extern const struct source_ops iopf_source;
 extern const struct source_ops events_source;
+extern const struct source_ops pai_source;
+
+/* paimon_series_dropped_total, with a label reason: one family, to which all sources add. */
+extern const struct metric metric_dropped;
 
 /* Writes source->reason as printf does, and returns error. */
 int source_fail(struct source *source, int error, const char *format, ...)

@@ -94,7 +94,7 @@ static uint64_t read_source(void)
 
 	events_read_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		sum += events_slot_total(&events->reader->slots[i]).value;
+		sum += reader_total(&events->reader->slots[i]).value;
 	return sum;
 }
 

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The source of the PAI PMUs of IBM z (invariants a): pai_ext, which counts NNPA
+ * functions, and pai_crypto. Counting is exact, by counter and CPU; sampling says which
+ * process and cgroup it was.
+ *
+ * Called by the daemon, on its one thread.
+ */
+#include <errno.h>
+#include <paimon/nnpa.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../model/snapshot.h"
+#include "../util/cleanup.h"
+#include "../util/cpulist.h"
+#include "../util/log.h"
+#include "pai_source.h"
+#include "source.h"
+
+#define POSSIBLE "/sys/devices/system/cpu/possible"
+#define MAX_CPU 8191
+
+static const struct metric metric_nnpa = {
+	.name = "paimon_nnpa_events_total",
+	.help = "NNPA counters of pai_ext, the sum over CPUs unless there is a label cpu.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_nnpa_cpu = {
+	.name = "paimon_nnpa_cpu_events_total",
+	.help = "NNPA counters of pai_ext by CPU.",
+	.type = METRIC_COUNTER,
+	.scope = SCOPE_LOCAL,
+};
+static const struct metric metric_crypto = {
+	.name = "paimon_pai_crypto_events_total",
+	.help = "Counters of pai_crypto, the sum over CPUs unless there is a label cpu.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_crypto_cpu = {
+	.name = "paimon_pai_crypto_cpu_events_total",
+	.help = "Counters of pai_crypto by CPU.",
+	.type = METRIC_COUNTER,
+	.scope = SCOPE_LOCAL,
+};
+static const struct metric metric_unsampled = {
+	.name = "paimon_pai_unsampled_events",
+	.help = "What pai_ext has counted and no sample has told of, yet or ever.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_cpus = {
+	.name = "paimon_pai_cpus",
+	.help = "Online CPUs by what paimond does with the PMU there.",
+	.type = METRIC_GAUGE,
+};
+
+/* Of z; the order is that of PAI_EXT and PAI_CRYPTO. */
+static const struct pai_pmu pmus[] = {
+	{.name = "pai_ext",
+	 .pins = "nnpa",
+	 .array = "nnpa-array",
+	 .base = PAIMON_NNPA_BASE,
+	 .events = &metric_nnpa,
+	 .cpu_events = &metric_nnpa_cpu},
+	{.name = "pai_crypto",
+	 .pins = "crypto",
+	 .array = "crypto-array",
+	 .base = 0x1000,
+	 .events = &metric_crypto,
+	 .cpu_events = &metric_crypto_cpu},
+};
+#define NR_PMUS (sizeof(pmus) / sizeof(*pmus))
+
+const char *pai_nnpa_counter(const struct source *source, uint32_t number)
+{
+	static const char *const names[] = {PAIMON_NNPA_NAMES};
+	const struct pai *pai = source->data;
+
+	if (!source->replay)
+		return pai_pmu_counter(&pai->pmus[PAI_EXT], number);
+	return number <= PAIMON_NNPA_COUNTERS_1ST ? names[number] : "";
+}
+
+/* What is to be done */
+
+/* Why what the configuration asks for is not done, or NULL. */
+static const char *plan_ext(const struct config *config, bool own, struct pai_plan *ret_plan)
+{
+	bool sampling = config->pai_mode == PAI_SAMPLING;
+	struct pai_plan plan = {
+		.counts = true,
+		.prefers_counting = !sampling,
+		.samples = PAI_BY_NOTHING,
+	};
+	const char *refused = NULL;
+
+	*ret_plan = plan;
+	if (config->pai_mode == PAI_COUNTING)
+		return NULL;
+	if (own) {
+		if (!sampling)
+			return NULL;
+		plan.counts = false;
+		plan.samples = config->pai_backend == PAI_BACKEND_PERF_EVENT ? PAI_BY_PERF_EVENT
+									     : PAI_BY_TRACEPOINT;
+	} else if (config->pai_backend == PAI_BACKEND_TRACEPOINT) {
+		refused = "this pai_ext is not paimon.ko's, and has no tracepoint (set backend = "
+			  "auto)";
+	} else if (!config->pai_accept_throttling_panic) {
+		refused = sampling ? "does not sample: a throttled event of this driver can panic "
+				     "the machine (paimonctl check; accept_throttling_panic)"
+				   : NULL;
+	} else {
+		plan.samples = PAI_BY_PERF_EVENT;
+	}
+	if (!refused)
+		*ret_plan = plan;
+	return refused;
+}
+
+static enum source_wanted pai_wanted(const struct config *config)
+{
+	return config->pai;
+}
+
+static int pai_probe(struct source *source)
+{
+	for (size_t i = 0; i < NR_PMUS && !source->replay; i++)
+		if (!pai_pmu_find(&(struct pai_pmu){.name = pmus[i].name, .base = pmus[i].base}))
+			return 0;
+	return source->replay ? 0
+			      : source_fail(source, -ENODEV,
+					    "this machine has no PMU pai_ext or pai_crypto (IBM z "
+					    "has, and paimon_soft.ko: modprobe paimon_soft)");
+}
+
+/* Beginning and end */
+
+static int count_cpus(uint32_t *ret_nr)
+{
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr;
+	int r = cpulist_read(POSSIBLE, MAX_CPU, &cpus, &nr);
+
+	if (r < 0 || !nr)
+		return r ?: -ENODEV;
+	*ret_nr = cpus[nr - 1] + 1;
+	return 0;
+}
+
+static const char *backend(const struct source *source, const struct pai *pai)
+{
+	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
+	const char *by = ext->plan.samples == PAI_BY_TRACEPOINT ? "tracepoint" : "perf_event";
+	bool counts = false, samples = false;
+
+	if (source->replay)
+		return "replay";
+	for (uint32_t cpu = 0; ext->reader && cpu < ext->nr_cpus; cpu++) {
+		counts |= ext->cpus[cpu].counts;
+		samples |= ext->cpus[cpu].samples;
+	}
+	if (samples && counts)
+		return "counting and perf_event";
+	return samples || (ext->reader && !ext->plan.counts) ? by : "counting";
+}
+
+/* The CPUs where a PMU has failed with an error, as a list to be freed; NULL: none. */
+static char *list_failed(const struct pai_pmu *pmu, int error)
+{
+	_cleanup_free_ unsigned int *cpus = calloc(pmu->nr_cpus, sizeof(*cpus));
+	size_t nr = 0;
+
+	for (uint32_t cpu = 0; cpus && cpu < pmu->nr_cpus; cpu++)
+		if (pmu->cpus[cpu].online && pmu->cpus[cpu].error == error)
+			cpus[nr++] = cpu;
+	return nr ? cpulist_format(cpus, nr) : NULL;
+}
+
+static int first_error(const struct pai_pmu *pmu)
+{
+	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
+		if (pmu->cpus[cpu].online && pmu->cpus[cpu].error)
+			return pmu->cpus[cpu].error;
+	return 0;
+}
+
+/* Writes the source's reason: what is not as the configuration has it. Said once. */
+static void give_reason(struct source *source)
+{
+	struct pai *pai = source->data;
+	char before[sizeof(source->reason)];
+	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
+	struct pai_plan plan;
+	const char *refused = ext->reader ? plan_ext(source->config, ext->own, &plan) : NULL;
+
+	memcpy(before, source->reason, sizeof(before));
+	snprintf(source->reason, sizeof(source->reason), "%s", refused ?: "");
+	for (size_t i = 0; i < NR_PMUS; i++) {
+		const struct pai_pmu *pmu = &pai->pmus[i];
+		int error = pmu->reader ? first_error(pmu) : 0;
+		_cleanup_free_ char *cpus = error ? list_failed(pmu, error) : NULL;
+
+		if (error == -EBUSY)
+			source_fail(
+				source, 0,
+				"another user %s %s on CPUs %s, so that paimond cannot %s there "
+				"(end it, or set mode in [pai]; tried again by itself)",
+				pmu->plan.counts ? "samples" : "has events of", pmu->name,
+				cpus ?: "?", pmu->plan.counts ? "count" : "sample");
+		else if (error)
+			source_fail(source, 0, "%s cannot be opened on CPUs %s: %s%s", pmu->name,
+				    cpus ?: "?", strerror(-error), reader_advice(error));
+	}
+	source->backend = backend(source, pai);
+	if (source->reason[0] && strcmp(before, source->reason))
+		log_warning("pai: %s", source->reason);
+}
+
+/* Are samples all there is? What they tell is then what is served as counted. */
+static void tell_samples(struct pai *pai)
+{
+	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
+	bool counts = false;
+
+	for (uint32_t cpu = 0; cpu < ext->nr_cpus; cpu++)
+		counts |= ext->cpus[cpu].counts;
+	pai->samples->state->counts = ext->plan.samples && !counts;
+}
+
+static void pai_detach(struct source *source, bool keep)
+{
+	struct pai *pai = source->data;
+
+	for (size_t i = 0; i < NR_PMUS; i++)
+		pai_pmu_detach(source, &pai->pmus[i], keep);
+	pai_samples_free(source, pai->samples, keep);
+	free(pai);
+	source->data = NULL;
+}
+
+static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cpus)
+{
+	struct pai *pai = source->data;
+	int r;
+
+	if (pmu != &pai->pmus[PAI_EXT]) {
+		pmu->plan = (struct pai_plan){.counts = true, .prefers_counting = true};
+		return pai_pmu_attach(source, pmu, NULL, nr_cpus);
+	}
+	plan_ext(source->config, pmu->own, &pmu->plan);
+	r = pai_samples_new(source, nr_cpus, pmu->max_number, pmu->plan.samples, &pai->samples);
+	if (r < 0)
+		return r;
+	/* From the first sample on, where samples are sure to be all there is. */
+	pai->samples->state->counts = !pmu->plan.counts;
+	r = pai_pmu_attach(source, pmu, pai->samples, nr_cpus);
+	if (!r)
+		tell_samples(pai);
+	return r;
+}
+
+static int pai_attach(struct source *source)
+{
+	struct pai *pai = calloc(1, sizeof(*pai));
+	uint32_t nr_cpus;
+	int r;
+
+	if (!pai)
+		return -ENOMEM;
+	memcpy(pai->pmus, pmus, sizeof(pmus));
+	source->data = pai;
+	source->adopted = false;
+	r = count_cpus(&nr_cpus);
+	if (!r && source->replay) {
+		r = pai_samples_new(source, nr_cpus, PAIMON_NNPA_COUNTERS_1ST, PAI_BY_NOTHING,
+				    &pai->samples);
+		if (!r)
+			pai->samples->state->counts = true;
+	}
+	for (size_t i = 0; i < NR_PMUS && !r && !source->replay; i++) {
+		if (pai_pmu_find(&pai->pmus[i]) < 0)
+			continue;
+		r = attach_pmu(source, &pai->pmus[i], nr_cpus);
+		source->adopted |= !r && pai->pmus[i].reader->adopted;
+	}
+	if (r < 0) {
+		pai_detach(source, true);
+		return r;
+	}
+	give_reason(source);
+	return 0;
+}
+
+/* Is there another PMU than it began with, or something else to be done with it? */
+static bool pai_outdated(struct source *source)
+{
+	const struct pai *pai = source->data;
+
+	for (size_t i = 0; i < NR_PMUS && !source->replay; i++) {
+		const struct pai_pmu *pmu = &pai->pmus[i];
+		struct pai_pmu now = pmus[i];
+		bool found = !pai_pmu_find(&now);
+
+		if (found != !!pmu->reader || (found && now.type != pmu->type))
+			return true;
+		if (found && i == PAI_EXT) {
+			plan_ext(source->config, now.own, &now.plan);
+			if (memcmp(&now.plan, &pmu->plan, sizeof(now.plan)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void tend(struct source *source, bool retry)
+{
+	struct pai *pai = source->data;
+
+	for (size_t i = 0; i < NR_PMUS; i++)
+		if (pai->pmus[i].reader)
+			pai_pmu_read(source, &pai->pmus[i], pai->samples, retry);
+	if (pai->pmus[PAI_EXT].reader)
+		tell_samples(pai);
+}
+
+static void pai_retry(struct source *source)
+{
+	const struct pai *pai = source->data;
+
+	tend(source, true);
+	if (pai->samples && !source->replay)
+		pai_samples_reap(pai->samples);
+	give_reason(source);
+}
+
+static int pai_reload(struct source *source)
+{
+	give_reason(source);
+	return 0;
+}
+
+static void add_program(struct source_objects *objects, const struct bpf_program *program,
+			const char *name)
+{
+	if (bpf_program__fd(program) >= 0)
+		objects->programs[objects->nr_programs++] =
+			(struct source_object){name, bpf_program__fd(program)};
+}
+
+/* What a dispatcher calls counts as its own run time. */
+static void pai_objects(const struct source *source, struct source_objects *objects)
+{
+	static const char *const names[NR_PMUS][7] = {
+		{"nnpa_array", "nnpa_values", "nnpa_order", "nnpa_slots", "nnpa_list", "nnpa_state",
+		 "nnpa_read"},
+		{"crypto_array", "crypto_values", "crypto_order", "crypto_slots", "crypto_list",
+		 "crypto_state", "crypto_read"},
+	};
+	const struct pai *pai = source->data;
+	struct bpf_map *map;
+
+	for (size_t i = 0; i < NR_PMUS; i++) {
+		const struct reader *reader = pai->pmus[i].reader;
+		size_t j = 0;
+
+		if (!reader)
+			continue;
+		add_program(objects, reader->bpf->progs.events_read, names[i][6]);
+		bpf_object__for_each_map(map, reader->bpf->obj) if (j < 6)
+			objects->maps[objects->nr_maps++] =
+			(struct source_object){names[i][j++], bpf_map__fd(map)};
+	}
+	if (!pai->samples)
+		return;
+	add_program(objects, pai->samples->bpf->progs.paimon_pai_sample, "paimon_pai_sample");
+	add_program(objects, pai->samples->bpf->progs.paimon_pai_overflow, "paimon_pai_overflow");
+	bpf_object__for_each_map(map, pai->samples->bpf->obj) objects->maps[objects->nr_maps++] =
+		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
+	for (uint32_t cpu = 0; cpu < pai->samples->nr_cpus; cpu++)
+		objects->events += pai->samples->cpus[cpu].samples;
+}
+
+/* What is served */
+
+/* What a counter has counted on a CPU; samples are added where they were all there was. */
+static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t number)
+{
+	const struct pai_pmu *pmu = &pai->pmus[i];
+	uint64_t value = pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
+
+	if (i == PAI_EXT && pai->samples && number < PAI_COUNTERS)
+		value += ((const volatile struct pai_cpu *)&pai->samples->cpus[cpu])
+				 ->counters[number];
+	return value;
+}
+
+static int add_counter(struct source *source, struct snapshot *snapshot, size_t i, uint32_t nr_cpus,
+		       uint32_t number, const char *name)
+{
+	const struct pai *pai = source->data;
+	const struct pai_pmu *pmu = &pai->pmus[i];
+	bool per_cpu = source->config->pai_per_cpu;
+	char text[12];
+	struct label labels[] = {{"counter", name}, {"cpu", text}};
+	uint64_t sum = 0;
+	int r = 0;
+
+	for (uint32_t cpu = 0; cpu < nr_cpus && !r; cpu++) {
+		uint64_t value = counted(pai, i, cpu, number);
+
+		sum += value;
+		snprintf(text, sizeof(text), "%u", cpu);
+		if (value)
+			r = snapshot_add_integer(snapshot, pmu->cpu_events, labels, 2, value);
+		if (per_cpu)
+			r = r ?: snapshot_add_integer(snapshot, pmu->events, labels, 2, value);
+	}
+	return r || per_cpu ? r : snapshot_add_integer(snapshot, pmu->events, labels, 1, sum);
+}
+
+static int add_cpus(const struct pai_pmu *pmu, struct snapshot *snapshot)
+{
+	static const char *const modes[] = {"counting", "sampling", "busy", "failed"};
+	struct label labels[] = {{"pmu", pmu->name}, {"mode", NULL}};
+	uint64_t nr[4] = {};
+	int r = 0;
+
+	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
+		const struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+
+		if (!c->online)
+			continue;
+		nr[0] += c->counts;
+		nr[1] += c->samples;
+		nr[2] += c->error == -EBUSY;
+		nr[3] += c->error && c->error != -EBUSY;
+	}
+	for (size_t i = 0; i < 4 && !r; i++) {
+		labels[1].value = modes[i];
+		r = snapshot_add_integer(snapshot, &metric_cpus, labels, 2, nr[i]);
+	}
+	return r;
+}
+
+static int add_unsampled(const struct pai *pai, struct snapshot *snapshot)
+{
+	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
+	uint64_t all = 0, sampled = 0;
+
+	if (!ext->reader || ext->plan.samples != PAI_BY_PERF_EVENT)
+		return 0;
+	for (uint32_t cpu = 0; cpu < ext->nr_cpus; cpu++) {
+		all += pai_pmu_total(ext, cpu, PAI_NUMBER_ALL);
+		sampled += ((const volatile struct pai_cpu *)&pai->samples->cpus[cpu])->events;
+	}
+	return snapshot_add_integer(snapshot, &metric_unsampled, NULL, 0,
+				    all > sampled ? all - sampled : 0);
+}
+
+static int pai_read(struct source *source, struct snapshot *snapshot)
+{
+	const struct pai *pai = source->data;
+	int r = 0;
+
+	tend(source, false);
+	if (source->replay)
+		for (uint32_t number = 1; number <= PAIMON_NNPA_COUNTERS_1ST && !r; number++)
+			r = add_counter(source, snapshot, PAI_EXT, pai->samples->nr_cpus, number,
+					pai_nnpa_counter(source, number));
+	for (size_t i = 0; i < NR_PMUS && !r; i++) {
+		const struct pai_pmu *pmu = &pai->pmus[i];
+
+		if (!pmu->reader)
+			continue;
+		for (uint32_t number = 1; number <= pmu->max_number && !r; number++)
+			if (*pai_pmu_counter(pmu, number))
+				r = add_counter(source, snapshot, i, pmu->nr_cpus, number,
+						pai_pmu_counter(pmu, number));
+		r = r ?: add_cpus(pmu, snapshot);
+	}
+	r = r ?: add_unsampled(pai, snapshot);
+	return r || !pai->samples ? r : pai_samples_read(source, snapshot);
+}
+
+const struct source_ops pai_source = {
+	.name = "pai",
+	.wanted = pai_wanted,
+	.probe = pai_probe,
+	.attach = pai_attach,
+	.outdated = pai_outdated,
+	.retry = pai_retry,
+	.read = pai_read,
+	.objects = pai_objects,
+	.reload = pai_reload,
+	.detach = pai_detach,
+};

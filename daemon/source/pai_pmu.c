@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The perf events of one PAI PMU: on each CPU one of each counter, or the one that
+ * samples, or both where the PMU allows it.
+ *
+ * A slot that is in use (its event is not 0) has a perf event, or had one: whatever
+ * the daemon died after, an element that is found empty is accounted for and opened anew.
+ * Of the slot for all counters the perf event is the one that samples, where it counts
+ * as well; else one that counts beside it. Either says what there was to sample.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../util/cleanup.h"
+#include "../util/clock.h"
+#include "../util/cpulist.h"
+#include "../util/log.h"
+#include "event_spec.h"
+#include "pai_source.h"
+#include "source.h"
+
+#define ONLINE "/sys/devices/system/cpu/online"
+#define MAX_NUMBERS 1024
+#define ROOM 64 /* numbers of counters that a list has room for are a multiple of this */
+#define STILL_NS 1000000000ULL
+
+static uint32_t stride(const struct pai_pmu *pmu)
+{
+	return pmu->reader->nr_events;
+}
+
+static struct events_slot *slot_of(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
+{
+	return &pmu->reader->slots[cpu * stride(pmu) + number];
+}
+
+/* Finding it */
+
+/* Visits the events that sysfs has for it. 0 or a negative errno. */
+static int walk_counters(struct pai_pmu *pmu,
+			 void (*visit)(struct pai_pmu *pmu, const char *name, uint32_t number,
+				       const struct event_spec *spec))
+{
+	struct dirent *entry;
+	char path[128];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/events", pmu->name);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
+		_cleanup_free_ char *text = NULL, *error = NULL;
+
+		/* Its unit and scale, and what would not be a name. */
+		if (!config_event_name_valid(entry->d_name) || strchr(entry->d_name, '.') ||
+		    asprintf(&text, "%s/%s/", pmu->name, entry->d_name) < 0 ||
+		    event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, &error))
+			continue;
+		if (spec->config >= pmu->base && spec->config - pmu->base < MAX_NUMBERS)
+			visit(pmu, entry->d_name, spec->config - pmu->base, spec);
+	}
+	closedir(dir);
+	return 0;
+}
+
+static void find_highest(struct pai_pmu *pmu, const char *name, uint32_t number,
+			 const struct event_spec *spec)
+{
+	if (number > pmu->max_number)
+		pmu->max_number = number;
+}
+
+int pai_pmu_find(struct pai_pmu *pmu)
+{
+	char path[128];
+	FILE *file;
+	bool found;
+
+	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/type", pmu->name);
+	file = fopen(path, "re");
+	found = file && fscanf(file, "%u", &pmu->type) == 1;
+	if (file)
+		fclose(file);
+	if (!found)
+		return -ENODEV;
+	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/caps/sample_tracepoint", pmu->name);
+	pmu->own = !access(path, F_OK);
+	pmu->max_number = 0;
+	walk_counters(pmu, find_highest);
+	return pmu->max_number ? 0 : -ENODEV;
+}
+
+static void list_counter(struct pai_pmu *pmu, const char *name, uint32_t number,
+			 const struct event_spec *spec)
+{
+	struct events_event *event;
+
+	if (number >= stride(pmu))
+		return;
+	event = &pmu->reader->events[number];
+	*event = (struct events_event){.id = number + 1, .type = spec->type};
+	event->terms[0].config[0] = spec->config;
+	snprintf(event->terms[0].spec, sizeof(event->terms[0].spec), "%s", spec->text);
+	snprintf(event->pmu, sizeof(event->pmu), "%s", pmu->name);
+	snprintf(event->name, sizeof(event->name), "%s", name);
+}
+
+const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number)
+{
+	return number && number < stride(pmu) ? pmu->reader->events[number].name : "";
+}
+
+uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
+{
+	return number < stride(pmu) ? reader_total(slot_of(pmu, cpu, number)).value : 0;
+}
+
+/* Slots */
+
+/* What a slot's perf event has counted stays; the next one begins at 0. */
+static void fold(struct events_slot *slot)
+{
+	reader_set_count(slot, &(struct events_count){.base = reader_total(slot)});
+	reader_commit(&slot->event, 0);
+}
+
+/* Takes out what a CPU has: its perf events end. */
+static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
+{
+	if (pmu->cpus[cpu].samples && pmu->plan.samples == PAI_BY_PERF_EVENT)
+		pai_samples_unlink(source, cpu);
+	for (uint32_t number = 0; number < stride(pmu); number++) {
+		struct events_slot *slot = slot_of(pmu, cpu, number);
+
+		if (!slot->event)
+			continue;
+		reader_remove(pmu->reader, slot - pmu->reader->slots);
+		fold(slot);
+	}
+	pmu->cpus[cpu].counts = pmu->cpus[cpu].samples = false;
+	pmu->cpus[cpu].still_ns = 0;
+}
+
+/* Puts a perf event into a slot that is not in use. Takes fd. 0 or a negative errno. */
+static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
+{
+	struct events_slot *slot = slot_of(pmu, cpu, number);
+	uint32_t index = slot - pmu->reader->slots;
+	int r = reader_put(pmu->reader, index, fd);
+
+	close(fd);
+	if (r < 0)
+		return r;
+	slot->cpu = cpu;
+	reader_commit(&slot->event, number + 1);
+	reader_set_cpu(pmu->reader, index, cpu);
+	return 0;
+}
+
+/* Opening */
+
+static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
+{
+	for (uint32_t number = 1; number < stride(pmu); number++) {
+		const struct events_event *event = &pmu->reader->events[number];
+		int r;
+
+		if (!event->id || slot_of(pmu, cpu, number)->event)
+			continue;
+		r = reader_open(event, cpu);
+		r = r < 0 ? r : fill(pmu, cpu, number, r);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The event that samples, not yet enabled. */
+static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
+{
+	struct perf_event_attr attr = {
+		.size = PERF_ATTR_SIZE_VER7,
+		.type = pmu->type,
+		.config = pmu->base + PAI_NUMBER_ALL,
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_RAW,
+		.disabled = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void stop_sampling(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
+{
+	struct events_slot *slot = slot_of(pmu, cpu, PAI_NUMBER_ALL);
+
+	pai_samples_unlink(source, cpu);
+	if (slot->event) {
+		reader_remove(pmu->reader, slot - pmu->reader->slots);
+		fold(slot);
+	}
+}
+
+static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+			  uint32_t cpu)
+{
+	_cleanup_close_ int fd = open_sampler(pmu, cpu);
+	int all, r = 0;
+
+	if (fd < 0)
+		return fd;
+	/* What says how much there was to sample; it goes without, where it must. */
+	all = pmu->own ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+		       : reader_open(&pmu->reader->events[PAI_NUMBER_ALL], cpu);
+	if (all >= 0)
+		r = fill(pmu, cpu, PAI_NUMBER_ALL, all);
+	r = r ?: pai_samples_link(source, samples, cpu, fd);
+	if (!r && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		stop_sampling(source, pmu, cpu);
+	return r;
+}
+
+/* Does what is planned and not done yet on a CPU. */
+static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		     uint32_t cpu)
+{
+	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+
+	c->error = 0;
+	for (int i = 0; i < 2; i++) {
+		bool counting = (i == 0) == pmu->plan.prefers_counting;
+		int r = 0;
+
+		if (counting && pmu->plan.counts && !c->counts) {
+			r = open_counters(pmu, cpu);
+			c->counts = !r;
+		} else if (!counting && pmu->plan.samples && !c->samples) {
+			r = start_sampling(source, pmu, samples, cpu);
+			c->samples = !r;
+		}
+		/* The second of two is refused where they exclude each other. */
+		if (r < 0 && (r != -EBUSY || (!c->counts && !c->samples)))
+			c->error = r;
+	}
+	if (c->error && c->error != -EBUSY && !c->counts && !c->samples)
+		clear_cpu(source, pmu, cpu);
+}
+
+/* Reading */
+
+/* Takes a reading into its slot. Returns whether its time has gone on. */
+static bool account(struct events_slot *slot, const struct events_value *value)
+{
+	struct events_count count = slot->counts[slot->current & 1];
+	bool goes_on = value->reading.enabled != count.seen.enabled;
+
+	if (value->reading.value < count.seen.value)
+		count.base = reader_total(slot); /* another perf event, of a daemon that died */
+	count.seen = value->reading;
+	reader_set_count(slot, &count);
+	return goes_on;
+}
+
+static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
+{
+	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+	bool any = false, goes_on = false;
+
+	for (uint32_t number = 0; number < stride(pmu); number++) {
+		struct events_slot *slot = slot_of(pmu, cpu, number);
+		const struct events_value *value = &pmu->reader->values[slot - pmu->reader->slots];
+
+		if (!slot->event || value->error == -ENXIO)
+			continue;
+		if (value->error == -ENOENT) {
+			reader_set_cpu(pmu->reader, slot - pmu->reader->slots, -1);
+			fold(slot);
+			if (number == PAI_NUMBER_ALL)
+				c->samples = false;
+			else
+				c->counts = false;
+		} else if (!value->error) {
+			any = true;
+			goes_on |= account(slot, value);
+		}
+	}
+	if (!any || goes_on)
+		c->still_ns = 0;
+	else if (!c->still_ns)
+		c->still_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+/* CPUs that have come back since the time before. The kernel has stopped for good what they
+ * had when they went, and what that had counted was read just now. */
+static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples)
+{
+	_cleanup_free_ unsigned int *online = NULL;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	size_t nr, next = 0;
+
+	if (cpulist_read(ONLINE, pmu->nr_cpus, &online, &nr) < 0)
+		return;
+	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
+		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+		bool before = c->online;
+
+		c->online = next < nr && online[next] == cpu;
+		next += c->online;
+		if (!c->online || (before && !(c->still_ns && now - c->still_ns > STILL_NS)))
+			continue;
+		if (before)
+			log_info("pai: %s on CPU %u stood still: opened anew", pmu->name, cpu);
+		clear_cpu(source, pmu, cpu);
+		bring_up(source, pmu, samples, cpu);
+	}
+}
+
+static void read_all(struct pai_pmu *pmu)
+{
+	reader_read(pmu->reader);
+	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
+		account_cpu(pmu, cpu);
+}
+
+void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		  bool retry)
+{
+	read_all(pmu);
+	follow_cpus(source, pmu, samples);
+	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
+		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+
+		if (c->online && (c->error || (!c->counts && !c->samples)))
+			bring_up(source, pmu, samples, cpu);
+	}
+}
+
+/* Beginning and end */
+
+/* What an earlier daemon left on a CPU, whatever it died after. */
+static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+			uint32_t cpu)
+{
+	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+	bool all = false;
+
+	c->counts = true;
+	for (uint32_t number = 0; number < stride(pmu); number++) {
+		struct events_slot *slot = slot_of(pmu, cpu, number);
+		uint32_t index = slot - pmu->reader->slots;
+
+		if (slot->event && !pmu->reader->adopted)
+			fold(slot);
+		if (slot->event)
+			reader_set_cpu(pmu->reader, index, cpu);
+		else if (pmu->reader->adopted)
+			reader_remove(pmu->reader, index);
+		if (number == PAI_NUMBER_ALL)
+			all = slot->event;
+		else if (pmu->reader->events[number].id && !slot->event)
+			c->counts = false;
+	}
+	c->samples = pmu->plan.samples == PAI_BY_TRACEPOINT ? all
+		     : pmu->plan.samples == PAI_BY_PERF_EVENT
+			     ? pai_samples_linked(source, samples, cpu)
+			     : false;
+	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
+		clear_cpu(source, pmu, cpu);
+}
+
+static int set_up(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples)
+{
+	const struct pins pins = {source, pmu->pins, EVENTS_LAYOUT};
+	uint32_t room = (pmu->max_number / ROOM + 1) * ROOM;
+	int r;
+
+	pmu->cpus = calloc(pmu->nr_cpus, sizeof(*pmu->cpus));
+	if (!pmu->cpus)
+		return -ENOMEM;
+	r = reader_new(source, &pins, pmu->array, room * pmu->nr_cpus, room, &pmu->reader);
+	if (r < 0)
+		return r;
+	if (stride(pmu) <= pmu->max_number || pmu->reader->nr_slots / stride(pmu) != pmu->nr_cpus)
+		return source_fail(
+			source, -EEXIST,
+			"the pinned maps of %s are of another machine (stop paimond, then "
+			"paimonctl purge --layout %d)",
+			pmu->name, EVENTS_LAYOUT);
+	memset(pmu->reader->events, 0, stride(pmu) * sizeof(*pmu->reader->events));
+	return walk_counters(pmu, list_counter);
+}
+
+int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		   uint32_t nr_cpus)
+{
+	int r;
+
+	pmu->nr_cpus = nr_cpus;
+	r = set_up(source, pmu, samples);
+	if (r < 0) {
+		free(pmu->cpus);
+		pmu->cpus = NULL;
+		pmu->reader = reader_free(pmu->reader);
+		return r;
+	}
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+		recover_cpu(source, pmu, samples, cpu);
+		pmu->cpus[cpu].online = pmu->cpus[cpu].counts || pmu->cpus[cpu].samples;
+	}
+	pai_pmu_read(source, pmu, samples, true);
+	return 0;
+}
+
+void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep)
+{
+	const struct pins pins = {source, pmu->pins, EVENTS_LAYOUT};
+
+	if (!pmu->reader)
+		return;
+	/* The end of the unit ends what is kept: the totals have it by then. */
+	read_all(pmu);
+	if (!keep) {
+		for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
+			clear_cpu(source, pmu, cpu);
+		pins_drop(&pins, pmu->array);
+	}
+	pmu->reader = reader_free(pmu->reader);
+	free(pmu->cpus);
+	pmu->cpus = NULL;
+}

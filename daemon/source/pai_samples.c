@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Samples of pai_ext: the programs of bpf/pai.bpf.c, what they are attached to, and what
+ * they tell of cgroups and processes.
+ *
+ * The maps are pinned, pai_state last. The links, one to the tracepoint or one for each
+ * CPU's sampling event, are kept for the next daemon (pins_keep()): it puts its own
+ * programs behind the dispatchers that they run.
+ */
+#include <bpf/bpf.h>
+#include <ctype.h>
+#include <errno.h>
+#include <paimon/nnpa.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../model/snapshot.h"
+#include "../util/cleanup.h"
+#include "../util/log.h"
+#include "pai_source.h"
+#include "source.h"
+
+#define LINK "pai-sample" /* to the tracepoint */
+#define NR_MAPS 8
+
+static struct pins pai_pins(struct source *source)
+{
+	return (struct pins){source, "pai", PAI_LAYOUT};
+}
+
+static void list_maps(const struct pai_bpf *bpf, struct bpf_map *ret_maps[NR_MAPS])
+{
+	ret_maps[0] = bpf->maps.pai_cpus;
+	ret_maps[1] = bpf->maps.pai_cgroups;
+	ret_maps[2] = bpf->maps.pai_cgroup_paths;
+	ret_maps[3] = bpf->maps.pai_cgroup_index;
+	ret_maps[4] = bpf->maps.pai_tasks;
+	ret_maps[5] = bpf->maps.pai_programs;
+	ret_maps[6] = bpf->maps.pai_overflow_programs;
+	ret_maps[7] = bpf->maps.pai_state;
+}
+
+static bool is_sized(const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map);
+
+	return !strcmp(name, "pai_cpus") || !strcmp(name, "pai_cgroups") ||
+	       !strcmp(name, "pai_cgroup_paths");
+}
+
+/* The sizes of pinned maps must fit together, and this machine. */
+static int check_sizes(struct source *source, struct pai_samples *samples)
+{
+	uint32_t nr = bpf_map__max_entries(samples->bpf->maps.pai_cgroups);
+
+	if (bpf_map__max_entries(samples->bpf->maps.pai_cpus) != samples->nr_cpus ||
+	    bpf_map__max_entries(samples->bpf->maps.pai_cgroup_paths) != nr - 1)
+		return source_fail(
+			source, -EEXIST,
+			"the pinned maps of pai do not belong together, or to this machine "
+			"(stop paimond, then paimonctl purge --layout %d)",
+			PAI_LAYOUT);
+	if (nr - 1 != source->config->pai_max_cgroups)
+		log_warning("pai: max_cgroups stays %u, the size of the pinned maps; to change it "
+			    "stop paimond, and remove them and all totals: paimonctl purge "
+			    "--layout %d",
+			    nr - 1, PAI_LAYOUT);
+	samples->max_cgroups = nr - 1;
+	return 0;
+}
+
+static void *map_memory(const struct bpf_map *map)
+{
+	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(const struct bpf_map *map, const void *memory)
+{
+	if (memory)
+		munmap((void *)memory,
+		       (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map));
+}
+
+static int load(struct source *source, struct pai_samples *samples)
+{
+	/* Modules' BTF is not for the unprivileged, and not needed. */
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+	const struct pins pins = pai_pins(source);
+	struct bpf_map *maps[NR_MAPS];
+	int r = 0;
+
+	samples->bpf = pai_bpf__open_opts(&options);
+	if (!samples->bpf)
+		return source_fail(source, -errno, "cannot open the BPF object: %m");
+	list_maps(samples->bpf, maps);
+	if (!source->replay) {
+		r = pins_open(&pins) ?: pins_reuse(&pins, maps, NR_MAPS, is_sized);
+		if (r > 0)
+			r = check_sizes(source, samples) ?: 1;
+		if (r < 0)
+			return r;
+	}
+	samples->reused = r;
+	if (!samples->reused) {
+		bpf_map__set_max_entries(samples->bpf->maps.pai_cpus, samples->nr_cpus);
+		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroups, samples->max_cgroups + 1);
+		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroup_paths, samples->max_cgroups);
+	}
+	bpf_program__set_autoload(samples->bpf->progs.pai_play, source->replay);
+	r = pai_bpf__load(samples->bpf);
+	if (r < 0)
+		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
+				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+	samples->cpus = map_memory(samples->bpf->maps.pai_cpus);
+	samples->cgroups = map_memory(samples->bpf->maps.pai_cgroups);
+	samples->state = map_memory(samples->bpf->maps.pai_state);
+	samples->made_up = source->replay ? map_memory(samples->bpf->maps.pai_made_up) : NULL;
+	if (!samples->cpus || !samples->cgroups || !samples->state ||
+	    (source->replay && !samples->made_up))
+		return source_fail(source, -errno, "cannot map the BPF maps: %m");
+	return source->replay || samples->reused ? 0 : pins_put(&pins, maps, NR_MAPS);
+}
+
+/* The element for processes that do not fit; a failure is one of memory. */
+static int add_other(const struct pai_samples *samples)
+{
+	const struct pai_task_id other = {.tgid = PAI_OTHER_TGID};
+	const struct pai_task none = {};
+	int r = bpf_map_update_elem(bpf_map__fd(samples->bpf->maps.pai_tasks), &other, &none,
+				    BPF_NOEXIST);
+
+	return r == -EEXIST ? 0 : r;
+}
+
+/* Puts this daemon's programs behind the dispatchers. */
+static int set_programs(struct source *source, const struct pai_samples *samples)
+{
+	const struct pai_bpf *bpf = samples->bpf;
+	int sample = bpf_program__fd(bpf->progs.pai_sample);
+	int overflow = bpf_program__fd(bpf->progs.pai_overflow);
+	uint32_t index = PAI_SAMPLE;
+	int r = bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_programs), &index, &sample, 0);
+
+	r = r
+		    ?: bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_overflow_programs), &index,
+					   &overflow, 0);
+	return r < 0 ? source_fail(source, r, "cannot put programs behind the dispatchers: %s",
+				   strerror(-r))
+		     : 0;
+}
+
+/* Links */
+
+static void link_name(uint32_t cpu, char ret_name[32])
+{
+	snprintf(ret_name, 32, "pai-overflow-%u", cpu);
+}
+
+static bool is_link(int fd, enum bpf_link_type type)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == type;
+}
+
+/* Is what was kept by a name a link of this type? It is kept on. */
+static bool is_kept(struct source *source, const char *name, enum bpf_link_type type)
+{
+	const struct pins pins = pai_pins(source);
+	_cleanup_close_ int fd = pins_take(&pins, name);
+
+	return fd >= 0 && is_link(fd, type);
+}
+
+/* Takes fd. */
+static int keep_link(struct source *source, const char *name, int fd)
+{
+	const struct pins pins = pai_pins(source);
+	int r = fd;
+
+	if (fd >= 0) {
+		pins_drop(&pins, name);
+		r = pins_keep(&pins, name, fd);
+		close(fd);
+	}
+	return r;
+}
+
+bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint32_t cpu)
+{
+	char name[32];
+
+	link_name(cpu, name);
+	return is_kept(source, name, BPF_LINK_TYPE_PERF_EVENT);
+}
+
+int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_t cpu, int fd)
+{
+	char name[32];
+
+	if (samples->by != PAI_BY_PERF_EVENT)
+		return 0;
+	link_name(cpu, name);
+	return keep_link(source, name,
+			 bpf_link_create(bpf_program__fd(samples->bpf->progs.paimon_pai_overflow),
+					 fd, BPF_PERF_EVENT, NULL));
+}
+
+void pai_samples_unlink(struct source *source, uint32_t cpu)
+{
+	const struct pins pins = pai_pins(source);
+	char name[32];
+
+	link_name(cpu, name);
+	pins_drop(&pins, name);
+}
+
+/* Has samples come from where they are wanted from, and from nowhere else. */
+static int hear(struct source *source, struct pai_samples *samples)
+{
+	const struct pins pins = pai_pins(source);
+	int r;
+
+	for (uint32_t cpu = 0; samples->by != PAI_BY_PERF_EVENT && cpu < samples->nr_cpus; cpu++)
+		if (pai_samples_linked(source, samples, cpu))
+			pai_samples_unlink(source, cpu);
+	if (samples->by == PAI_BY_TRACEPOINT && is_kept(source, LINK, BPF_LINK_TYPE_RAW_TRACEPOINT))
+		return 0;
+	pins_drop(&pins, LINK);
+	if (samples->by != PAI_BY_TRACEPOINT)
+		return 0;
+	r = keep_link(
+		source, LINK,
+		bpf_raw_tracepoint_open("paimon_pai_sample",
+					bpf_program__fd(samples->bpf->progs.paimon_pai_sample)));
+	return r < 0 ? source_fail(source, r, "cannot attach to paimon_pai_sample: %s",
+				   strerror(-r))
+		     : 0;
+}
+
+int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number,
+		    enum pai_samples_by by, struct pai_samples **ret_samples)
+{
+	struct pai_samples *samples = calloc(1, sizeof(*samples));
+	int r;
+
+	if (!samples)
+		return -ENOMEM;
+	samples->nr_cpus = nr_cpus;
+	samples->max_cgroups = source->config->pai_max_cgroups;
+	samples->by = by;
+	r = load(source, samples);
+	if (!r)
+		samples->state->max_number = max_number;
+	r = r ?: add_other(samples);
+	r = r ?: set_programs(source, samples);
+	if (!r && !source->replay)
+		r = hear(source, samples);
+	if (r < 0) {
+		pai_samples_free(source, samples, true);
+		return r;
+	}
+	*ret_samples = samples;
+	return 0;
+}
+
+struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *samples, bool keep)
+{
+	const struct pins pins = pai_pins(source);
+
+	if (!samples)
+		return NULL;
+	if (!keep && !source->replay)
+		pins_drop(&pins, LINK);
+	if (samples->bpf) {
+		unmap_memory(samples->bpf->maps.pai_cpus, samples->cpus);
+		unmap_memory(samples->bpf->maps.pai_cgroups, samples->cgroups);
+		unmap_memory(samples->bpf->maps.pai_state, samples->state);
+		unmap_memory(samples->bpf->maps.pai_made_up, samples->made_up);
+	}
+	pai_bpf__destroy(samples->bpf);
+	free(samples);
+	return NULL;
+}
+
+/* What is served */
+
+static const struct metric metric_cgroups = {
+	.name = "paimon_nnpa_cgroup_events_total",
+	.help = "NNPA counters by the cgroup whose process executed the functions.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_tasks = {
+	.name = "paimon_nnpa_task_events_total",
+	.help = "NNPA counters by the process that executed the functions.",
+	.type = METRIC_COUNTER,
+	.scope = SCOPE_LOCAL,
+};
+static const struct metric metric_samples = {
+	.name = "paimon_pai_samples_total",
+	.help = "Samples of pai_ext by what could be done with them.",
+	.type = METRIC_COUNTER,
+};
+static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
+
+/* Text of the maps as text: what is not printable is replaced. True if there was such. */
+static bool harmless(const char *text, size_t size, char *ret_text)
+{
+	bool changed = false;
+
+	snprintf(ret_text, size, "%.*s", (int)size - 1, text);
+	for (char *c = ret_text; *c; c++)
+		if (!isprint((unsigned char)*c)) {
+			*c = '?';
+			changed = true;
+		}
+	return changed;
+}
+
+/* The counters that are not 0, each with one label more. */
+static int add_counters(struct source *source, struct snapshot *snapshot,
+			const struct metric *metric, const volatile __u64 *counters,
+			struct label *labels, size_t nr_labels)
+{
+	int r = 0;
+
+	for (uint32_t number = 1; number < PAI_COUNTERS && !r; number++) {
+		uint64_t value = counters[number];
+
+		labels[nr_labels] = (struct label){"counter", pai_nnpa_counter(source, number)};
+		if (value && *labels[nr_labels].value)
+			r = snapshot_add_integer(snapshot, metric, labels, nr_labels + 1, value);
+	}
+	return r;
+}
+
+static int add_cgroup(struct source *source, struct snapshot *snapshot,
+		      const struct pai_samples *samples, uint32_t index)
+{
+	const struct pai_cgroup *cgroup = &samples->cgroups[index];
+	char path[PAI_CGROUP_PATH + 16];
+	struct label labels[2] = {{"cgroup", index ? path : "other"}};
+	size_t length;
+
+	/* Two that were not the same are not made the same. */
+	if (harmless(cgroup->path, PAI_CGROUP_PATH, path)) {
+		length = strlen(path);
+		snprintf(path + length, sizeof(path) - length, " #%u", index);
+	}
+	/* Its name is not there yet. */
+	if (index && !path[0])
+		return 0;
+	return add_counters(source, snapshot, &metric_cgroups, cgroup->counters, labels, 1);
+}
+
+static int add_task(struct source *source, struct snapshot *snapshot, const struct pai_task_id *id,
+		    const struct pai_task *task)
+{
+	char pid[12], comm[sizeof(task->comm)];
+	struct label labels[3] = {{"pid", pid}, {"comm", comm}};
+
+	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
+	harmless(task->comm, sizeof(comm), comm);
+	return add_counters(source, snapshot, &metric_tasks, task->counters, labels, 2);
+}
+
+/* Processes, those that are alive and those that have just gone. Of two with the same number
+ * the one that began later. */
+struct tasks {
+	struct pai_task_id ids[PAI_MAX_TASKS + 1];
+	struct pai_task tasks[PAI_MAX_TASKS + 1];
+	uint32_t nr;
+};
+
+static int read_tasks(const struct pai_samples *samples, struct tasks *tasks)
+{
+	int fd = bpf_map__fd(samples->bpf->maps.pai_tasks);
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	uint32_t batch, count;
+	int r = 0;
+
+	for (tasks->nr = 0; !r && tasks->nr < PAI_MAX_TASKS + 1; tasks->nr += count) {
+		count = PAI_MAX_TASKS + 1 - tasks->nr;
+		r = bpf_map_lookup_batch(fd, tasks->nr ? &batch : NULL, &batch,
+					 &tasks->ids[tasks->nr], &tasks->tasks[tasks->nr], &count,
+					 &options);
+	}
+	return r == -ENOENT ? 0 : r; /* it was the last one */
+}
+
+static bool is_latest(const struct tasks *tasks, uint32_t index)
+{
+	for (uint32_t i = 0; i < tasks->nr; i++)
+		if (tasks->ids[i].tgid == tasks->ids[index].tgid &&
+		    tasks->ids[i].start_ns > tasks->ids[index].start_ns)
+			return false;
+	return true;
+}
+
+static int add_tasks(struct source *source, struct snapshot *snapshot,
+		     const struct pai_samples *samples)
+{
+	_cleanup_free_ struct tasks *tasks = malloc(sizeof(*tasks));
+	int r = tasks ? read_tasks(samples, tasks) : -ENOMEM;
+
+	for (uint32_t i = 0; !r && i < tasks->nr; i++)
+		if (is_latest(tasks, i))
+			r = add_task(source, snapshot, &tasks->ids[i], &tasks->tasks[i]);
+	return r;
+}
+
+static int add_samples(struct snapshot *snapshot, const struct pai_samples *samples)
+{
+	uint64_t taken = 0, malformed = 0, without_data = 0;
+	struct label label = {"result", "taken"};
+	int r;
+
+	for (uint32_t cpu = 0; cpu < samples->nr_cpus; cpu++) {
+		const volatile struct pai_cpu *c = &samples->cpus[cpu];
+
+		taken += c->samples;
+		malformed += c->malformed;
+		without_data += c->without_data;
+	}
+	r = snapshot_add_integer(snapshot, &metric_samples, &label, 1, taken);
+	label.value = "malformed";
+	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, malformed);
+	label.value = "without_data";
+	return r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, without_data);
+}
+
+int pai_samples_read(struct source *source, struct snapshot *snapshot)
+{
+	const struct pai *pai = source->data;
+	const struct pai_samples *samples = pai->samples;
+	int r = add_samples(snapshot, samples);
+
+	for (uint32_t i = 0; i <= samples->max_cgroups && !r; i++)
+		r = add_cgroup(source, snapshot, samples, i);
+	for (uint32_t i = 0; i < PAI_NR_DROPPED && !r; i++) {
+		struct label label = {"reason", dropped_names[i]};
+
+		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
+					 samples->state->dropped[i]);
+	}
+	return r ?: add_tasks(source, snapshot, samples);
+}
+
+void pai_samples_reap(struct pai_samples *samples)
+{
+	int fd = bpf_map__fd(samples->bpf->maps.pai_tasks);
+	uint32_t gone[PAI_MAX_TASKS], nr_gone = 0;
+	struct pai_task_id id, next;
+	int r = bpf_map_get_next_key(fd, NULL, &next);
+
+	for (uint32_t i = 0; !r && i <= PAI_MAX_TASKS; i++) {
+		bool before = false;
+
+		id = next;
+		r = bpf_map_get_next_key(fd, &id, &next);
+		/* Number 0 is a CPU that idles. */
+		if (!id.tgid || id.tgid == PAI_OTHER_TGID || !kill(id.tgid, 0) || errno != ESRCH)
+			continue;
+		for (uint32_t j = 0; j < samples->nr_gone; j++)
+			before |= samples->gone[j] == id.tgid;
+		if (before)
+			bpf_map_delete_elem(fd, &id);
+		else if (nr_gone < PAI_MAX_TASKS)
+			gone[nr_gone++] = id.tgid;
+	}
+	memcpy(samples->gone, gone, nr_gone * sizeof(*gone));
+	samples->nr_gone = nr_gone;
+}
+
+int pai_source_play(struct source *source, const struct pai_made_up *sample, uint32_t cpu)
+{
+	const struct pai *pai = source->data;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
+
+	*pai->samples->made_up = *sample;
+	return bpf_prog_test_run_opts(bpf_program__fd(pai->samples->bpf->progs.pai_play), &options);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the PAI source share: pai.c decides and serves, pai_pmu.c holds the
+ * perf events of one PMU, pai_samples.c takes samples, replay.c plays some.
+ *
+ * A PMU counts or samples on each CPU by itself. All of its perf events are elements of
+ * an array that is kept for the next daemon (reader.h), and ends with the unit; what
+ * they have counted is in pinned maps, and goes on. Nothing is kept open for them.
+ *
+ * On the daemon's one thread.
+ */
+#ifndef PAIMON_PAI_SOURCE_H
+#define PAIMON_PAI_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pai.h"
+#include "pai.skel.h"
+#include "reader.h"
+
+struct metric;
+struct snapshot;
+struct source;
+
+#define PAI_NUMBER_ALL 0 /* of the event that stands for all counters of its PMU */
+
+/* Where samples come from. */
+enum pai_samples_by {
+	PAI_BY_NOTHING,
+	PAI_BY_TRACEPOINT,
+	PAI_BY_PERF_EVENT,
+};
+
+/* What is to be done with a PMU. */
+struct pai_plan {
+	bool counts;
+	bool prefers_counting; /* what of the two comes first, where they exclude each other */
+	enum pai_samples_by samples;
+};
+
+/* What is done with a PMU on a CPU. */
+struct pai_pmu_cpu {
+	bool online, counts, samples;
+	int error;	   /* of the latest attempt: 0 or a negative errno */
+	uint64_t still_ns; /* since when what is there stands still (CLOCK_MONOTONIC), or 0 */
+};
+
+struct pai_pmu {
+	const char *name;
+	const char *pins;  /* folder of its maps */
+	const char *array; /* name of what is kept */
+	uint64_t base;	   /* config of number 0 */
+	const struct metric *events, *cpu_events;
+	/* while it is there */
+	struct reader *reader; /* slot cpu * reader->nr_events + number; NULL: no such PMU */
+	bool own; /* of paimon.ko: with a tracepoint; sampling and counting exclude each other */
+	struct pai_plan plan;
+	struct pai_pmu_cpu *cpus;
+	uint32_t nr_cpus, type;
+	uint32_t max_number; /* of a counter */
+};
+
+/* The data of an attached source. */
+struct pai {
+	struct pai_pmu pmus[2];
+	struct pai_samples *samples; /* NULL: there is no pai_ext */
+};
+
+#define PAI_EXT 0 /* index of pmus */
+#define PAI_CRYPTO 1
+
+/* Looks for the PMU of a name and base in sysfs, and fills in type, own and max_number.
+ * 0, or -ENODEV: this machine has none. */
+int pai_pmu_find(struct pai_pmu *pmu);
+
+/*
+ * Begins with a PMU, or takes over what an earlier daemon has left, and does what pmu->plan
+ * says on all CPUs that are online. 0 or a negative errno with the source's reason; what
+ * cannot be opened on a CPU is no failure, but its error.
+ */
+int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		   uint32_t nr_cpus);
+/* Ends with it; keep: not what is kept for the next daemon. */
+void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep);
+
+/* Reads all, and sees to CPUs that came back. retry: tries again what failed before. */
+void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		  bool retry);
+/* What a counter, or the event for all, has counted on a CPU as of the latest reading. */
+uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
+/* The name of a counter in sysfs; "": there is none of this number. */
+const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number);
+
+struct pai_samples {
+	struct pai_bpf *bpf;
+	uint32_t nr_cpus, max_cgroups;
+	bool reused;
+	enum pai_samples_by by;
+	const struct pai_cpu *cpus;
+	const struct pai_cgroup *cgroups;
+	struct pai_state *state;
+	struct pai_made_up *made_up;  /* replay only */
+	uint32_t gone[PAI_MAX_TASKS]; /* processes that were gone the last time */
+	uint32_t nr_gone;
+};
+
+/* Loads the programs, with the pinned maps or new ones, and hears samples by the
+ * tracepoint, if they are to come from there. 0 or a negative errno with the reason. */
+int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number,
+		    enum pai_samples_by by, struct pai_samples **ret_samples);
+/* keep: the links go on, for the next daemon. */
+struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *samples, bool keep);
+/* Runs the program at a sampling event of a CPU, until its link is dropped. 0 or a negative
+ * errno. Nothing to do where samples come from the tracepoint. */
+int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_t cpu, int fd);
+/* Did an earlier daemon leave that link? */
+bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint32_t cpu);
+void pai_samples_unlink(struct source *source, uint32_t cpu);
+/* Adds cgroups, processes, and what became of samples. 0 or a negative errno. */
+int pai_samples_read(struct source *source, struct snapshot *snapshot);
+/* Forgets processes that have been gone since the time before. */
+void pai_samples_reap(struct pai_samples *samples);
+
+/* The name of a counter of pai_ext, or "". */
+const char *pai_nnpa_counter(const struct source *source, uint32_t number);
+
+/* Replay: plays a sample on a CPU. 0 or a negative errno. */
+int pai_source_play(struct source *source, const struct pai_made_up *sample, uint32_t cpu);
+
+#endif
