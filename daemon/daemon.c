@@ -106,11 +106,20 @@ int source_fail(struct source *source, int error, const char *format, ...)
 
 /* Sources */
 
-/* replay.c plays page faults, and nothing else. */
+static struct source *find_source(struct daemon *daemon, const struct source_ops *ops)
+{
+	size_t i = 0;
+
+	while (daemon->sources[i].ops != ops)
+		i++;
+	return &daemon->sources[i];
+}
+
+/* replay.c has nothing to play for kept events. */
 static enum source_wanted wanted(const struct daemon *daemon, const struct source *source)
 {
 	if (daemon->options->replay)
-		return source->ops == &iopf_source ? SOURCE_YES : SOURCE_NO;
+		return source->ops == &events_source ? SOURCE_NO : SOURCE_YES;
 	return source->ops->wanted(daemon->config);
 }
 
@@ -351,11 +360,8 @@ static struct json_object *on_status(void *data)
 /* The source of events, or NULL with *ret_error: it is not up. */
 static struct source *events_up(struct daemon *daemon, char **ret_error)
 {
-	struct source *source = NULL;
+	struct source *source = find_source(daemon, &events_source);
 
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].ops == &events_source)
-			source = &daemon->sources[i];
 	if (source->state != SOURCE_UP) {
 		if (asprintf(ret_error, "no events are kept: %s",
 			     source->reason[0]	       ? source->reason
@@ -647,9 +653,12 @@ static int setup(struct daemon *daemon)
 	start_sources(daemon);
 	cost_init(&daemon->cost, daemon->sources, NR_SOURCES);
 	if (daemon->options->replay) {
-		if (daemon->sources[0].state != SOURCE_UP)
+		struct source *iopf = find_source(daemon, &iopf_source);
+		struct source *pai = find_source(daemon, &pai_source);
+
+		if (iopf->state != SOURCE_UP || pai->state != SOURCE_UP)
 			return -ENOTSUP;
-		r = replay_new(&daemon->sources[0], daemon->event, daemon->options->replay_rate,
+		r = replay_new(iopf, pai, daemon->event, daemon->options->replay_rate,
 			       &daemon->replay);
 		if (r < 0)
 			return r;

@@ -6,16 +6,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "../util/clock.h"
 #include "../util/log.h"
 #include "iopf_source.h"
+#include "pai_source.h"
 #include "source.h"
 
 #define SEED 0x9a1e04ULL
 #define NR_DEVICES 3
 #define NR_GROUPS 4096 /* numbers of a device, beyond its direct slots: some collide */
 #define TICK_USEC 2000
+#define SAMPLE_NS 4000000
 #define SPIN_NS 200000	       /* an event nearer than this is waited for */
 #define MAX_BEHIND_NS 50000000 /* after a stopped process: no burst to catch up */
 #define MAX_EVENTS (NR_DEVICES * NR_GROUPS)
@@ -31,7 +34,7 @@ struct group {
 };
 
 struct replay {
-	struct source *iopf;
+	struct source *iopf, *pai;
 	sd_event_source *timer;
 	uint64_t random;
 	uint64_t interval_ns;
@@ -40,6 +43,8 @@ struct replay {
 	bool in_flight[NR_DEVICES][NR_GROUPS];
 	struct group heap[MAX_EVENTS]; /* by due_ns, the earliest first */
 	size_t nr;
+	uint64_t next_sample_ns;
+	uint64_t samples;
 	bool failed;
 };
 
@@ -86,17 +91,21 @@ static struct group pop(struct replay *replay)
 	return first;
 }
 
+static void complain(struct replay *replay, int r)
+{
+	if (r < 0 && !replay->failed)
+		log_error("replay: cannot run a program: %s", strerror(-r));
+	replay->failed = r < 0;
+}
+
 static void run(struct replay *replay, const struct group *group, enum iopf_program program,
 		uint64_t third, uint64_t fourth, uint64_t fifth)
 {
 	/* dev, pasid, grpid, then what the tracepoint adds; a request's last is no name. */
 	uint64_t args[8] = {
 		group->device + 1, 1 + group->device, group->grpid, third, fourth, fifth};
-	int r = iopf_source_run(replay->iopf, program, args);
 
-	if (r < 0 && !replay->failed)
-		log_error("replay: cannot run a program: %s", strerror(-r));
-	replay->failed = r < 0;
+	complain(replay, iopf_source_run(replay->iopf, program, args));
 }
 
 /* Requests up to the given number; the last one of the group says so. */
@@ -189,6 +198,37 @@ static void step(struct replay *replay)
 	push(replay, group);
 }
 
+/* A process is scheduled out, after some functions of the kind that it mostly executes. */
+static void play_sample(struct replay *replay)
+{
+	static const struct {
+		const char *path, *comm;
+		uint16_t numbers[5]; /* rising */
+		double median;	     /* calls of each */
+	} processes[] = {
+		{"/system.slice/inference.service", "inference", {1, 10, 19, 20, 21}, 120},
+		{"/system.slice/inference.service", "inference", {1, 10, 19, 20, 22}, 90},
+		{"/system.slice/fraud.service", "fraud-score", {1, 3, 17, 18, 20}, 40},
+		{"/user.slice/user-1000.slice", "python3", {1, 2, 12, 13, 20}, 8},
+	};
+	size_t i = replay->samples % (sizeof(processes) / sizeof(*processes));
+	struct pai_made_up sample = {.tgid = 4000 + 17 * i, .start_ns = 1 + i};
+
+	strcpy(sample.path, processes[i].path);
+	strcpy(sample.comm, processes[i].comm);
+	for (size_t j = 0; j < 5; j++) {
+		uint64_t calls = latency(replay, processes[i].median, 0.6);
+
+		if (calls)
+			sample.records[sample.nr++] =
+				(struct paimon_pai_record){processes[i].numbers[j], calls};
+	}
+	if (sample.nr)
+		complain(replay, pai_source_play(replay->pai, &sample,
+						 replay->samples % (uint64_t)get_nprocs()));
+	replay->samples++;
+}
+
 static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 {
 	struct replay *replay = data;
@@ -200,6 +240,10 @@ static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 		open_group(replay);
 		replay->next_open_ns += replay->interval_ns;
 	}
+	if (now >= replay->next_sample_ns) {
+		replay->next_sample_ns = now + SAMPLE_NS;
+		play_sample(replay);
+	}
 	while (replay->nr && replay->heap[0].due_ns < clock_ns(CLOCK_MONOTONIC) + SPIN_NS) {
 		while (replay->heap[0].due_ns > clock_ns(CLOCK_MONOTONIC))
 			;
@@ -208,7 +252,8 @@ static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 	return sd_event_source_set_time_relative(timer, TICK_USEC);
 }
 
-int replay_new(struct source *iopf, sd_event *event, double rate, struct replay **ret_replay)
+int replay_new(struct source *iopf, struct source *pai, sd_event *event, double rate,
+	       struct replay **ret_replay)
 {
 	struct replay *replay = calloc(1, sizeof(*replay));
 	int r;
@@ -216,6 +261,7 @@ int replay_new(struct source *iopf, sd_event *event, double rate, struct replay 
 	if (!replay)
 		return -ENOMEM;
 	replay->iopf = iopf;
+	replay->pai = pai;
 	replay->random = SEED;
 	replay->interval_ns = 1e9 / rate;
 	replay->next_open_ns = clock_ns(CLOCK_MONOTONIC);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A made-up load for machines without devices: a seeded scenario of page
- * requests on three devices, whose every event goes through the real
- * dispatchers and programs on the live kernel. Times are real: a group that is
- * answered after a millisecond was a millisecond in flight.
+ * requests on three devices, and of NNPA functions that processes execute, whose every
+ * event goes through the real programs on the live kernel. Times are real: a group that
+ * is answered after a millisecond was a millisecond in flight.
  */
 #ifndef PAIMON_REPLAY_H
 #define PAIMON_REPLAY_H
@@ -13,8 +13,9 @@
 struct replay;
 struct source;
 
-/* Feeds an attached IOPF source; rate in groups per second. 0 or a negative errno. */
-int replay_new(struct source *iopf, sd_event *event, double rate, struct replay **ret_replay);
+/* Feeds the attached sources; rate in groups per second. 0 or a negative errno. */
+int replay_new(struct source *iopf, struct source *pai, sd_event *event, double rate,
+	       struct replay **ret_replay);
 struct replay *replay_free(struct replay *replay);
 
 #endif
