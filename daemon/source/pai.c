@@ -186,6 +186,26 @@ static int first_error(const struct pai_pmu *pmu)
 	return 0;
 }
 
+/* The error of a PMU that can be opened on no CPU, if there is no other that can; 0 for one
+ * that is in use. */
+static int all_failed(const struct pai *pai)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < NR_PMUS; i++) {
+		const struct pai_pmu *pmu = &pai->pmus[i];
+
+		for (uint32_t cpu = 0; pmu->reader && cpu < pmu->nr_cpus; cpu++) {
+			if (!pmu->cpus[cpu].online)
+				continue;
+			error = pmu->cpus[cpu].error;
+			if (!error || error == -EBUSY)
+				return 0;
+		}
+	}
+	return error;
+}
+
 /* Writes the source's reason: what is not as the configuration has it. Said once. */
 static void give_reason(struct source *source)
 {
@@ -285,12 +305,12 @@ static int pai_attach(struct source *source)
 		r = attach_pmu(source, &pai->pmus[i], nr_cpus);
 		source->adopted |= !r && pai->pmus[i].reader->adopted;
 	}
-	if (r < 0) {
+	if (!r)
+		give_reason(source);
+	r = r ?: all_failed(pai);
+	if (r < 0)
 		pai_detach(source, true);
-		return r;
-	}
-	give_reason(source);
-	return 0;
+	return r;
 }
 
 /* Is there another PMU than it began with, or something else to be done with it? */
