@@ -80,26 +80,18 @@ static int print_lines(struct table *table, struct json_object *now, struct sett
 
 static bool row_exists(struct json_object *sample, const struct view *view, const char *name)
 {
-	bool event = view == &view_events;
-	const char *labels[] = {event ? "name" : "device", name, NULL};
+	const char *labels[] = {view->label, name, NULL};
 	uint64_t value;
 
-	return sample_find(sample, event ? "paimon_event_info" : "paimon_iopf_requests_total",
-			   labels, &value);
+	return sample_find(sample, view->metric, labels, &value);
 }
 
 /* Why there is no line. name: NULL for any. */
 static int complain_nothing(struct json_object *sample, const struct view *view, const char *name)
 {
-	if (!sample_source_up(sample, view->name))
-		return complain("%s does not count (paimonctl status says why)", view->name);
-	if (!name)
-		return complain("%s", view->nothing);
-	if (view == &view_events)
-		return complain("%s: no event of this name is kept (paimonctl event list)", name);
-	return complain(
-		"no device %s has had an I/O page fault yet (those that had: paimonctl list iopf/)",
-		name);
+	if (!sample_source_up(sample, view->source))
+		return complain("%s does not count (paimonctl status says why)", view->source);
+	return name ? complain("%s: %s", name, view->missing) : complain("%s", view->nothing);
 }
 
 static int frame(struct context *context, struct json_object *before, struct json_object *now,
@@ -115,7 +107,7 @@ static int frame(struct context *context, struct json_object *before, struct jso
 	if (table_compute(view, before, now, name, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	table_sort(&table, -1);
-	nothing = !table.nr_rows || !sample_source_up(now, view->name);
+	nothing = !table.nr_rows || !sample_source_up(now, view->source);
 	if (nothing && !settings->warned)
 		complain_nothing(now, view, name);
 	settings->warned = nothing;

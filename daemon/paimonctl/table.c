@@ -60,7 +60,7 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 		1e9;
 	/* Where the source did not run, what it counted before is missing, and would look like
 	 * news. */
-	if ((sample_source_up(now, view->name) && !sample_source_up(before, view->name)) ||
+	if ((sample_source_up(now, view->source) && !sample_source_up(before, view->source)) ||
 	    replayed_anew(before, now))
 		table.seconds = 0;
 	table.restarted = !(table.seconds > 0);
@@ -298,7 +298,7 @@ void table_title(const struct table *table, struct json_object *now, FILE *out)
 {
 	double seconds = json_number(now, "realtime_ns", 0) / 1e9;
 	time_t time = seconds >= 0 && seconds < 1e11 ? seconds : 0;
-	const char *labels[] = {"source", table->view->name, NULL};
+	const char *labels[] = {"source", table->view->source, NULL};
 	struct json_object *points = sample_points(now, "paimon_source_info");
 	char clock[16] = "", *backend = NULL;
 	uint64_t up;

@@ -62,11 +62,15 @@ struct table {
 };
 
 struct view {
-	const char *name;    /* also that of its source */
+	const char *name;
+	const char *source;
 	const char *key;     /* what a row is; "": there is only one */
 	int key_width;	     /* at least */
 	const char *nothing; /* shown where there is no row */
-	const char *help;    /* lines below the keys */
+	const char *missing; /* said of a name that stat is asked for and that no row has */
+	/* Each row that stat may be asked for is a label of points of this metric. */
+	const char *metric, *label;
+	const char *help; /* lines below the keys */
 	const struct text_column *texts;
 	size_t nr_texts;
 	const struct column *columns;

@@ -80,9 +80,13 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 
 const struct view view_events = {
 	.name = "events",
+	.source = "events",
 	.key = "EVENT",
 	.key_width = 12,
 	.nothing = "no event is kept (paimonctl event open opens one)",
+	.missing = "no event of this name is kept (paimonctl event list)",
+	.metric = "paimon_event_info",
+	.label = "name",
 	.help = "VALUE is the count as the kernel gives it, SCALED (and RATE/s) in the unit of\n"
 		"the event; ~: it was multiplexed, and had counted that much all the time.",
 	.texts = texts,

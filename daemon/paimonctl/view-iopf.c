@@ -109,6 +109,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 
 const struct view view_iopf = {
 	.name = "iopf",
+	.source = "iopf",
 	.key = "DEVICE",
 	.key_width = 12,
 	.nothing = "no device has had an I/O page fault yet",

@@ -124,7 +124,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 	int r = row ? 0 : -ENOMEM;
 
 	/* A source that does not count has no zeros. */
-	if (row && sample_source_up(now, table->view->name)) {
+	if (row && sample_source_up(now, table->view->source)) {
 		for (size_t i = REQUESTS; i <= LOST; i++)
 			row->values[i] = 0;
 		r = add_devices(before, now, table->only, row, stages);
@@ -151,7 +151,12 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 
 const struct view view_stat = {
 	.name = "iopf",
+	.source = "iopf",
 	.key = "",
+	.missing = "no device of this name has had an I/O page fault yet (those that had: "
+		   "paimonctl list iopf/)",
+	.metric = "paimon_iopf_requests_total",
+	.label = "device",
 	.columns = columns,
 	.nr_columns = sizeof(columns) / sizeof(columns[0]),
 	.compute = compute,
