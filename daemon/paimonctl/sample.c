@@ -146,6 +146,28 @@ uint64_t sample_delta(struct json_object *before, struct json_object *now, const
 	return 0;
 }
 
+uint64_t point_delta(struct json_object *before, struct json_object *point,
+		     const char *const *labels, size_t *hint, bool *restarted)
+{
+	uint64_t from = 0, to = json_object_get_uint64(json_object_object_get(point, "value"));
+	size_t nr = before ? json_object_array_length(before) : 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		struct json_object *old = json_object_array_get_idx(before, (*hint + i) % nr);
+		const char *const *label = labels;
+
+		while (*label && !strcmp(point_label(old, *label), point_label(point, *label)))
+			label++;
+		if (*label)
+			continue;
+		from = json_object_get_uint64(json_object_object_get(old, "value"));
+		*hint += i + 1;
+		break;
+	}
+	*restarted |= to < from;
+	return to < from ? 0 : to - from;
+}
+
 /* The array of cells of one histogram, or NULL. */
 static struct json_object *find_cells(struct json_object *sample, const char *metric,
 				      const char *const *labels)

@@ -233,9 +233,13 @@ static void put_table(struct screen *screen, int y)
 {
 	struct table *table = &screen->table;
 
-	table->key_max = COLS / (3 + (int)table->view->nr_texts);
-	if (table->key_max < 12)
-		table->key_max = 12;
+	/* Names are cut where not all of a row fits. */
+	table->key_max = 0;
+	if (table_texts_width(table) + (int)table->view->nr_columns * TABLE_VALUE_WIDTH > COLS) {
+		table->key_max = COLS / (3 + (int)table->view->nr_texts);
+		if (table->key_max < 12)
+			table->key_max = 12;
+	}
 	table_sort(table, screen->sort);
 	if (screen->selected >= table->nr_rows)
 		screen->selected = table->nr_rows - 1;

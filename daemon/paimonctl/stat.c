@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * paimonctl stat: lines for each interval, as vmstat has them. One of one device, or of all
- * together: their numbers are added, their histograms too; or one of each kept event.
+ * together: their numbers are added, their histograms too; or one of each kept event, or
+ * of each counter of a PMU.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -24,6 +25,20 @@ struct settings {
 	size_t lines; /* below the last heading; 0: there was none */
 };
 
+static int take_pmu(struct settings *settings, const char *name)
+{
+	const struct view *view = view_pmus;
+
+	while (view->name && strcmp(view->name, name))
+		view++;
+	if (!view->name) {
+		complain("stat: no such PMU: %s (there are pai_ext and pai_crypto)", name);
+		return EXIT_USAGE;
+	}
+	settings->view = view;
+	return 0;
+}
+
 static int take(int option, const char *value, void *user)
 {
 	struct settings *settings = user;
@@ -33,7 +48,8 @@ static int take(int option, const char *value, void *user)
 	else if (option == 'e')
 		settings->view = &view_events;
 	else
-		return interval_take(&settings->interval, option, value);
+		return option == 'p' ? take_pmu(settings, value)
+				     : interval_take(&settings->interval, option, value);
 	return 0;
 }
 
@@ -121,7 +137,9 @@ static int frame(struct context *context, struct json_object *before, struct jso
 
 static int run(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {{"events", no_argument, NULL, 'e'}, {}};
+	static const struct option options[] = {{"events", no_argument, NULL, 'e'},
+						{"pmu", required_argument, NULL, 'p'},
+						{}};
 	struct settings settings = {.interval.seconds = 1, .view = &view_stat};
 	struct json_object *sample;
 	int r = command_options(context, &command_stat, argc, argv, "en:d:t", options, take,
@@ -144,11 +162,13 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "Prints a line for each interval, of devices or of kept events",
+	.summary = "Prints lines for each interval, of devices, kept events or counters of a PMU",
 	.arguments = "[DEVICE | NAME]",
 	.max = 1,
 	.options = "  DEVICE         of this one (paimonctl list iopf/), not of all together\n"
 		   "  -e, --events   a line for each kept event, or the one of this NAME\n"
+		   "  --pmu PMU      a line for each counter of pai_ext or pai_crypto that has\n"
+		   "                 counted and their sum, or the counter of this NAME\n"
 		   "  -t             begin each line with the time\n"
 		   "  -n N           end after N intervals\n"
 		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",

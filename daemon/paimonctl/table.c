@@ -39,6 +39,20 @@ struct row *table_add(struct table *table, const char *name)
 	return row;
 }
 
+struct row *table_get(struct table *table, const char *name)
+{
+	struct row *row;
+
+	/* Most likely the last one. */
+	for (size_t i = table->nr_rows; i-- > 0;)
+		if (!strcmp(table->rows[i].name, name))
+			return &table->rows[i];
+	row = table_add(table, name);
+	if (row)
+		memset(row->values, 0, sizeof(row->values));
+	return row;
+}
+
 /* Replay keeps no totals: what another process counted has nothing to do with this one's. */
 static bool replayed_anew(struct json_object *before, struct json_object *now)
 {
@@ -93,6 +107,8 @@ static int compare_rows(const void *a, const void *b, void *user)
 	const struct row *left = a, *right = b;
 	int column = *(const int *)user;
 
+	if (left->first != right->first)
+		return left->first ? -1 : 1;
 	if (column >= 0) {
 		double l = left->values[column], r = right->values[column];
 

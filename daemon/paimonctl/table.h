@@ -48,6 +48,7 @@ struct row {
 	char *texts[TABLE_MAX_TEXTS];
 	bool estimate;
 	bool restarted;			  /* a counter went back: no rates in this interval */
+	bool first;			  /* before those that are not, whatever the order */
 	double values[TABLE_MAX_COLUMNS]; /* NAN: none */
 };
 
@@ -70,7 +71,8 @@ struct view {
 	const char *missing; /* said of a name that stat is asked for and that no row has */
 	/* Each row that stat may be asked for is a label of points of this metric. */
 	const char *metric, *label;
-	const char *help; /* lines below the keys */
+	const char *cpu_metric; /* the same by CPU, shown below; or NULL */
+	const char *help;	/* lines below the keys */
 	const struct text_column *texts;
 	size_t nr_texts;
 	const struct column *columns;
@@ -81,7 +83,9 @@ struct view {
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
-extern const struct view view_events, view_iopf, view_stat;
+extern const struct view view_events, view_iopf, view_nnpa, view_stat, view_tasks;
+/* What stat shows of a PMU, by the PMU's name; the last one has none. */
+extern const struct view view_pmus[];
 
 /* Turns differences into rates; all is NAN but what is of this moment where there are none. */
 void table_rates(struct table *table, struct row *row);
@@ -91,6 +95,8 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 void table_clear(struct table *table);
 /* Adds a row of NANs; NULL: no memory. */
 struct row *table_add(struct table *table, const char *name);
+/* The row of this name; where there is none a new one of zeros. NULL: no memory. */
+struct row *table_get(struct table *table, const char *name);
 /* By name (column < 0) or by a column, largest first, NANs last. */
 void table_sort(struct table *table, int column);
 
@@ -141,6 +147,13 @@ bool sample_find(struct json_object *sample, const char *metric, const char *con
  * it went back. */
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
 		      const char *const *labels, bool *restarted);
+/*
+ * The same for one point of now. before: all points that there were, or NULL; labels: names
+ * of those that tell them apart, NULL at the end. *hint is 0 at first, and where the next
+ * point may be, as most likely they are in the same order: there may be thousands.
+ */
+uint64_t point_delta(struct json_object *before, struct json_object *point,
+		     const char *const *labels, size_t *hint, bool *restarted);
 /* Did the source run at that moment? */
 bool sample_source_up(struct json_object *sample, const char *source);
 /* A gauge, the sum of all points with these labels, and of a histogram; absent is 0. */

@@ -11,7 +11,7 @@
 
 #define BATCH_WIDTH 100 /* three stages side by side */
 
-const struct view *const top_views[] = {&view_iopf, &view_events, NULL};
+const struct view *const top_views[] = {&view_iopf, &view_events, &view_nnpa, &view_tasks, NULL};
 
 struct settings {
 	bool batch;
@@ -74,7 +74,7 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	while (context->arguments[0] && strcmp(top_views[view]->name, context->arguments[0]))
 		if (!top_views[++view]) {
-			complain("top: no such view: %s (there are iopf and events)",
+			complain("top: no such view: %s (there are iopf, events, nnpa and tasks)",
 				 context->arguments[0]);
 			return EXIT_USAGE;
 		}
@@ -88,11 +88,12 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_top = {
 	.name = "top",
-	.summary = "Shows what happens right now, for each device or kept event",
+	.summary = "Shows what happens right now, by device, kept event, NNPA counter or process",
 	.arguments = "[VIEW]",
 	.max = 1,
 	.options =
-		"  VIEW           iopf: a row for each device (default); events: for each event\n"
+		"  VIEW           iopf: a row for each device (default); events: for each event;\n"
+		"                 nnpa: for each counter and CPU; tasks: for each process that uses NNPA\n"
 		"  -b             batch mode: plain text, no screen\n"
 		"  -n N           end after N frames\n"
 		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",

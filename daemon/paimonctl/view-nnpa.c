@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counters of the PMUs pai_ext and pai_crypto, each over all CPUs, and the sum of them: the nnpa
+ * view of top, which has each CPU too, and what stat --pmu shows.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "table.h"
+
+#define SUM "sum"
+
+enum { RATE, EVENTS };
+
+static const struct column columns[] = {
+	{"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false},
+	{"interval", NULL, "EVENTS", "events", COLUMN_DELTA, false},
+};
+
+static int count(struct table *table, const char *name, uint64_t events, bool restarted)
+{
+	struct row *row;
+
+	if (table->only && strcmp(table->only, name))
+		return 0;
+	row = table_get(table, name);
+	if (!row)
+		return -ENOMEM;
+	row->values[EVENTS] += events;
+	row->restarted |= restarted;
+	return 0;
+}
+
+/* A counter that has never counted is left out, unless it was asked for. */
+static int count_points(struct json_object *before, struct json_object *now, const char *metric,
+			bool by_cpu, struct table *table)
+{
+	static const char *const labels[] = {"counter", "cpu", NULL};
+	struct json_object *old = sample_points(before, metric);
+	struct json_object *points = sample_points(now, metric);
+	size_t hint = 0;
+	int r = 0;
+
+	for (size_t i = 0; points && i < json_object_array_length(points) && !r; i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+		const char *counter = point_label(point, "counter");
+		bool restarted = false;
+		uint64_t events = point_delta(old, point, labels, &hint, &restarted);
+		char name[128];
+
+		if (!restarted && !table->only && !json_number(point, "value", 0))
+			continue;
+		if (by_cpu) {
+			snprintf(name, sizeof(name), "%s cpu%s", counter,
+				 point_label(point, "cpu"));
+			r = count(table, name, events, restarted);
+		} else {
+			r = count(table, SUM, events, restarted);
+			r = r ?: count(table, counter, events, restarted);
+		}
+	}
+	return r;
+}
+
+static int compute(struct json_object *before, struct json_object *now, struct table *table)
+{
+	const struct view *view = table->view;
+	int r = count_points(before, now, view->metric, false, table);
+
+	if (view->cpu_metric)
+		r = r ?: count_points(before, now, view->cpu_metric, true, table);
+	for (size_t i = 0; i < table->nr_rows; i++) {
+		struct row *row = &table->rows[i];
+
+		row->first = !strcmp(row->name, SUM);
+		row->values[RATE] = row->values[EVENTS];
+		table_rates(table, row);
+	}
+	return r;
+}
+
+const struct view view_nnpa = {
+	.name = "nnpa",
+	.source = "pai",
+	.key = "COUNTER",
+	.key_width = 12,
+	.nothing = "no NNPA function has been counted yet",
+	.help = "A line for each counter over all CPUs, with each CPU below it; sum: of all\n"
+		"counters, as NNPA_ALL. What has never counted is left out.",
+	.metric = "paimon_nnpa_events_total",
+	.cpu_metric = "paimon_nnpa_cpu_events_total",
+	.columns = columns,
+	.nr_columns = sizeof(columns) / sizeof(columns[0]),
+	.heat = RATE,
+	.compute = compute,
+};
+
+#define PMU(pmu, counts)                                                                \
+	{                                                                               \
+		.name = pmu, .source = "pai", .key = "COUNTER", .key_width = 12,        \
+		.nothing = pmu " has counted nothing yet",                              \
+		.missing = pmu " has no such counter here (paimonctl list " pmu "/)",   \
+		.metric = counts, .label = "counter", .columns = columns,               \
+		.nr_columns = sizeof(columns) / sizeof(columns[0]), .compute = compute, \
+	}
+
+const struct view view_pmus[] = {
+	PMU("pai_ext", "paimon_nnpa_events_total"),
+	PMU("pai_crypto", "paimon_pai_crypto_events_total"),
+	{},
+};
