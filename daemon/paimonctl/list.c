@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl list: what can be observed here. Sources, devices and kept events
- * are the daemon's to know; PMUs and their events are in sysfs, daemon or not. One
+ * paimonctl list: what can be observed here. Sources, devices, kept events and
+ * cgroups are the daemon's to know; PMUs and their events are in sysfs, daemon or not. One
  * object is built of all that matches; the text is printed from it.
  */
 #include <errno.h>
@@ -38,14 +38,19 @@ static const struct content {
 } contents[] = {
 	{"iopf", "devices", "paimon_iopf_requests_total", "device", "device"},
 	{"events", "events", "paimon_event_info", "name", "kept"},
+	{"pai", "cgroups", "paimon_nnpa_cgroup_events_total", "cgroup", "cgroup"},
 };
 
+/* NULL: what this source has, if anything, is not known here. */
 static const struct content *find_content(const char *source)
 {
-	return &contents[!strcmp(source, contents[1].source)];
+	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++)
+		if (!strcmp(source, contents[i].source))
+			return &contents[i];
+	return NULL;
 }
 
-/* The devices, or kept events, of a source, as SOURCE/NAME. */
+/* What a source has, as SOURCE/NAME; the path of a cgroup begins with a slash. */
 static int add_contents(struct json_object *array, struct json_object *snapshot,
 			const struct content *content, const char *pattern)
 {
@@ -55,12 +60,12 @@ static int add_contents(struct json_object *array, struct json_object *snapshot,
 	for (size_t i = 0; points && i < json_object_array_length(points) && !r; i++) {
 		struct json_object *item, *point = json_object_array_get_idx(points, i);
 		const char *spec = point_label(point, "spec");
+		const char *label = point_label(point, content->label);
 		char *name;
 
 		if (!points_first(points, i, content->label))
 			continue;
-		if (asprintf(&name, "%s/%s", content->source, point_label(point, content->label)) <
-		    0)
+		if (asprintf(&name, "%s%s%s", content->source, *label == '/' ? "" : "/", label) < 0)
 			return -ENOMEM;
 		if (matches(pattern, name)) {
 			item = json_object_new_object();
@@ -86,8 +91,10 @@ static int add_source(struct json_object *array, struct json_object *source,
 	r = r ?: json_add_text(object, "state", json_text(source, "state", NULL));
 	r = r ?: json_add_text(object, "backend", json_text(source, "backend", NULL));
 	r = r ?: json_add_text(object, "reason", json_text(source, "reason", NULL));
-	r = r ?: json_add(object, content->key, json_object_get(inside));
-	r = r ?: add_contents(inside, snapshot, content, pattern);
+	if (content) {
+		r = r ?: json_add(object, content->key, json_object_get(inside));
+		r = r ?: add_contents(inside, snapshot, content, pattern);
+	}
 	if (!r && (matches(pattern, name) || json_object_array_length(inside)))
 		r = json_append(array, json_object_get(object));
 	json_object_put(inside);
@@ -161,7 +168,7 @@ static size_t print_source(struct json_object *source, const char *pattern)
 	const char *note = json_text(source, "backend", json_text(source, "reason", NULL));
 	const char *name = json_text(source, "name", "?");
 	const struct content *content = find_content(name);
-	struct json_object *array = json_object_object_get(source, content->key);
+	struct json_object *array = content ? json_object_object_get(source, content->key) : NULL;
 	char detail[512];
 	size_t lines = 0;
 
@@ -169,7 +176,7 @@ static size_t print_source(struct json_object *source, const char *pattern)
 		 note ? ", " : "", note ?: "");
 	if (matches(pattern, name))
 		lines += print_line(name, "source", detail);
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
+	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
 		struct json_object *item = json_object_array_get_idx(array, i);
 
 		lines += print_line(json_text(item, "name", "?"), content->kind,
@@ -254,7 +261,7 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "Shows what can be observed here: sources, devices, PMUs and their events",
+	.summary = "Shows what can be observed here: sources and what they have, PMUs and events",
 	.arguments = "[PATTERN]",
 	.max = 1,
 	.options =
