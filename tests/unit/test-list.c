@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* PMUs of a made-up sysfs, and how names from outside reach a terminal and JSON. */
+/*
+ * PMUs of a made-up sysfs, what list shows of a made-up daemon, and how names from outside
+ * reach a terminal and JSON.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "escape.h"
 #include "pmu.h"
 
@@ -111,6 +116,90 @@ static void test_pmus(void **state)
 	assert_int_equal(pmu_read_all("/nonexistent", &pmus, &nr), -ENOENT);
 }
 
+/* In the place of main.c. */
+static const char *answers[2]; /* of /v1/status and /v1/snapshot */
+static char *json;	       /* what was printed */
+
+int get_json(struct context *context, const char *path, struct json_object **ret_object)
+{
+	*ret_object = json_tokener_parse(answers[!strcmp(path, "/v1/snapshot")]);
+	assert_non_null(*ret_object);
+	return EXIT_DONE;
+}
+
+int command_options(struct context *context, const struct command *command, int argc, char **argv,
+		    const char *short_options, const struct option *long_options,
+		    int (*take)(int option, const char *value, void *user), void *user)
+{
+	context->arguments = argv;
+	return -1;
+}
+
+int complain(const char *format, ...)
+{
+	return EXIT_FAILED;
+}
+
+int print_json(struct json_object *object)
+{
+	json = strdup(json_object_to_json_string_ext(json_object_object_get(object, "sources"),
+						     JSON_C_TO_STRING_PLAIN |
+							     JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+	return EXIT_DONE;
+}
+
+static char *list_text(char *pattern)
+{
+	FILE *out = stdout;
+	struct context context = {};
+	char *arguments[] = {pattern, NULL}, *text;
+	size_t size;
+
+	stdout = open_memstream(&text, &size);
+	command_list.run(&context, 1, arguments);
+	fclose(stdout);
+	stdout = out;
+	return text;
+}
+
+#define POINT(label, value, more) "{\"labels\":{\"" label "\":\"" value "\"" more "},\"value\":1}"
+
+static void test_sources(void **state)
+{
+	struct context context = {.json = true};
+	char *pattern[] = {"pai/*", NULL}, *text;
+
+	answers[0] = "{\"sources\":[{\"name\":\"iopf\",\"state\":\"up\",\"backend\":\"replay\"},"
+		     "{\"name\":\"pai\",\"state\":\"up\",\"backend\":\"counting\"},"
+		     "{\"name\":\"cspmu\",\"state\":\"failed\",\"reason\":\"why\"}]}";
+	answers[1] = "{\"metrics\":[{\"name\":\"paimon_iopf_requests_total\",\"points\":[" POINT(
+		"device", "soft0",
+		"") "]},"
+		    "{\"name\":\"paimon_nnpa_cgroup_events_total\",\"points\":[" POINT("cgroup", "other", ",\"counter\":\"NNPA_ADD\"") "," POINT(
+			    "cgroup", "/a/b",
+			    ",\"counter\":\"NNPA_ADD\"") "," POINT("cgroup", "/a/b",
+								   ",\"counter\":\"NNPA_SUB\"") "]}]}";
+	text = list_text(NULL);
+	assert_ptr_equal(text,
+			 strstr(text, "iopf                              source  up, replay\n"
+				      "iopf/soft0                        device\n"
+				      "pai                               source  up, counting\n"
+				      "pai/a/b                           cgroup\n"
+				      "pai/other                         cgroup\n"
+				      "cspmu                             source  failed, why\n"));
+	assert_null(strstr(text, "cspmu/"));
+	free(text);
+	text = list_text("soft0");
+	assert_string_equal(text, "iopf/soft0                        device\n");
+	free(text);
+	command_list.run(&context, 1, pattern);
+	assert_string_equal(json, "[{\"name\":\"pai\",\"state\":\"up\",\"backend\":\"counting\","
+				  "\"reason\":null,\"cgroups\":[{\"name\":\"pai/a/b\"},"
+				  "{\"name\":\"pai/other\"}]}]");
+	free(json);
+}
+
 static void test_escape(void **state)
 {
 	static const struct {
@@ -161,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_pmus, make_folder, remove_folder),
+		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_escape),
 	};
 
