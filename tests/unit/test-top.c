@@ -446,6 +446,172 @@ static void test_events(void **state)
 	json_object_put(other);
 }
 
+/* A snapshot of NNPA. up: 1 or 0. */
+static struct json_object *nnpa(const char *monotonic_ns, const char *up, const char *counters,
+				const char *cpus, const char *tasks)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(
+		asprintf(&text,
+			 "{\"monotonic_ns\":%s,\"metrics\":["
+			 "{\"name\":\"paimon_source_up\",\"points\":["
+			 "{\"labels\":{\"source\":\"pai\"},\"value\":%s}]},"
+			 "{\"name\":\"paimon_source_info\",\"points\":["
+			 "{\"labels\":{\"source\":\"pai\",\"backend\":\"counting\"},\"value\":1}]},"
+			 "{\"name\":\"paimon_nnpa_events_total\",\"points\":[%s]},"
+			 "{\"name\":\"paimon_nnpa_cpu_events_total\",\"points\":[%s]},"
+			 "{\"name\":\"paimon_nnpa_task_events_total\",\"points\":[%s]}]}",
+			 monotonic_ns, up, counters, cpus, tasks) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+#define COUNTER(name, value) "{\"labels\":{\"counter\":\"NNPA_" name "\"},\"value\":" value "}"
+#define CPU(name, cpu, value) \
+	"{\"labels\":{\"counter\":\"NNPA_" name "\",\"cpu\":\"" cpu "\"},\"value\":" value "}"
+#define TASK(pid, comm, name, value)                                                      \
+	"{\"labels\":{\"pid\":\"" pid "\",\"comm\":\"" comm "\",\"counter\":\"NNPA_" name \
+	"\"},\"value\":" value "}"
+
+/* The table of a view and, in the order of rows, what its text is. */
+static void check_view(const struct view *view, struct json_object *before, struct json_object *now,
+		       const char *only, bool restarted, int sort, const char *wanted)
+{
+	struct table table;
+	char *text;
+
+	assert_int_equal(table_compute(view, before, now, only, &table), 0);
+	assert_int_equal(table.restarted, restarted);
+	table_sort(&table, sort);
+	text = table_text(&table);
+	/* Below the headings. */
+	assert_string_equal(strchr(strchr(text, '\n') + 1, '\n') + 1, wanted);
+	free(text);
+	table_clear(&table);
+}
+
+static void test_nnpa(void **state)
+{
+	struct json_object *before = nnpa(
+		"1000000000", "1",
+		COUNTER("ADD", "100") "," COUNTER("SUB", "0") "," COUNTER("DIV", "50") "," COUNTER(
+			"EXP", "0"),
+		CPU("ADD", "2", "60") "," CPU("ADD", "10", "40") "," CPU("DIV", "2", "50"), "");
+	struct json_object *now = nnpa("3000000000", "1",
+				       COUNTER("ADD", "300") "," COUNTER("SUB", "20") "," COUNTER(
+					       "DIV", "50") "," COUNTER("EXP", "0"),
+				       /* In another order, with one more. */
+				       CPU("SUB", "2", "20") "," CPU("DIV", "2", "50") "," CPU(
+					       "ADD", "10", "240") "," CPU("ADD", "2", "60"),
+				       "");
+	struct json_object *split = nnpa("2000000000", "1",
+					 CPU("ADD", "0", "7") "," CPU("ADD", "1", "4"), "", "");
+	struct json_object *none = nnpa("1000000000", "1", "", "", "");
+	struct json_object *more = nnpa("1000000000", "1", CPU("ADD", "1", "5"), "", "");
+	struct json_object *down = nnpa("1000000000", "0", "", "", "");
+	struct json_object *frame;
+	struct table table;
+	char title[128] = "";
+	FILE *out = fmemopen(title, sizeof(title), "w");
+
+	check_view(&view_nnpa, before, now, NULL, false, -1,
+		   "sum               110    220\n"
+		   "NNPA_ADD          100    200\n"
+		   "NNPA_ADD cpu2     0.0      0\n"
+		   "NNPA_ADD cpu10    100    200\n"
+		   "NNPA_DIV          0.0      0\n"
+		   "NNPA_DIV cpu2     0.0      0\n"
+		   "NNPA_SUB         10.0     20\n"
+		   "NNPA_SUB cpu2    10.0     20\n");
+	/* The sum stays on top, of what is as large too. */
+	check_view(&view_nnpa, down, split, NULL, true, 0,
+		   "sum               -      -\n"
+		   "NNPA_ADD          -      -\n");
+	check_view(&view_pmus[0], before, now, NULL, false, -1,
+		   "sum             110    220\n"
+		   "NNPA_ADD        100    200\n"
+		   "NNPA_DIV        0.0      0\n"
+		   "NNPA_SUB       10.0     20\n");
+	check_view(&view_pmus[0], before, now, "NNPA_SUB", false, -1,
+		   "NNPA_SUB       10.0     20\n");
+	check_view(&view_pmus[0], before, now, "NNPA_EXP", false, -1,
+		   "NNPA_EXP        0.0      0\n");
+	check_view(&view_pmus[1], before, now, NULL, false, -1, "");
+	/* Points by CPU, where there were none. */
+	check_view(&view_pmus[0], none, split, NULL, false, -1,
+		   "sum            11.0     11\n"
+		   "NNPA_ADD       11.0     11\n");
+	/* One counter went back. */
+	check_view(&view_pmus[0], more, split, NULL, true, -1,
+		   "sum               -      -\n"
+		   "NNPA_ADD          -      -\n");
+
+	assert_int_equal(table_compute(&view_nnpa, before, now, NULL, &table), 0);
+	table_title(&table, now, out);
+	fclose(out);
+	assert_string_equal(title + strcspn(title, ":") + 6, "  nnpa counting  over 2.00 s");
+	frame = table_json(&table, now);
+	assert_string_equal(
+		json_object_to_json_string_ext(
+			json_object_array_get_idx(json_object_object_get(frame, "rows"), 0),
+			JSON_C_TO_STRING_PLAIN),
+		"{\"name\":\"sum\",\"restarted\":false,\"rate_per_second\":110,"
+		"\"events\":220}");
+	json_object_put(frame);
+	table_clear(&table);
+	json_object_put(before);
+	json_object_put(now);
+	json_object_put(split);
+	json_object_put(none);
+	json_object_put(more);
+	json_object_put(down);
+}
+
+static void test_tasks(void **state)
+{
+	struct json_object *before = nnpa(
+		"1000000000", "1", "", "",
+		TASK("9", "sh", "ADD", "1000") "," TASK("9", "sh", "SUB",
+							"1") "," TASK("30", "gone", "ADD", "9"));
+	struct json_object *now = nnpa(
+		"2000000000", "1", "", "",
+		TASK("10", "new", "ADD", "3") "," TASK("10", "new", "SMALLTENSOR", "8") "," TASK(
+			"10", "new", "GELU",
+			"5") "," TASK("9", "python", "ADD",
+				      "1000") "," TASK("9", "python", "SUB",
+						       "31") "," TASK("other", "", "MUL", "2"));
+	struct json_object *idle = nnpa("3000000000", "1", "", "",
+					TASK("9", "python", "SUB", "31"));
+	struct json_object *reused =
+		nnpa("3000000000", "1", "", "",
+		     TASK("9", "vi", "SUB", "5") "," TASK("10", "new", "ADD", "4"));
+	struct json_object *down = nnpa("1000000000", "0", "", "", "");
+
+	check_view(&view_tasks, before, now, NULL, false, -1,
+		   "9        python  NNPA_SUB    30.0     30\n"
+		   "10       new     NNPA_GELU   16.0     16\n"
+		   "other            NNPA_MUL     2.0      2\n");
+	check_view(&view_tasks, now, idle, NULL, false, -1, "9        python    0.0      0\n");
+	/* Of no interval no function is known. */
+	check_view(&view_tasks, down, now, NULL, true, -1,
+		   "9        python      -      -\n"
+		   "10       new         -      -\n"
+		   "other                -      -\n");
+	/* A number that another process has now. */
+	check_view(&view_tasks, now, reused, NULL, true, -1,
+		   "9        vi                  -      -\n"
+		   "10       new   NNPA_ADD    1.0      1\n");
+	json_object_put(before);
+	json_object_put(now);
+	json_object_put(idle);
+	json_object_put(reused);
+	json_object_put(down);
+}
+
 static void test_heat(void **state)
 {
 	struct table table = {.view = &view_iopf};
@@ -589,7 +755,8 @@ int main(void)
 		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
 		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_heat),
 		cmocka_unit_test(test_key_text),       cmocka_unit_test(test_no_time),
-		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_events),	       cmocka_unit_test(test_nnpa),
+		cmocka_unit_test(test_tasks),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif
