@@ -31,8 +31,7 @@
 #define OWN_DESCRIPTORS 64
 #define CONNECTIONS (2 * 256)
 
-/* The start of a file without its last newline; false: it cannot be read. */
-static bool read_text(const char *path, char *ret_text, size_t size)
+bool check_read(const char *path, char *ret_text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, ret_text, size - 1);
@@ -86,7 +85,7 @@ void check_lockdown(struct check *check)
 {
 	char text[128];
 
-	if (!read_text("/sys/kernel/security/lockdown", text, sizeof(text)))
+	if (!check_read("/sys/kernel/security/lockdown", text, sizeof(text)))
 		check_add(check, "lockdown", CHECK_OK, NULL,
 			  "not known (%s); what it would forbid is tried below",
 			  errno == ENOENT ? "securityfs is not mounted, or not built in"
@@ -108,7 +107,7 @@ void check_secure_boot(struct check *check)
 
 	if (access("/sys/firmware/efi", F_OK) < 0)
 		check_add(check, "secure boot", CHECK_OK, NULL, "off: not booted by UEFI");
-	else if (!read_text(SECURE_BOOT, data, sizeof(data)))
+	else if (!check_read(SECURE_BOOT, data, sizeof(data)))
 		check_add(check, "secure boot", CHECK_OK, NULL, "not known: %s", strerror(errno));
 	else if (data[4] && access("/sys/module/paimon", F_OK) < 0)
 		check_add(check, "secure boot", CHECK_WARNING,
@@ -247,7 +246,7 @@ void check_module(struct check *check)
 
 	check->no_modules = access("/proc/modules", F_OK) < 0;
 	if (!access("/sys/module/paimon", F_OK)) {
-		read_text("/sys/module/paimon/version", version, sizeof(version));
+		check_read("/sys/module/paimon/version", version, sizeof(version));
 		check->module = check_tracepoints();
 		if (!check->module)
 			check_add(
@@ -397,7 +396,7 @@ static uint64_t group_memory(void)
 	if (!read_field("/proc/self/cgroup", "0::", "%255s", group))
 		return UINT64_MAX;
 	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
-	if (!read_text(path, limit, sizeof(limit)) || !strcmp(limit, "max"))
+	if (!check_read(path, limit, sizeof(limit)) || !strcmp(limit, "max"))
 		return UINT64_MAX;
 	return strtoull(limit, NULL, 10);
 }
@@ -426,10 +425,12 @@ void check_sysctls(struct check *check)
 {
 	char paranoid[16] = "?", unprivileged[16] = "?";
 
-	read_text("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
-	read_text("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged, sizeof(unprivileged));
+	check_read("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
+	check_read("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged,
+		   sizeof(unprivileged));
 	/* Only Debian's kernels have a 3, which asks for more than CAP_PERFMON. */
-	if (atoi(paranoid) > 2)
+	check->no_events = atoi(paranoid) > 2;
+	if (check->no_events)
 		check_add(check, "sysctl", CHECK_WARNING,
 			  "as root, to have events kept: sysctl kernel.perf_event_paranoid=2",
 			  "perf_event_paranoid %s: paimond may open no perf events", paranoid);

@@ -119,7 +119,7 @@ static void print_findings(const struct check *check)
 		printf("\nnot usable: paimond cannot run before this is mended: %s\n", fatal->name);
 	else
 		printf("\nusable: paimond can run here%s\n",
-		       check->iopf ? "" : ", on replayed input only");
+		       check->iopf || check->pai ? "" : ", on replayed input only");
 }
 
 static struct json_object *to_json(const struct check *check)
@@ -161,7 +161,7 @@ static int run(struct context *context, int argc, char **argv)
 		check_lockdown, check_secure_boot, check_module,       check_functions,
 		check_attach,	check_iopf,	   check_bpffs,	       check_state_dir,
 		check_tracefs,	check_pmus,	   check_descriptors,  check_memory,
-		check_sysctls,
+		check_sysctls,	check_pai,
 	};
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between check.c (the subcommand), check-kernel.c (what BPF can do here) and
- * check-system.c (files, limits, modules). A finding is one line of the output.
+ * Between check.c (the subcommand), check-kernel.c (what BPF can do here),
+ * check-system.c (files, limits, modules) and check-pai.c. A finding is one line of the output.
  * All of it is asked of this machine, by the user who runs paimonctl; nothing
  * stays attached, loaded or created.
  */
@@ -42,7 +42,9 @@ struct check {
 	bool module;	 /* paimon.ko is loaded, and its tracepoints are ours */
 	bool functions;	 /* the fault handler's, in BTF */
 	bool fentry, kprobe, kprobe_multi, preempts;
-	bool iopf; /* there is something to count page faults with, or may be */
+	bool iopf;	/* there is something to count page faults with, or may be */
+	bool no_events; /* paimond may open no perf events */
+	bool pai;	/* there is a PMU that paimond is to count NNPA or cryptography with */
 };
 
 /* Adds a finding. next as in struct finding, NULL for none; then what was found. */
@@ -67,6 +69,10 @@ void check_pmus(struct check *check);
 void check_descriptors(struct check *check);
 void check_memory(struct check *check);
 void check_sysctls(struct check *check);
+void check_pai(struct check *check);
+
+/* The start of a file, up to its first newline; false: it cannot be read. */
+bool check_read(const char *path, char *ret_text, size_t size);
 
 /* Are the tracepoints of the loaded paimon.ko those that paimond attaches to? */
 bool check_tracepoints(void);

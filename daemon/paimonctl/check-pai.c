@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/* paimonctl check: the PMUs of NNPA and of cryptography, and what paimond does with them. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../config.h"
+#include "check.h"
+#include "pmu.h"
+
+#define PAI_EXT PMU_FOLDER "/pai_ext"
+
+static void check_none(struct check *check)
+{
+	static const char none[] = "none on this machine (IBM z from z16 on, or paimon_soft.ko)";
+
+	if (check->config->pai == SOURCE_YES)
+		check_add(check, "pai", CHECK_MISSING, "set enable = auto in [pai]",
+			  "%s, and enable = yes in [pai]", none);
+	else
+		check_add(check, "pai", CHECK_OK, NULL, "%s", none);
+}
+
+/* What is done with the kernel's own pai_ext, where it is used. Returns the next step, or NULL. */
+static const char *check_own(const struct config *config, const char **ret_done)
+{
+	if (config->pai_mode != PAI_SAMPLING) {
+		*ret_done = "counted";
+		return NULL;
+	}
+	*ret_done = config->pai_backend == PAI_BACKEND_TRACEPOINT
+			    ? "not sampled, since backend = tracepoint takes that of paimon.ko"
+		    : config->pai_accept_throttling_panic
+			    ? "sampled, at the risk of the machine"
+			    : "not sampled, though mode = sampling asks for it";
+	return "set mode = auto in [pai]";
+}
+
+void check_pai(struct check *check)
+{
+	bool ext = !access(PAI_EXT, F_OK), crypto = !access(PMU_FOLDER "/pai_crypto", F_OK);
+	bool own = ext && access(PAI_EXT "/caps/sample_tracepoint", F_OK);
+	const struct config *config = check->config;
+	const char *next = NULL, *done = "counted";
+	char names[64], danger[384] = "", rate[16] = "?";
+
+	if (!ext && !crypto) {
+		check_none(check);
+		return;
+	}
+	snprintf(names, sizeof(names), "%s%s%s",
+		 own   ? "pai_ext of the kernel's own driver"
+		 : ext ? "pai_ext of paimon.ko"
+		       : "",
+		 ext && crypto ? ", " : "", crypto ? "pai_crypto" : "");
+	if (config->pai == SOURCE_NO) {
+		check_add(check, "pai", CHECK_OK, NULL, "%s: not used, enable = no in [pai]",
+			  names);
+		return;
+	}
+	check->pai = true;
+	if (own) {
+		next = check_own(config, &done);
+		check_read("/proc/sys/kernel/perf_event_max_sample_rate", rate, sizeof(rate));
+		snprintf(
+			danger, sizeof(danger),
+			". A sampling event of pai_ext that is throttled, at more than %s samples a "
+			"second within a tick (kernel.perf_event_max_sample_rate), can panic the "
+			"machine: mode = auto only counts; to sample all the same takes mode = "
+			"sampling and accept_throttling_panic = yes in [pai]",
+			rate);
+	} else if (ext) {
+		done = config->pai_mode == PAI_SAMPLING
+			       ? "sampled"
+			       : "counted; with mode = sampling in [pai] samples tell instead who "
+				 "uses it";
+	}
+	if (check->no_events) {
+		done = "not used, since paimond may open no perf events (see sysctl)";
+		next = "as root: sysctl kernel.perf_event_paranoid=2";
+	}
+	check_add(check, "pai", next ? CHECK_WARNING : CHECK_OK, next, "%s: %s%s", names, done,
+		  danger);
+}
