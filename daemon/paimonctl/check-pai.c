@@ -20,18 +20,23 @@ static void check_none(struct check *check)
 		check_add(check, "pai", CHECK_OK, NULL, "%s", none);
 }
 
-/* What is done with the kernel's own pai_ext, where it is used. Returns the next step, or NULL. */
+/* What is done with pai_ext of the kernel's own driver. Returns the next step, or NULL. */
 static const char *check_own(const struct config *config, const char **ret_done)
 {
-	if (config->pai_mode != PAI_SAMPLING) {
-		*ret_done = "counted";
+	*ret_done = "counted";
+	if (config->pai_mode == PAI_COUNTING)
 		return NULL;
+	if (config->pai_backend == PAI_BACKEND_TRACEPOINT) {
+		*ret_done = "counted, not sampled: it has no tracepoint";
+		return "set backend = auto in [pai]";
 	}
-	*ret_done = config->pai_backend == PAI_BACKEND_TRACEPOINT
-			    ? "not sampled, since backend = tracepoint takes that of paimon.ko"
-		    : config->pai_accept_throttling_panic
-			    ? "sampled, at the risk of the machine"
-			    : "not sampled, though mode = sampling asks for it";
+	if (config->pai_accept_throttling_panic) {
+		*ret_done = "sampled, at the risk of the machine";
+		return "set accept_throttling_panic = no in [pai]";
+	}
+	if (config->pai_mode == PAI_AUTO)
+		return NULL;
+	*ret_done = "counted, not sampled, though mode = sampling asks for it";
 	return "set mode = auto in [pai]";
 }
 
@@ -63,11 +68,15 @@ void check_pai(struct check *check)
 		check_read("/proc/sys/kernel/perf_event_max_sample_rate", rate, sizeof(rate));
 		snprintf(
 			danger, sizeof(danger),
-			". A sampling event of pai_ext that is throttled, at more than %s samples a "
-			"second within a tick (kernel.perf_event_max_sample_rate), can panic the "
-			"machine: mode = auto only counts; to sample all the same takes mode = "
-			"sampling and accept_throttling_panic = yes in [pai]",
-			rate);
+			". A sampling event of pai_ext that is throttled, at more than %s samples "
+			"a second within a tick (kernel.perf_event_max_sample_rate), can panic the "
+			"machine%s",
+			rate,
+			config->pai_accept_throttling_panic
+				? ""
+				: ": mode = auto only counts therefore; to sample all the same "
+				  "takes mode = sampling and accept_throttling_panic = yes in "
+				  "[pai]");
 	} else if (ext) {
 		done = config->pai_mode == PAI_SAMPLING
 			       ? "sampled"
@@ -75,7 +84,7 @@ void check_pai(struct check *check)
 				 "uses it";
 	}
 	if (check->no_events) {
-		done = "not used, since paimond may open no perf events (see sysctl)";
+		done = "paimond may open no events of theirs (see sysctl)";
 		next = "as root: sysctl kernel.perf_event_paranoid=2";
 	}
 	check_add(check, "pai", next ? CHECK_WARNING : CHECK_OK, next, "%s: %s%s", names, done,
