@@ -350,35 +350,39 @@ void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples
 
 /* Beginning and end */
 
-/* What an earlier daemon left on a CPU, whatever it died after. */
-static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
-			uint32_t cpu)
+/* Slots as an earlier daemon left them, whatever it died after. */
+static void recover_slots(struct pai_pmu *pmu)
 {
-	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
-	bool all = false;
-
-	c->counts = true;
-	for (uint32_t number = 0; number < stride(pmu); number++) {
-		struct events_slot *slot = slot_of(pmu, cpu, number);
-		uint32_t index = slot - pmu->reader->slots;
+	for (uint32_t i = 0; i < pmu->reader->nr_slots; i++) {
+		struct events_slot *slot = &pmu->reader->slots[i];
 
 		if (slot->event && !pmu->reader->adopted)
 			fold(slot);
-		if (slot->event)
-			reader_set_cpu(pmu->reader, index, cpu);
+		else if (slot->event)
+			reader_set_cpu(pmu->reader, i, i / stride(pmu));
 		else if (pmu->reader->adopted)
-			reader_remove(pmu->reader, index);
-		if (number == PAI_NUMBER_ALL)
-			all = slot->event;
-		else if (pmu->reader->events[number].id && !slot->event)
-			c->counts = false;
+			reader_remove(pmu->reader, i);
 	}
+}
+
+/* Goes on with what is on a CPU, if that is all of what is planned for it. */
+static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+			uint32_t cpu)
+{
+	bool all = slot_of(pmu, cpu, PAI_NUMBER_ALL)->event;
+	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+
+	c->counts = true;
+	for (uint32_t number = 1; number < stride(pmu); number++)
+		if (pmu->reader->events[number].id && !slot_of(pmu, cpu, number)->event)
+			c->counts = false;
 	c->samples = pmu->plan.samples == PAI_BY_TRACEPOINT ? all
 		     : pmu->plan.samples == PAI_BY_PERF_EVENT
 			     ? pai_samples_linked(source, samples, cpu)
 			     : false;
 	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
 		clear_cpu(source, pmu, cpu);
+	c->online = c->counts || c->samples;
 }
 
 static int set_up(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples)
@@ -416,10 +420,10 @@ int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_sample
 		pmu->reader = reader_free(pmu->reader);
 		return r;
 	}
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
+	recover_slots(pmu);
+	read_all(pmu);
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
 		recover_cpu(source, pmu, samples, cpu);
-		pmu->cpus[cpu].online = pmu->cpus[cpu].counts || pmu->cpus[cpu].samples;
-	}
 	pai_pmu_read(source, pmu, samples, true);
 	return 0;
 }

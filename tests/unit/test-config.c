@@ -71,6 +71,12 @@ static void test_defaults(void **state)
 	assert_int_equal(config->iopf, SOURCE_AUTO);
 	assert_int_equal(config->iopf_max_devices, 64);
 	assert_int_equal(config->iopf_group_timeout_ns, 30000000000);
+	assert_int_equal(config->pai, SOURCE_AUTO);
+	assert_int_equal(config->pai_mode, PAI_AUTO);
+	assert_int_equal(config->pai_backend, PAI_BACKEND_AUTO);
+	assert_false(config->pai_accept_throttling_panic);
+	assert_int_equal(config->pai_max_cgroups, 64);
+	assert_false(config->pai_per_cpu);
 	config_free(config);
 	assert_int_equal(config_load(path, true, &config, &error), -ENOENT);
 	assert_non_null(strstr(error, path));
@@ -84,7 +90,9 @@ static void test_all_keys(void **state)
 
 	put(path, "# a comment\n[paimond]\nstate_dir = /x\nsocket=/y\nlisten = [::1]:99\n"
 		  "allowed_hosts = a.example, b\n\n[iopf]\nenable = yes\nmax_devices = 7\n"
-		  "group_timeout = 0.5\ninclude = 0000:6a:* dsa?\nexclude = *.7\n");
+		  "group_timeout = 0.5\ninclude = 0000:6a:* dsa?\nexclude = *.7\n"
+		  "[pai]\nenable = yes\nmode = sampling\nbackend = perf_event\n"
+		  "accept_throttling_panic = yes\nmax_cgroups = 1024\nper_cpu = yes\n");
 	snprintf(file, sizeof(file), "%s/20-second.conf", extra);
 	put(file, "[iopf]\nmax_devices = 9\n");
 	snprintf(file, sizeof(file), "%s/10-first.conf", extra);
@@ -107,6 +115,12 @@ static void test_all_keys(void **state)
 	assert_string_equal(config->iopf_include[1], "dsa?");
 	assert_null(config->iopf_include[2]);
 	assert_null(config->iopf_exclude[0]); /* taken back */
+	assert_int_equal(config->pai, SOURCE_YES);
+	assert_int_equal(config->pai_mode, PAI_SAMPLING);
+	assert_int_equal(config->pai_backend, PAI_BACKEND_PERF_EVENT);
+	assert_true(config->pai_accept_throttling_panic);
+	assert_int_equal(config->pai_max_cgroups, 1024);
+	assert_true(config->pai_per_cpu);
 	config_free(config);
 }
 
@@ -130,6 +144,10 @@ static void test_bad(void **state)
 		{"[iopf]\ngroup_timeout = -1\n", 2, "seconds"},
 		{"[iopf]\ngroup_timeout = nan\n", 2, "seconds"},
 		{"[iopf]\nenable = yes\nenable = no\n", 3, "second one"},
+		{"[pai]\nmode = count\n", 2, "auto, counting or sampling"},
+		{"[pai]\nbackend = raw\n", 2, "auto, tracepoint or perf_event"},
+		{"[pai]\nmax_cgroups = 1025\n", 2, "1 to 1024"},
+		{"[pai]\naccept_throttling_panic = maybe\n", 2, "yes or no"},
 		{"[paimond]\nstate_dir = relative\n", 2, "absolute"},
 		{"[paimond]\nsocket = x\n", 2, "absolute"},
 		{"[paimond]\nlisten = 10190\n", 2, "ADDRESS:PORT"},

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The perf events of a PAI PMU, on the live kernel: a made-up sysfs calls two tracepoints
+ * of a system call that nobody else makes counters of a PMU, so counts are known and real.
+ * Needs root, tracefs, and a mount namespace of its own.
+ */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "source/pai_source.h"
+#include "source/source.h"
+
+#define SYSFS "/sys/bus/event_source/devices"
+#define TRACEPOINT "/sys/kernel/tracing/events/syscalls/%s/id"
+
+static char folder[] = "/tmp/paimon-pai-XXXXXX";
+static struct config config;
+static struct source source;
+static struct pai_pmu pmu;
+static uint64_t base; /* of the counters: the next two are tracepoints */
+static uint64_t calls;
+
+static void put(const char *path, const char *format, ...)
+{
+	va_list ap;
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	va_start(ap, format);
+	vfprintf(file, format, ap);
+	va_end(ap);
+	fclose(file);
+}
+
+static uint64_t tracepoint(const char *name)
+{
+	char path[128];
+	FILE *file;
+	unsigned long long id = 0;
+
+	snprintf(path, sizeof(path), TRACEPOINT, name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%llu", &id), 1);
+	fclose(file);
+	return id;
+}
+
+/* A PMU of this name whose counters 1 and 2 are what entering and leaving the call is. */
+static void make_pmu(const char *name, unsigned int type, uint64_t all)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), SYSFS "/%s", name);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), SYSFS "/%s/events", name);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), SYSFS "/%s/format", name);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), SYSFS "/%s/type", name);
+	put(path, "%u\n", type);
+	snprintf(path, sizeof(path), SYSFS "/%s/format/event", name);
+	put(path, "config:0-63\n");
+	for (unsigned int i = 0; i < 3; i++) {
+		static const char *const names[] = {"T_ALL", "T_ONE", "T_TWO"};
+
+		snprintf(path, sizeof(path), SYSFS "/%s/events/%s", name, names[i]);
+		put(path, "event=0x%llx\n", (unsigned long long)all + i);
+	}
+	/* What is no counter of it. */
+	snprintf(path, sizeof(path), SYSFS "/%s/events/T_ONE.unit", name);
+	put(path, "calls\n");
+	snprintf(path, sizeof(path), SYSFS "/%s/events/T_OTHER", name);
+	put(path, "event=0x1\n");
+	snprintf(path, sizeof(path), SYSFS "/%s/events/T_BROKEN", name);
+	put(path, "event=\n");
+}
+
+static int setup(void **data)
+{
+	config = (struct config){.state_dir = folder, .pai_max_cgroups = 4};
+	source = (struct source){.ops = &pai_source, .config = &config};
+	calls = 0;
+	return mount("bpf", folder, "bpf", 0, NULL);
+}
+
+static int teardown(void **data)
+{
+	if (pmu.reader)
+		pai_pmu_detach(&source, &pmu, false);
+	return umount(folder);
+}
+
+static struct pai_samples samples = {.by = PAI_BY_TRACEPOINT};
+
+static int try_attach(struct pai_plan plan)
+{
+	pmu = (struct pai_pmu){.name = "pai_test",
+			       .pins = "nnpa",
+			       .array = "nnpa-array",
+			       .base = base};
+	assert_int_equal(pai_pmu_find(&pmu), 0);
+	assert_int_equal(pmu.max_number, 2);
+	pmu.plan = plan;
+	return pai_pmu_attach(&source, &pmu, &samples, get_nprocs_conf());
+}
+
+static void attach(void)
+{
+	if (try_attach((struct pai_plan){.counts = true, .prefers_counting = true}))
+		fail_msg("%s", source.reason);
+}
+
+/* So many calls on each CPU. */
+static void load(unsigned int nr)
+{
+	cpu_set_t set;
+
+	for (int cpu = 0; cpu < get_nprocs(); cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+		for (unsigned int i = 0; i < nr; i++)
+			syscall(SYS_ioprio_get, 1, 0);
+	}
+	memset(&set, -1, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* What both counters have on each CPU. */
+static void expect(uint64_t each)
+{
+	pai_pmu_read(&source, &pmu, NULL, true);
+	for (int cpu = 0; cpu < get_nprocs(); cpu++) {
+		assert_true(pmu.cpus[cpu].counts);
+		assert_int_equal(pmu.cpus[cpu].error, 0);
+		assert_int_equal(pai_pmu_total(&pmu, cpu, 1), each);
+		assert_int_equal(pai_pmu_total(&pmu, cpu, 2), each);
+		assert_int_equal(pai_pmu_total(&pmu, cpu, 0), 0);
+	}
+}
+
+/* A daemon that begins, counts so many calls, and is killed. */
+static void live_and_die(unsigned int nr, bool reads)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		attach();
+		load(nr);
+		if (reads)
+			pai_pmu_read(&source, &pmu, NULL, false);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static int count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int nr = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+static void test_counts(void **data)
+{
+	attach();
+	assert_string_equal(pai_pmu_counter(&pmu, 1), "T_ONE");
+	assert_string_equal(pai_pmu_counter(&pmu, 2), "T_TWO");
+	assert_string_equal(pai_pmu_counter(&pmu, 3), "");
+	assert_string_equal(pai_pmu_counter(&pmu, 0), "");
+	load(100);
+	expect(100);
+	load(11);
+	expect(111);
+}
+
+/* However many there are, no descriptor of an event is kept. */
+static void test_descriptors(void **data)
+{
+	int before = count_descriptors(), one;
+
+	attach();
+	one = count_descriptors() - before;
+	pai_pmu_detach(&source, &pmu, false);
+	assert_int_equal(count_descriptors(), before);
+	assert_true(one < 10); /* maps and a program */
+}
+
+static void test_killed(void **data)
+{
+	for (int i = 0; i < 3; i++)
+		live_and_die(10, i == 1);
+	load(5);
+	attach();
+	assert_true(pmu.reader->adopted);
+	expect(35);
+	load(1);
+	expect(36);
+}
+
+/* The unit has ended, and with it what was kept; what was read by then stays. */
+static void test_ended(void **data)
+{
+	char path[64];
+
+	live_and_die(10, true);
+	snprintf(path, sizeof(path), "%s/nnpa-1/nnpa-array", folder);
+	assert_int_equal(unlink(path), 0);
+	usleep(100000);
+	load(3);
+	attach();
+	assert_false(pmu.reader->adopted);
+	load(5);
+	expect(15);
+	pai_pmu_detach(&source, &pmu, false);
+	assert_int_equal(access(path, F_OK), -1);
+	load(7); /* nobody counts */
+	attach();
+	expect(15);
+}
+
+/* Died after a perf event was taken out, or put in, and before its slot said so. */
+static void test_died_between(void **data)
+{
+	struct events_slot *slot;
+	uint32_t index;
+	int fd;
+
+	attach();
+	load(4);
+	expect(4);
+	index = 1; /* counter 1 on CPU 0 */
+	bpf_map_delete_elem(bpf_map__fd(pmu.reader->bpf->maps.events_array), &index);
+	expect(4);
+	load(1);
+	expect(5);
+	slot = &pmu.reader->slots[2]; /* counter 2 */
+	pai_pmu_read(&source, &pmu, NULL, false);
+	slot->counts[slot->current & 1].base.value += slot->counts[slot->current & 1].seen.value;
+	slot->counts[slot->current & 1].seen = (struct events_reading){};
+	slot->event = 0;
+	pai_pmu_detach(&source, &pmu, true);
+	attach();
+	assert_true(pmu.reader->adopted);
+	load(1);
+	expect(6);
+	fd = bpf_map__fd(pmu.reader->bpf->maps.events_array);
+	assert_true(fd >= 0);
+}
+
+/* A PMU that is to sample from now on, and then to count again, keeps what it counted. */
+static void test_other_plan(void **data)
+{
+	live_and_die(10, false);
+	assert_int_equal(try_attach((struct pai_plan){.samples = PAI_BY_TRACEPOINT}), 0);
+	for (int cpu = 0; cpu < get_nprocs(); cpu++) {
+		assert_false(pmu.cpus[cpu].counts);
+		assert_true(pmu.cpus[cpu].samples);
+		assert_int_equal(pai_pmu_total(&pmu, cpu, 1), 10);
+	}
+	load(3);
+	pai_pmu_detach(&source, &pmu, true);
+	attach();
+	assert_true(pmu.reader->adopted);
+	assert_false(pmu.cpus[0].samples);
+	load(1);
+	pai_pmu_read(&source, &pmu, NULL, true);
+	for (int cpu = 0; cpu < get_nprocs(); cpu++)
+		assert_int_equal(pai_pmu_total(&pmu, cpu, 2), 11);
+}
+
+static void test_other_maps(void **data)
+{
+	attach();
+	pai_pmu_detach(&source, &pmu, false);
+	pmu.reader = NULL;
+	pmu.max_number = 64; /* has no room in them */
+	pmu.plan = (struct pai_plan){.counts = true};
+	assert_int_equal(pai_pmu_attach(&source, &pmu, NULL, get_nprocs_conf()), -EEXIST);
+	assert_non_null(strstr(source.reason, "purge --layout 1"));
+	pmu.max_number = 2;
+	assert_int_equal(pai_pmu_attach(&source, &pmu, NULL, get_nprocs_conf() + 1), -EEXIST);
+	assert_null(pmu.reader);
+}
+
+/* What is in the maps is not to be trusted. */
+static void test_any_content(void **data)
+{
+	attach();
+	for (uint32_t i = 0; i < pmu.reader->nr_slots; i++) {
+		memset(&pmu.reader->slots[i], 0xff, sizeof(*pmu.reader->slots));
+		memset(&pmu.reader->slots[i].counts, 0, sizeof(pmu.reader->slots[i].counts));
+	}
+	memset(pmu.reader->events, 0xff, pmu.reader->nr_events * sizeof(*pmu.reader->events));
+	pai_pmu_detach(&source, &pmu, true);
+	attach();
+	assert_string_equal(pai_pmu_counter(&pmu, 3), "");
+	load(3);
+	expect(3);
+}
+
+/* The source where the PMU takes none of its events. */
+static void test_failed(void **data)
+{
+	make_pmu("pai_ext", 1, 0x1800);
+	assert_int_equal(pai_source.probe(&source), 0);
+	assert_true(pai_source.attach(&source) < 0);
+	assert_non_null(strstr(source.reason, "pai_ext cannot be opened on CPUs 0"));
+	assert_null(source.data);
+	assert_int_equal(rename(SYSFS "/pai_ext", SYSFS "/pai_gone"), 0);
+	assert_int_equal(pai_source.probe(&source), -ENODEV);
+	assert_non_null(strstr(source.reason, "no PMU pai_ext"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_died_between, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_plan, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_other_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_any_content, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed, setup, teardown),
+	};
+	uint64_t enter, leave;
+	int failed;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		puts("needs root");
+		return 77;
+	}
+	if (access("/sys/kernel/tracing/events", F_OK) &&
+	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)) {
+		puts("needs tracefs");
+		return 77;
+	}
+	enter = tracepoint("sys_enter_ioprio_get");
+	leave = tracepoint("sys_exit_ioprio_get");
+	base = (enter < leave ? enter : leave) - 1;
+	if (enter + leave != 2 * base + 3) {
+		puts("the two tracepoints are not neighbours here");
+		return 77;
+	}
+	if (!mkdtemp(folder) || mount("tmpfs", SYSFS, "tmpfs", 0, NULL))
+		return 1;
+	make_pmu("pai_test", 2, base);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return failed;
+}
