@@ -7,6 +7,7 @@
  */
 #include <bpf/libbpf.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -14,11 +15,15 @@
 #include "serve/json.h"
 #include "serve/openmetrics.h"
 #include "source/iopf_source.h"
+#include "source/pai_source.h"
 #include "source/source.h"
 
 #define DEVICES 2
+#define CGROUPS 2
+#define NR_MAPS 6
 
-/* One write: a word of devices (0), of slots (1) or of the state (2). */
+/* One write: a word of devices (0), slots (1) and state (2) of IOPF, or of CPUs (3), cgroups
+ * (4) and state (5) of PAI. */
 struct step {
 	uint8_t map;
 	uint8_t unused;
@@ -48,7 +53,20 @@ static const struct step seed_slots[] = {
 	{1, 0, 8 * 1023 + WORD(iopf_slot, first_ns), 1, 0x7fffffff},
 };
 
+static const struct step seed_pai[] = {
+	{3, 0, WORD(pai_cpu, samples), 7, 0},
+	{3, 0, WORD(pai_cpu, malformed), 1, 0},
+	{4, 0, WORD(pai_cgroup, counters[1]), 3, 0},
+	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, path), 0x632f612f, 0},
+	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, counters[27]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, path), 0xff220a5c, 0x41414141},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counters[127]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counters[2]), 5, 1},
+	{5, 0, WORD(pai_state, dropped[0]), 2, 0},
+};
+
 const struct seed fuzz_seeds[] = {
+	{seed_pai, sizeof(seed_pai)},
 	{seed_device, sizeof(seed_device)},
 	{seed_slots, sizeof(seed_slots)},
 	{},
@@ -59,14 +77,14 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 	return 0;
 }
 
-static void write_maps(const uint8_t *data, size_t size, uint64_t *const maps[3],
-		       const size_t sizes[3])
+static void write_maps(const uint8_t *data, size_t size, uint64_t *const maps[NR_MAPS],
+		       const size_t sizes[NR_MAPS])
 {
 	struct step step;
 
 	for (; size >= sizeof(step); data += sizeof(step), size -= sizeof(step)) {
 		memcpy(&step, data, sizeof(step));
-		maps[step.map % 3][step.word % (sizes[step.map % 3] / 8)] =
+		maps[step.map % NR_MAPS][step.word % (sizes[step.map % NR_MAPS] / 8)] =
 			(uint64_t)step.high << 32 | step.low;
 	}
 }
@@ -99,39 +117,81 @@ static void check_json(const struct snapshot *snapshot)
 	json_object_put(again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Serves what a source reads. r: what its reading may end with, beside 0. */
+static void serve(int (*read)(struct source *source, struct snapshot *snapshot),
+		  struct source *source, int r)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	int got;
+
+	must(snapshot);
+	got = read(source, snapshot);
+	must(!got || got == r);
+	check_text(snapshot, TEXT_PROMETHEUS);
+	check_text(snapshot, TEXT_OPENMETRICS);
+	check_json(snapshot);
+	snapshot_free(snapshot);
+}
+
+static void serve_iopf(const struct config *config, uint64_t *const maps[NR_MAPS])
 {
 	static struct iopf_bpf *bpf;
-	static const size_t sizes[3] = {
-		DEVICES * sizeof(struct iopf_device),
-		DEVICES * IOPF_SLOTS * sizeof(struct iopf_slot),
-		sizeof(struct iopf_state),
-	};
-	uint64_t *maps[3] = {calloc(1, sizes[0]), calloc(1, sizes[1]), calloc(1, sizes[2])};
-	struct snapshot *snapshot = snapshot_new(NULL);
-	struct config config = {};
 	struct iopf iopf = {
 		.max_devices = DEVICES,
 		.devices = (void *)maps[0],
 		.slots = (void *)maps[1],
 		.state = (void *)maps[2],
 	};
-	struct source source = {.ops = &iopf_source, .config = &config, .data = &iopf};
+	struct source source = {.ops = &iopf_source, .config = config, .data = &iopf};
 
-	if (!bpf) {
-		libbpf_set_print(print_nothing);
-		bpf = iopf_bpf__open();
-	}
-	must(bpf && maps[0] && maps[1] && maps[2] && snapshot);
+	bpf = bpf ?: iopf_bpf__open();
+	must(bpf);
 	iopf.bpf = bpf;
-	write_maps(data, size, maps, sizes);
-	must(!iopf_read(&source, snapshot));
+	serve(iopf_read, &source, 0);
 	iopf_events(&iopf);
-	check_text(snapshot, TEXT_PROMETHEUS);
-	check_text(snapshot, TEXT_OPENMETRICS);
-	check_json(snapshot);
-	snapshot_free(snapshot);
-	for (int i = 0; i < 3; i++)
+}
+
+static void serve_pai(const struct config *config, uint64_t *const maps[NR_MAPS])
+{
+	static struct pai_bpf *bpf;
+	struct pai_samples samples = {
+		.nr_cpus = 1,
+		.max_cgroups = CGROUPS,
+		.cpus = (void *)maps[3],
+		.cgroups = (void *)maps[4],
+		.state = (void *)maps[5],
+	};
+	struct pai pai = {.samples = &samples};
+	struct source source = {.ops = &pai_source, .config = config, .replay = true, .data = &pai};
+
+	bpf = bpf ?: pai_bpf__open();
+	must(bpf);
+	samples.bpf = bpf;
+	serve(pai_samples_read, &source, -EBADF);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const size_t sizes[NR_MAPS] = {
+		DEVICES * sizeof(struct iopf_device),
+		DEVICES * IOPF_SLOTS * sizeof(struct iopf_slot),
+		sizeof(struct iopf_state),
+		sizeof(struct pai_cpu),
+		(CGROUPS + 1) * sizeof(struct pai_cgroup),
+		sizeof(struct pai_state),
+	};
+	const struct config config = {};
+	uint64_t *maps[NR_MAPS];
+
+	libbpf_set_print(print_nothing);
+	for (int i = 0; i < NR_MAPS; i++) {
+		maps[i] = calloc(1, sizes[i]);
+		must(maps[i]);
+	}
+	write_maps(data, size, maps, sizes);
+	serve_iopf(&config, maps);
+	serve_pai(&config, maps);
+	for (int i = 0; i < NR_MAPS; i++)
 		free(maps[i]);
 	return 0;
 }
