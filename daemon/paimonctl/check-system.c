@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <mntent.h>
+#include <pai.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "../config.h"
 #include "check.h"
 #include "escape.h"
+#include "pmu.h"
 
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
@@ -372,6 +374,18 @@ void check_descriptors(struct check *check)
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
 
+/* Of pai_ext, beside its events in the list; pai_crypto is less than half of that. */
+static uint64_t pai_bytes(const struct config *config)
+{
+	uint64_t cpu = sizeof(struct pai_cpu) +
+		       64 * (sizeof(struct events_slot) + sizeof(struct events_value) +
+			     2 * sizeof(uint64_t));
+
+	return get_nprocs_conf() * cpu +
+	       (config->pai_max_cgroups + 1) * (sizeof(struct pai_cgroup) + 48 + PAI_CGROUP_PATH) +
+	       (PAI_MAX_TASKS + 1) * (48 + sizeof(struct pai_task_id) + sizeof(struct pai_task));
+}
+
 /* What the maps of the sources take at most, in bytes; a hash has 48 more for each element. */
 static uint64_t map_bytes(const struct config *config)
 {
@@ -385,7 +399,8 @@ static uint64_t map_bytes(const struct config *config)
 	       (config->events_wanted != SOURCE_NO) * config->events_max *
 		       sizeof(struct events_event) +
 	       perf_events(config) * (sizeof(struct events_slot) + sizeof(struct events_value) +
-				      2 * sizeof(uint64_t));
+				      2 * sizeof(uint64_t)) +
+	       (access(PMU_FOLDER "/pai_ext", F_OK) ? 0 : pai_bytes(config));
 }
 
 /* What the control group of this process may use, as in a container; UINT64_MAX: no limit. */

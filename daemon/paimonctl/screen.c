@@ -184,7 +184,7 @@ static void put_heat(const struct screen *screen, int y)
 {
 	const struct table *table = &screen->table;
 	const struct column *column = &table->view->columns[table->view->heat];
-	int x = table_key_width(table) + 1, left = LINES - 1 - y;
+	int x = table->key_width + 1, left = LINES - 1 - y;
 	size_t width = x < COLS ? (size_t)(COLS - x) : 0, rows = table->nr_rows;
 	char title[128], from[16], to[16];
 	double low, high;
@@ -234,11 +234,11 @@ static void put_table(struct screen *screen, int y)
 	struct table *table = &screen->table;
 
 	/* Names are cut where not all of a row fits. */
-	table->key_max = 0;
+	table_measure(table, 0);
 	if (table_texts_width(table) + (int)table->view->nr_columns * TABLE_VALUE_WIDTH > COLS) {
-		table->key_max = COLS / (3 + (int)table->view->nr_texts);
-		if (table->key_max < 12)
-			table->key_max = 12;
+		int max = COLS / (3 + (int)table->view->nr_texts);
+
+		table_measure(table, max < 12 ? 12 : max);
 	}
 	table_sort(table, screen->sort);
 	if (screen->selected >= table->nr_rows)

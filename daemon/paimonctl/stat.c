@@ -85,6 +85,7 @@ static int print_lines(struct table *table, struct json_object *now, struct sett
 	view.key = key;
 	view.key_width += width;
 	table->view = &view;
+	table_measure(table, 0);
 	if (table->nr_rows)
 		print_header(table, now, settings);
 	for (size_t i = 0; i < table->nr_rows; i++)

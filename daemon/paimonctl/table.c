@@ -83,6 +83,7 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 		table_clear(&table);
 		return r;
 	}
+	table_measure(&table, 0);
 	*ret_table = table;
 	return 0;
 }
@@ -176,44 +177,41 @@ char *table_key_text(const struct table *table, const char *name)
 	return text;
 }
 
-int table_key_width(const struct table *table)
+static void widen(const struct table *table, const char *text, int *width)
 {
-	int width = table->view->key_width;
+	char *shown = table_key_text(table, text);
+	int need = shown ? escape_width(shown) : 0;
 
-	for (size_t i = 0; i < table->nr_rows; i++) {
-		char *name = table_key_text(table, table->rows[i].name);
-		int need = name ? escape_width(name) : 0;
-
-		if (need > width)
-			width = need;
-		free(name);
-	}
-	return width;
+	*width = need > *width ? need : *width;
+	free(shown);
 }
 
-/* 0: nobody has one. */
-static int text_width(const struct table *table, size_t text)
+void table_measure(struct table *table, int key_max)
 {
-	int width = 0;
+	const struct view *view = table->view;
 
-	for (size_t i = 0; i < table->nr_rows; i++) {
-		char *shown = table_key_text(table, table->rows[i].texts[text] ?: "");
-		int need = shown ? escape_width(shown) : 0;
+	table->key_max = key_max;
+	table->key_width = view->key_width;
+	for (size_t i = 0; i < table->nr_rows; i++)
+		widen(table, table->rows[i].name, &table->key_width);
+	for (size_t t = 0; t < view->nr_texts; t++) {
+		int title = (int)strlen(view->texts[t].title);
 
-		if (need && need < (int)strlen(table->view->texts[text].title))
-			need = (int)strlen(table->view->texts[text].title);
-		width = need > width ? need : width;
-		free(shown);
+		/* 0: nobody has one. */
+		table->text_widths[t] = 0;
+		for (size_t i = 0; i < table->nr_rows; i++)
+			widen(table, table->rows[i].texts[t] ?: "", &table->text_widths[t]);
+		if (table->text_widths[t] && table->text_widths[t] < title)
+			table->text_widths[t] = title;
 	}
-	return width;
 }
 
 int table_texts_width(const struct table *table)
 {
-	int width = table_key_width(table);
+	int width = table->key_width;
 
 	for (size_t i = 0; i < table->view->nr_texts; i++)
-		width += text_width(table, i) ? 2 + text_width(table, i) : 0;
+		width += table->text_widths[i] ? 2 + table->text_widths[i] : 0;
 	return width;
 }
 
@@ -223,13 +221,12 @@ static void print_texts(const struct table *table, const struct row *row, FILE *
 	const struct view *view = table->view;
 	char *name = table_key_text(table, row ? row->name : view->key);
 
-	fprintf(out, "%s%*s", name ?: "", table_key_width(table) - (name ? escape_width(name) : 0),
-		"");
+	fprintf(out, "%s%*s", name ?: "", table->key_width - (name ? escape_width(name) : 0), "");
 	free(name);
 	for (size_t i = 0; i < view->nr_texts; i++) {
 		char *text = table_key_text(table,
 					    row ? row->texts[i] ?: "" : view->texts[i].title);
-		int width = text_width(table, i);
+		int width = table->text_widths[i];
 
 		if (width)
 			fprintf(out, "  %s%*s", text ?: "", width - (text ? escape_width(text) : 0),

@@ -55,9 +55,10 @@ struct row {
 struct table {
 	const struct view *view;
 	const char *only; /* the row of this name, or NULL */
-	int key_max;	  /* longer names are cut, 0: never */
-	double seconds;	  /* length of the interval, 0: the two answers are not of one count */
-	bool restarted;	  /* one of the rows, or the machine */
+	int key_max;	  /* longer names are cut, 0: never; of table_measure(), as the next ones */
+	int key_width, text_widths[TABLE_MAX_TEXTS];
+	double seconds; /* length of the interval, 0: the two answers are not of one count */
+	bool restarted; /* one of the rows, or the machine */
 	struct row *rows;
 	size_t nr_rows;
 };
@@ -107,9 +108,11 @@ void format_value(enum column_type type, double value, char text[16]);
  * Columns are folded into bands that are at most width wide; a group stays
  * together. The first column behind the band that begins at column first.
  */
-int table_key_width(const struct table *table);
-/* The same with the texts behind it: where the numbers begin. */
+/* Where the numbers begin: behind the names and texts. */
 int table_texts_width(const struct table *table);
+/* How wide names and texts are, once they are as they will be shown; of a computed table
+ * it is known. */
+void table_measure(struct table *table, int key_max);
 /* A name or text as it is shown, at most key_max wide; to be freed. NULL: no memory. */
 char *table_key_text(const struct table *table, const char *name);
 size_t table_band_end(const struct table *table, size_t first, int width);

@@ -168,6 +168,7 @@ static void test_bands(void **state)
 	struct table table = {.view = &view_iopf};
 	size_t end = 0;
 
+	table_measure(&table, 0);
 	for (int width = 1; width < 200; width++) {
 		for (size_t first = 0; first < view_iopf.nr_columns; first = end) {
 			end = table_band_end(&table, first, width);
@@ -431,6 +432,7 @@ static void test_events(void **state)
 	/* No unit: its column is left out. */
 	free(table.rows[1].texts[1]);
 	table.rows[1].texts[1] = NULL;
+	table_measure(&table, 0);
 	text = table_text(&table);
 	assert_null(strstr(text, "UNIT"));
 	free(text);
@@ -669,9 +671,10 @@ static void test_key_text(void **state)
 	char *text;
 
 	table_add(&table, "0000:3a:00.0-and-so-on");
-	assert_int_equal(table_key_width(&table), 22);
-	table.key_max = 12;
-	assert_int_equal(table_key_width(&table), 12);
+	table_measure(&table, 0);
+	assert_int_equal(table.key_width, 22);
+	table_measure(&table, 12);
+	assert_int_equal(table.key_width, 12);
 	text = table_key_text(&table, table.rows[0].name);
 	assert_string_equal(text, "0000:3a:00.+");
 	free(text);
