@@ -357,6 +357,11 @@ static void pai_retry(struct source *source)
 
 static int pai_reload(struct source *source)
 {
+	const struct pai *pai = source->data;
+
+	if (pai->samples && pai->samples->max_cgroups != source->config->pai_max_cgroups)
+		log_warning("pai: max_cgroups changed: it takes a restart of paimond with the "
+			    "pinned maps removed");
 	give_reason(source);
 	return 0;
 }
