@@ -327,7 +327,8 @@ static bool pai_outdated(struct source *source)
 			return true;
 		if (found && i == PAI_EXT) {
 			plan_ext(source->config, now.own, &now.plan);
-			if (memcmp(&now.plan, &pmu->plan, sizeof(now.plan)))
+			if (now.plan.counts != pmu->plan.counts ||
+			    now.plan.samples != pmu->plan.samples)
 				return true;
 		}
 	}
