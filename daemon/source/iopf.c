@@ -19,13 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
 #include "../util/kernel.h"
 #include "../util/log.h"
 #include "iopf_source.h"
+#include "map_memory.h"
 #include "source.h"
 
 static const char *const backend_names[IOPF_NR_BACKENDS] = {
@@ -158,33 +158,15 @@ static void clear_groups(struct iopf *iopf)
 	iopf->state->spilled = 0;
 }
 
-static void *map_memory(const struct bpf_map *map, size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static size_t devices_size(const struct iopf *iopf)
-{
-	return sizeof(*iopf->devices) * iopf->max_devices;
-}
-
-static size_t slots_size(const struct iopf *iopf)
-{
-	return sizeof(*iopf->slots) * iopf->max_devices * IOPF_SLOTS;
-}
-
 static struct iopf *iopf_free(struct iopf *iopf)
 {
 	if (!iopf)
 		return NULL;
-	if (iopf->devices)
-		munmap((void *)iopf->devices, devices_size(iopf));
-	if (iopf->slots)
-		munmap(iopf->slots, slots_size(iopf));
-	if (iopf->state)
-		munmap(iopf->state, sizeof(*iopf->state));
+	if (iopf->bpf) {
+		unmap_memory(iopf->bpf->maps.iopf_devices, iopf->devices);
+		unmap_memory(iopf->bpf->maps.iopf_slots, iopf->slots);
+		unmap_memory(iopf->bpf->maps.iopf_state, iopf->state);
+	}
 	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
 	free(iopf);
@@ -227,9 +209,9 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	if (r < 0)
 		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
 				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
-	iopf->devices = map_memory(iopf->bpf->maps.iopf_devices, devices_size(iopf));
-	iopf->slots = map_memory(iopf->bpf->maps.iopf_slots, slots_size(iopf));
-	iopf->state = map_memory(iopf->bpf->maps.iopf_state, sizeof(*iopf->state));
+	iopf->devices = map_memory(iopf->bpf->maps.iopf_devices);
+	iopf->slots = map_memory(iopf->bpf->maps.iopf_slots);
+	iopf->state = map_memory(iopf->bpf->maps.iopf_state);
 	if (!iopf->devices || !iopf->slots || !iopf->state)
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
 	*ret_reused = reused;

@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../model/snapshot.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "map_memory.h"
 #include "pai_source.h"
 #include "source.h"
 
@@ -71,21 +71,6 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 			    nr - 1, PAI_LAYOUT);
 	samples->max_cgroups = nr - 1;
 	return 0;
-}
-
-static void *map_memory(const struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void unmap_memory(const struct bpf_map *map, const void *memory)
-{
-	if (memory)
-		munmap((void *)memory,
-		       (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map));
 }
 
 static int load(struct source *source, struct pai_samples *samples)

@@ -6,12 +6,12 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "map_memory.h"
 #include "source.h"
 
 #define NR_MAPS 6
@@ -105,22 +105,6 @@ static int load(struct source *source, struct reader *reader, const struct pins 
 	return r < 0 ? source_fail(source, r, "cannot keep perf events for the next daemon: %s",
 				   strerror(-r))
 		     : 0;
-}
-
-/* Maps the elements of a map; NULL: errno says why. */
-static void *map_memory(const struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void unmap_memory(const struct bpf_map *map, const void *memory)
-{
-	if (memory)
-		munmap((void *)memory,
-		       (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map));
 }
 
 int reader_new(struct source *source, const struct pins *pins, const char *array, uint32_t nr_slots,

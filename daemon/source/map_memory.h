@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The elements of BPF_F_MMAPABLE arrays as memory. Any thread. */
+#ifndef PAIMON_MAP_MEMORY_H
+#define PAIMON_MAP_MEMORY_H
+
+struct bpf_map;
+
+/* All elements of a map that has a descriptor, to read and to write; NULL: errno says why. */
+void *map_memory(const struct bpf_map *map);
+/* memory: of the same map, or NULL. */
+void unmap_memory(const struct bpf_map *map, const void *memory);
+
+#endif
