@@ -127,7 +127,7 @@ static enum source_wanted pai_wanted(const struct config *config)
 static int pai_probe(struct source *source)
 {
 	for (size_t i = 0; i < NR_PMUS && !source->replay; i++)
-		if (!pai_pmu_find(&(struct pai_pmu){.name = pmus[i].name, .base = pmus[i].base}))
+		if (!pai_pmu_look(&(struct pai_pmu){.name = pmus[i].name}))
 			return 0;
 	return source->replay ? 0
 			      : source_fail(source, -ENODEV,
@@ -321,7 +321,7 @@ static bool pai_outdated(struct source *source)
 	for (size_t i = 0; i < NR_PMUS && !source->replay; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 		struct pai_pmu now = pmus[i];
-		bool found = !pai_pmu_find(&now);
+		bool found = !pai_pmu_look(&now);
 
 		if (found != !!pmu->reader || (found && now.type != pmu->type))
 			return true;

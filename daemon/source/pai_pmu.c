@@ -80,7 +80,7 @@ static void find_highest(struct pai_pmu *pmu, const char *name, uint32_t number,
 		pmu->max_number = number;
 }
 
-int pai_pmu_find(struct pai_pmu *pmu)
+int pai_pmu_look(struct pai_pmu *pmu)
 {
 	char path[128];
 	FILE *file;
@@ -95,9 +95,14 @@ int pai_pmu_find(struct pai_pmu *pmu)
 		return -ENODEV;
 	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/caps/sample_tracepoint", pmu->name);
 	pmu->own = !access(path, F_OK);
+	return 0;
+}
+
+int pai_pmu_find(struct pai_pmu *pmu)
+{
 	pmu->max_number = 0;
 	walk_counters(pmu, find_highest);
-	return pmu->max_number ? 0 : -ENODEV;
+	return pmu->max_number ? pai_pmu_look(pmu) : -ENODEV;
 }
 
 static void list_counter(struct pai_pmu *pmu, const char *name, uint32_t number,

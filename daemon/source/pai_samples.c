@@ -244,7 +244,8 @@ int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number
 	samples->by = by;
 	r = load(source, samples);
 	if (!r)
-		samples->state->max_number = max_number;
+		samples->state->max_number = max_number < PAI_COUNTERS ? max_number
+								       : PAI_COUNTERS - 1;
 	r = r ?: add_other(samples);
 	r = r ?: set_programs(source, samples);
 	if (!r && !source->replay)

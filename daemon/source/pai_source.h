@@ -70,8 +70,10 @@ struct pai {
 #define PAI_EXT 0 /* index of pmus */
 #define PAI_CRYPTO 1
 
-/* Looks for the PMU of a name and base in sysfs, and fills in type, own and max_number.
- * 0, or -ENODEV: this machine has none. */
+/* Looks for the PMU of a name in sysfs, and fills in type and own. 0, or -ENODEV: this
+ * machine has none. */
+int pai_pmu_look(struct pai_pmu *pmu);
+/* The same, and finds out max_number of one with this base. */
 int pai_pmu_find(struct pai_pmu *pmu);
 
 /*
