@@ -304,7 +304,10 @@ static long add_record(u32 i, struct add *a)
 static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *records, u32 max,
 				     u64 *ret_events)
 {
-	struct check check = {.records = s->records, .max = max};
+	struct check check = {
+		.records = s->records,
+		.max = max < PAI_COUNTERS ? max : PAI_COUNTERS - 1,
+	};
 
 	if (nr == 0 || nr >= PAI_COUNTERS)
 		return false;
