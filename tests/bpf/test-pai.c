@@ -829,6 +829,36 @@ static void evict(struct fixture *f)
 	assert_true(evicted);
 }
 
+/* The scratch has the longer one still. */
+static void test_short_after_long(void **data)
+{
+	struct fixture *f = *data;
+	char first[PATH_MAX], second[PATH_MAX], third[PATH_MAX];
+	cpu_set_t all, one;
+
+	strcpy(first, make_cgroup("a"));
+	strcpy(second, make_cgroup("a/long"));
+	strcpy(third, make_cgroup("a/longer-still"));
+	assert_return_code(sched_getaffinity(0, sizeof(all), &all), errno);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	assert_return_code(sched_setaffinity(0, sizeof(one), &one), errno);
+	record(f, 0, 1, 1);
+	in_child(f, first, take_one);
+	in_child(f, second, take_one);
+	evict(f);
+	in_child(f, first, take_one);
+	in_child(f, third, take_one);
+	evict(f);
+	in_child(f, first, take_one);
+	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
+	assert_int_equal(f->state->cgroups, 3);
+	assert_string_equal(f->cgroups[1].path, below_root(first));
+	assert_string_equal(f->cgroups[2].path, below_root(second));
+	assert_string_equal(f->cgroups[3].path, below_root(third));
+	assert_int_equal(f->cgroups[1].counters[1], 3);
+}
+
 static void test_cgroups_full(void **data)
 {
 	struct fixture *f = *data;
@@ -1093,6 +1123,35 @@ static void test_play(void **data)
 	assert_int_equal(TOTAL(f, events), 501 + 201);
 }
 
+/* By its key the daemon knows whether a process is gone. */
+static void test_key_of_task(void **data)
+{
+	struct fixture *f = *data;
+	struct pai_task_id id = {}, *last = NULL;
+	unsigned long long ticks = 0;
+	char stat[1024] = "";
+	FILE *file;
+
+	record(f, 0, 1, 1);
+	assert_int_equal(sample_on(f, -1, 1), 0);
+	do {
+		assert_int_equal(
+			bpf_map_get_next_key(bpf_map__fd(f->bpf->maps.pai_tasks), last, &id), 0);
+		last = &id;
+	} while (id.tgid != (uint32_t)getpid());
+	assert_int_equal(id.unused, 0);
+	file = fopen("/proc/self/stat", "re");
+	assert_non_null(file);
+	assert_non_null(fgets(stat, sizeof(stat), file));
+	fclose(file);
+	assert_int_equal(sscanf(strrchr(stat, ')') + 1,
+				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+				"%*d %*d %*d %*d %llu",
+				&ticks),
+			 1);
+	assert_int_equal(id.start_ns / (1000000000 / sysconf(_SC_CLK_TCK)), ticks);
+}
+
 static void test_tasks_full(void **data)
 {
 	struct fixture *f = *data;
@@ -1204,6 +1263,8 @@ int main(void)
 		TEST(test_cgroups),
 		TEST(test_root_cgroup),
 		TEST(test_cgroup_comes_back),
+		TEST(test_short_after_long),
+		TEST(test_key_of_task),
 		TEST_WITH(test_cgroups_full, setup_small),
 		TEST(test_long_paths),
 		TEST(test_deep_paths),
