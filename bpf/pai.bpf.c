@@ -311,7 +311,7 @@ static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *reco
 
 	if (nr == 0 || nr >= PAI_COUNTERS)
 		return false;
-	/* Of the address nobody knows that it stays as it is. */
+	/* At once: what is added is what was checked, whatever becomes of the memory. */
 	if (bpf_probe_read_kernel(s->records, masked(nr, PAI_COUNTERS - 1) * sizeof(*s->records),
 				  records))
 		return false;
@@ -379,7 +379,7 @@ static __always_inline void take(u64 nr, const void *records, const struct pai_m
 	cpu->samples++;
 }
 
-/* Not all kernels set the flag's pointer to NULL where there is no raw data. */
+/* Where samples have flags, the pointer of one that has no raw data is anything. */
 static __always_inline void take_overflow(const struct bpf_perf_event_data_kern *ctx)
 {
 	const struct perf_sample_data *data = BPF_CORE_READ(ctx, data);
