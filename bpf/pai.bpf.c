@@ -262,6 +262,17 @@ static __always_inline struct pai_task *task_of_others(void)
 	return task_of(&id);
 }
 
+/* As packed fields they would be read byte by byte. */
+static __always_inline u32 number_of(const struct paimon_pai_record *r)
+{
+	return *(const u16 *)r;
+}
+
+static __always_inline u64 value_of(const struct paimon_pai_record *r)
+{
+	return *(const u64 *)((const char *)r + sizeof(u16));
+}
+
 struct check {
 	const struct paimon_pai_record *records;
 	u64 events;
@@ -273,8 +284,8 @@ struct check {
 static long check_record(u32 i, struct check *c)
 {
 	const struct paimon_pai_record *r = &c->records[masked(i, PAI_COUNTERS - 1)];
-	u64 value = r->value;
-	u32 number = r->number;
+	u64 value = value_of(r);
+	u32 number = number_of(r);
 
 	c->malformed = number <= c->last || number > c->max || !value;
 	c->last = number;
@@ -292,8 +303,8 @@ struct add {
 static long add_record(u32 i, struct add *a)
 {
 	const struct paimon_pai_record *r = &a->records[masked(i, PAI_COUNTERS - 1)];
-	u32 number = masked(r->number, PAI_COUNTERS - 1);
-	u64 value = r->value;
+	u32 number = masked(number_of(r), PAI_COUNTERS - 1);
+	u64 value = value_of(r);
 
 	a->cpu[number] += value;
 	atomic_add(&a->cgroup[number], value);
@@ -371,7 +382,7 @@ static __always_inline void take(u64 nr, const void *records, const struct pai_m
 		task = task_of_others();
 	}
 	add.records = s->records;
-	add.cpu = st->counts ? cpu->counters : s->nowhere;
+	add.cpu = cpu->counts ? cpu->counters : s->nowhere;
 	add.cgroup = cgroup->counters;
 	add.task = task ? task->counters : s->nowhere;
 	bpf_loop(nr, add_record, &add, 0);

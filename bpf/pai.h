@@ -32,11 +32,12 @@
 
 /* Element cpu of pai_cpus: what samples of that CPU had. Only its own programs write. */
 struct pai_cpu {
-	__u64 counters[PAI_COUNTERS]; /* while pai_state.counts: samples are all there is */
+	__u64 counters[PAI_COUNTERS]; /* while counts is 1 */
 	__u64 events;		      /* the sum over all records, always */
 	__u64 samples;		      /* that were taken */
 	__u64 malformed;	      /* that were not */
 	__u64 without_data;	      /* that had nothing to take */
+	__u64 counts; /* the daemon's to write; 1: samples are all that counts on this CPU */
 };
 
 /* Element of pai_cgroups, 0 for those that did not fit. */
@@ -66,10 +67,9 @@ enum pai_dropped {
 
 /* The only element of pai_state, which finishes a set of pinned maps. */
 struct pai_state {
-	__u32 max_number;   /* of a counter; the daemon's to write, as the next one */
-	__u32 counts;	    /* 1: samples are added to pai_cpu.counters */
+	__u32 max_number;   /* of a counter; the daemon's to write */
 	__u32 cgroups;	    /* elements of pai_cgroups that are taken, without 0 */
-	__u32 undispatched; /* samples that met no program */
+	__u64 undispatched; /* samples that met no program */
 	__u64 dropped[PAI_NR_DROPPED];
 };
 

@@ -72,7 +72,7 @@ void check_pai(struct check *check)
 			"a second within a tick (kernel.perf_event_max_sample_rate), can panic the "
 			"machine%s",
 			rate,
-			config->pai_accept_throttling_panic
+			config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
 				? ""
 				: ": mode = auto only counts therefore; to sample all the same "
 				  "takes mode = sampling and accept_throttling_panic = yes in "

@@ -238,15 +238,13 @@ static void give_reason(struct source *source)
 		log_warning("pai: %s", source->reason);
 }
 
-/* Are samples all there is? What they tell is then what is served as counted. */
+/* Where samples are all there is, what they tell is what is served as counted. */
 static void tell_samples(struct pai *pai)
 {
 	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
-	bool counts = false;
 
 	for (uint32_t cpu = 0; cpu < ext->nr_cpus; cpu++)
-		counts |= ext->cpus[cpu].counts;
-	pai->samples->state->counts = ext->plan.samples && !counts;
+		pai->samples->cpus[cpu].counts = ext->plan.samples && !ext->cpus[cpu].counts;
 }
 
 static void pai_detach(struct source *source, bool keep)
@@ -274,7 +272,8 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 	if (r < 0)
 		return r;
 	/* From the first sample on, where samples are sure to be all there is. */
-	pai->samples->state->counts = !pmu->plan.counts;
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		pai->samples->cpus[cpu].counts = !pmu->plan.counts;
 	r = pai_pmu_attach(source, pmu, pai->samples, nr_cpus);
 	if (!r)
 		tell_samples(pai);
@@ -284,27 +283,30 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 static int pai_attach(struct source *source)
 {
 	struct pai *pai = calloc(1, sizeof(*pai));
-	uint32_t nr_cpus;
+	uint32_t nr_cpus, nr_pmus = 0;
 	int r;
 
 	if (!pai)
 		return -ENOMEM;
 	memcpy(pai->pmus, pmus, sizeof(pmus));
 	source->data = pai;
-	source->adopted = false;
 	r = count_cpus(&nr_cpus);
 	if (!r && source->replay) {
 		r = pai_samples_new(source, nr_cpus, PAIMON_NNPA_COUNTERS_1ST, PAI_BY_NOTHING,
 				    &pai->samples);
-		if (!r)
-			pai->samples->state->counts = true;
+		for (uint32_t cpu = 0; !r && cpu < nr_cpus; cpu++)
+			pai->samples->cpus[cpu].counts = true;
 	}
+	source->adopted = true;
 	for (size_t i = 0; i < NR_PMUS && !r && !source->replay; i++) {
 		if (pai_pmu_find(&pai->pmus[i]) < 0)
 			continue;
 		r = attach_pmu(source, &pai->pmus[i], nr_cpus);
-		source->adopted |= !r && pai->pmus[i].reader->adopted;
+		source->adopted &= pai->pmus[i].adopted;
+		nr_pmus++;
 	}
+	if (!r && !nr_pmus && !source->replay)
+		r = source_fail(source, -ENODEV, "the PMUs have no events in sysfs");
 	if (!r)
 		give_reason(source);
 	r = r ?: all_failed(pai);
@@ -321,14 +323,15 @@ static bool pai_outdated(struct source *source)
 	for (size_t i = 0; i < NR_PMUS && !source->replay; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 		struct pai_pmu now = pmus[i];
-		bool found = !pai_pmu_look(&now);
 
-		if (found != !!pmu->reader || (found && now.type != pmu->type))
+		pai_pmu_look(&now);
+		if (now.type != pmu->type)
 			return true;
-		if (found && i == PAI_EXT) {
+		if (pmu->reader && i == PAI_EXT) {
 			plan_ext(source->config, now.own, &now.plan);
 			if (now.plan.counts != pmu->plan.counts ||
-			    now.plan.samples != pmu->plan.samples)
+			    now.plan.samples != pmu->plan.samples ||
+			    now.plan.prefers_counting != pmu->plan.prefers_counting)
 				return true;
 		}
 	}

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,6 +30,7 @@
 #define MAX_NUMBERS 1024
 #define ROOM 64 /* numbers of counters that a list has room for are a multiple of this */
 #define STILL_NS 1000000000ULL
+#define ENDING_NS 1000000000ULL /* what was taken out has ended by then */
 
 static uint32_t stride(const struct pai_pmu *pmu)
 {
@@ -91,8 +91,10 @@ int pai_pmu_look(struct pai_pmu *pmu)
 	found = file && fscanf(file, "%u", &pmu->type) == 1;
 	if (file)
 		fclose(file);
-	if (!found)
+	if (!found) {
+		pmu->type = 0;
 		return -ENODEV;
+	}
 	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/caps/sample_tracepoint", pmu->name);
 	pmu->own = !access(path, F_OK);
 	return 0;
@@ -100,9 +102,11 @@ int pai_pmu_look(struct pai_pmu *pmu)
 
 int pai_pmu_find(struct pai_pmu *pmu)
 {
+	int r = pai_pmu_look(pmu);
+
 	pmu->max_number = 0;
 	walk_counters(pmu, find_highest);
-	return pmu->max_number ? pai_pmu_look(pmu) : -ENODEV;
+	return r ?: pmu->max_number ? 0 : -ENODEV;
 }
 
 static void list_counter(struct pai_pmu *pmu, const char *name, uint32_t number,
@@ -139,6 +143,9 @@ static void fold(struct events_slot *slot)
 	reader_commit(&slot->event, 0);
 }
 
+/* Events that are taken out end a little later: until then the PMU may refuse others. */
+static uint64_t cleared_ns;
+
 /* Takes out what a CPU has: its perf events end. */
 static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 {
@@ -151,6 +158,7 @@ static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 			continue;
 		reader_remove(pmu->reader, slot - pmu->reader->slots);
 		fold(slot);
+		cleared_ns = clock_ns(CLOCK_MONOTONIC);
 	}
 	pmu->cpus[cpu].counts = pmu->cpus[cpu].samples = false;
 	pmu->cpus[cpu].still_ns = 0;
@@ -190,7 +198,7 @@ static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 	return 0;
 }
 
-/* The event that samples, not yet enabled. */
+/* The event that samples. */
 static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
 {
 	struct perf_event_attr attr = {
@@ -199,7 +207,6 @@ static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
 		.config = pmu->base + PAI_NUMBER_ALL,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_RAW,
-		.disabled = 1,
 	};
 	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
@@ -230,37 +237,49 @@ static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai
 		       : reader_open(&pmu->reader->events[PAI_NUMBER_ALL], cpu);
 	if (all >= 0)
 		r = fill(pmu, cpu, PAI_NUMBER_ALL, all);
-	r = r ?: pai_samples_link(source, samples, cpu, fd);
-	if (!r && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+	else if (pmu->own)
 		r = -errno;
+	r = r ?: pai_samples_link(source, samples, cpu, fd);
 	if (r < 0)
 		stop_sampling(source, pmu, cpu);
 	return r;
 }
 
-/* Does what is planned and not done yet on a CPU. */
+/* Counts, or samples, on a CPU where it is planned and not done yet. 0 or a negative errno. */
+static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
+		 uint32_t cpu, bool counting)
+{
+	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+	int r;
+
+	if (counting ? !pmu->plan.counts || c->counts : !pmu->plan.samples || c->samples)
+		return 0;
+	while ((r = counting ? open_counters(pmu, cpu)
+			     : start_sampling(source, pmu, samples, cpu)) == -EBUSY &&
+	       clock_ns(CLOCK_MONOTONIC) - cleared_ns < ENDING_NS)
+		usleep(20000); /* it may be our own event that is about to end */
+	if (counting)
+		c->counts = !r;
+	else
+		c->samples = !r;
+	return r;
+}
+
+/* Does what is planned and not done yet on a CPU. Where the two exclude each other, it is
+ * what comes first. */
 static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		     uint32_t cpu)
 {
+	bool counting = pmu->plan.prefers_counting;
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+	int second;
 
-	c->error = 0;
-	for (int i = 0; i < 2; i++) {
-		bool counting = (i == 0) == pmu->plan.prefers_counting;
-		int r = 0;
-
-		if (counting && pmu->plan.counts && !c->counts) {
-			r = open_counters(pmu, cpu);
-			c->counts = !r;
-		} else if (!counting && pmu->plan.samples && !c->samples) {
-			r = start_sampling(source, pmu, samples, cpu);
-			c->samples = !r;
-		}
-		/* The second of two is refused where they exclude each other. */
-		if (r < 0 && (r != -EBUSY || (!c->counts && !c->samples)))
-			c->error = r;
+	c->error = start(source, pmu, samples, cpu, counting);
+	if (!c->error) {
+		second = start(source, pmu, samples, cpu, !counting);
+		c->error = second == -EBUSY && (c->counts || c->samples) ? 0 : second;
 	}
-	if (c->error && c->error != -EBUSY && !c->counts && !c->samples)
+	if (!c->counts && !c->samples)
 		clear_cpu(source, pmu, cpu);
 }
 
@@ -279,6 +298,7 @@ static bool account(struct events_slot *slot, const struct events_value *value)
 	return goes_on;
 }
 
+/* Those of a CPU that is off stay as they are. */
 static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 {
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
@@ -288,8 +308,12 @@ static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 		struct events_slot *slot = slot_of(pmu, cpu, number);
 		const struct events_value *value = &pmu->reader->values[slot - pmu->reader->slots];
 
-		if (!slot->event || value->error == -ENXIO)
+		if (!slot->event)
 			continue;
+		if (value->error == -ENXIO) {
+			c->online = false;
+			return;
+		}
 		if (value->error == -ENOENT) {
 			reader_set_cpu(pmu->reader, slot - pmu->reader->slots, -1);
 			fold(slot);
@@ -330,21 +354,33 @@ static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_s
 			log_info("pai: %s on CPU %u stood still: opened anew", pmu->name, cpu);
 		clear_cpu(source, pmu, cpu);
 		bring_up(source, pmu, samples, cpu);
+		pmu->adopted = false;
 	}
 }
 
-static void read_all(struct pai_pmu *pmu)
+/* Returns whether a CPU that was off can be read again. */
+static bool read_all(struct pai_pmu *pmu)
 {
+	bool back = false;
+
 	reader_read(pmu->reader);
-	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
+	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
+		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
+		bool off = !c->online;
+
+		c->online = true;
 		account_cpu(pmu, cpu);
+		back |= off && c->online && (c->counts || c->samples);
+		c->online &= !off;
+	}
+	return back;
 }
 
 void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		  bool retry)
 {
-	read_all(pmu);
-	follow_cpus(source, pmu, samples);
+	if (read_all(pmu) || retry)
+		follow_cpus(source, pmu, samples);
 	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 
@@ -425,6 +461,7 @@ int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_sample
 		pmu->reader = reader_free(pmu->reader);
 		return r;
 	}
+	pmu->adopted = pmu->reader->adopted;
 	recover_slots(pmu);
 	read_all(pmu);
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../fdstore.h"
 #include "../model/snapshot.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
@@ -184,7 +185,7 @@ bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint
 	char name[32];
 
 	link_name(cpu, name);
-	return is_kept(source, name, BPF_LINK_TYPE_PERF_EVENT);
+	return samples->reused && is_kept(source, name, BPF_LINK_TYPE_PERF_EVENT);
 }
 
 int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_t cpu, int fd)
@@ -215,11 +216,12 @@ static int hear(struct source *source, struct pai_samples *samples)
 	int r;
 
 	for (uint32_t cpu = 0; samples->by != PAI_BY_PERF_EVENT && cpu < samples->nr_cpus; cpu++)
-		if (pai_samples_linked(source, samples, cpu))
-			pai_samples_unlink(source, cpu);
-	if (samples->by == PAI_BY_TRACEPOINT && is_kept(source, LINK, BPF_LINK_TYPE_RAW_TRACEPOINT))
+		pai_samples_unlink(source, cpu);
+	if (samples->reused && samples->by == PAI_BY_TRACEPOINT &&
+	    is_kept(source, LINK, BPF_LINK_TYPE_RAW_TRACEPOINT))
 		return 0;
 	pins_drop(&pins, LINK);
+	fdstore_sync();
 	if (samples->by != PAI_BY_TRACEPOINT)
 		return 0;
 	r = keep_link(
@@ -332,17 +334,16 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 		      const struct pai_samples *samples, uint32_t index)
 {
 	const struct pai_cgroup *cgroup = &samples->cgroups[index];
-	char path[PAI_CGROUP_PATH + 16];
+	char path[PAI_CGROUP_PATH], name[PAI_CGROUP_PATH + 16];
 	struct label labels[2] = {{"cgroup", index ? path : "other"}};
-	size_t length;
 
-	/* Two that were not the same are not made the same. */
-	if (harmless(cgroup->path, PAI_CGROUP_PATH, path)) {
-		length = strlen(path);
-		snprintf(path + length, sizeof(path) - length, " #%u", index);
+	/* Two that are not the same are not made the same; a path begins with a slash. */
+	if (harmless(cgroup->path, sizeof(path), path)) {
+		snprintf(name, sizeof(name), "#%u %s", index, path);
+		labels[0].value = name;
 	}
 	/* Its name is not there yet. */
-	if (index && !path[0])
+	if (index && path[0] != '/')
 		return 0;
 	return add_counters(source, snapshot, &metric_cgroups, cgroup->counters, labels, 1);
 }
@@ -420,7 +421,11 @@ static int add_samples(struct snapshot *snapshot, const struct pai_samples *samp
 	label.value = "malformed";
 	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, malformed);
 	label.value = "without_data";
-	return r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, without_data);
+	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, without_data);
+	label.value = "undispatched";
+	return r
+		       ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1,
+					       samples->state->undispatched);
 }
 
 int pai_samples_read(struct source *source, struct snapshot *snapshot)

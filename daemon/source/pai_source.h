@@ -55,9 +55,11 @@ struct pai_pmu {
 	/* while it is there */
 	struct reader *reader; /* slot cpu * reader->nr_events + number; NULL: no such PMU */
 	bool own; /* of paimon.ko: with a tracepoint; sampling and counting exclude each other */
+	bool adopted; /* all of it was found as an earlier daemon left it */
 	struct pai_plan plan;
 	struct pai_pmu_cpu *cpus;
-	uint32_t nr_cpus, type;
+	uint32_t nr_cpus;
+	uint32_t type;	     /* 0: not on this machine */
 	uint32_t max_number; /* of a counter */
 };
 
@@ -99,7 +101,7 @@ struct pai_samples {
 	uint32_t nr_cpus, max_cgroups;
 	bool reused;
 	enum pai_samples_by by;
-	const struct pai_cpu *cpus;
+	struct pai_cpu *cpus;
 	const struct pai_cgroup *cgroups;
 	struct pai_state *state;
 	struct pai_made_up *made_up;  /* replay only */

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,12 +147,25 @@ int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 	return 0;
 }
 
+/* What is in the store, for whoever attaches next in this process. */
+static void give_back(const char *name, int fd)
+{
+	int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0)
+		fdstore_give_back(name, copy);
+}
+
 int pins_keep(const struct pins *pins, const char *name, int fd)
 {
 	_cleanup_free_ char *path = NULL;
 
-	if (fdstore_available())
-		return fdstore_put(name, fd);
+	if (fdstore_available()) {
+		int r = fdstore_put(name, fd);
+
+		give_back(name, r < 0 ? -1 : fd);
+		return r;
+	}
 	path = pins_path(pins, name);
 	return path ? bpf_obj_pin(fd, path) : -ENOMEM;
 }
@@ -161,8 +175,10 @@ int pins_take(const struct pins *pins, const char *name)
 	int fd = fdstore_take(name);
 	_cleanup_free_ char *path = fd < 0 ? pins_path(pins, name) : NULL;
 
-	if (!path)
+	if (!path) {
+		give_back(name, fd);
 		return fd;
+	}
 	fd = bpf_obj_get(path);
 	/* Of a daemon outside systemd: a pin would go on after the unit has ended. */
 	if (fd >= 0 && fdstore_available() && fdstore_put(name, fd) >= 0)
@@ -172,6 +188,8 @@ int pins_take(const struct pins *pins, const char *name)
 
 void pins_drop(const struct pins *pins, const char *name)
 {
+	_cleanup_close_ int fd = fdstore_take(name);
+
 	fdstore_remove(name);
 	pins_remove(pins, name);
 }

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 
 #include "../util/clock.h"
+#include "../util/cpulist.h"
 #include "../util/log.h"
 #include "iopf_source.h"
 #include "pai_source.h"
@@ -45,7 +45,9 @@ struct replay {
 	size_t nr;
 	uint64_t next_sample_ns;
 	uint64_t samples;
-	bool failed;
+	unsigned int *cpus; /* online at the start */
+	size_t nr_cpus;
+	bool failed, sample_failed;
 };
 
 /* xorshift64*: the same scenario every time. 0 <= result < 1. */
@@ -91,11 +93,11 @@ static struct group pop(struct replay *replay)
 	return first;
 }
 
-static void complain(struct replay *replay, int r)
+static void complain(bool *failed, int r)
 {
-	if (r < 0 && !replay->failed)
+	if (r < 0 && !*failed)
 		log_error("replay: cannot run a program: %s", strerror(-r));
-	replay->failed = r < 0;
+	*failed = r < 0;
 }
 
 static void run(struct replay *replay, const struct group *group, enum iopf_program program,
@@ -105,7 +107,7 @@ static void run(struct replay *replay, const struct group *group, enum iopf_prog
 	uint64_t args[8] = {
 		group->device + 1, 1 + group->device, group->grpid, third, fourth, fifth};
 
-	complain(replay, iopf_source_run(replay->iopf, program, args));
+	complain(&replay->failed, iopf_source_run(replay->iopf, program, args));
 }
 
 /* Requests up to the given number; the last one of the group says so. */
@@ -224,8 +226,9 @@ static void play_sample(struct replay *replay)
 				(struct paimon_pai_record){processes[i].numbers[j], calls};
 	}
 	if (sample.nr)
-		complain(replay, pai_source_play(replay->pai, &sample,
-						 replay->samples % (uint64_t)get_nprocs()));
+		complain(&replay->sample_failed,
+			 pai_source_play(replay->pai, &sample,
+					 replay->cpus[replay->samples % replay->nr_cpus]));
 	replay->samples++;
 }
 
@@ -265,8 +268,10 @@ int replay_new(struct source *iopf, struct source *pai, sd_event *event, double 
 	replay->random = SEED;
 	replay->interval_ns = 1e9 / rate;
 	replay->next_open_ns = clock_ns(CLOCK_MONOTONIC);
-	r = sd_event_add_time_relative(event, &replay->timer, CLOCK_MONOTONIC, TICK_USEC, 1,
-				       on_tick, replay);
+	r = cpulist_read("/sys/devices/system/cpu/online", 8191, &replay->cpus, &replay->nr_cpus);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &replay->timer, CLOCK_MONOTONIC, TICK_USEC, 1,
+					       on_tick, replay);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(replay->timer, SD_EVENT_ON);
 	if (r < 0) {
@@ -282,6 +287,7 @@ struct replay *replay_free(struct replay *replay)
 	if (!replay)
 		return NULL;
 	sd_event_source_disable_unref(replay->timer);
+	free(replay->cpus);
 	free(replay);
 	return NULL;
 }

@@ -24,6 +24,14 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "fdstore.h"
 #include "source/pai_source.h"
 #include "source/source.h"
 
@@ -337,6 +345,230 @@ static void test_failed(void **data)
 	assert_non_null(strstr(source.reason, "no PMU pai_ext"));
 }
 
+/* No descriptor is left for a copy. */
+static bool no_dup;
+
+int fcntl(int fd, int command, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (no_dup && command == F_DUPFD_CLOEXEC) {
+		errno = EMFILE;
+		return -1;
+	}
+	return syscall(SYS_fcntl, fd, command, arg);
+}
+
+/* Software events as a PMU that samples and counts at once: all is context switches. */
+static int attach_sampler(struct pai_samples **ret_samples)
+{
+	int r;
+
+	make_pmu("pai_soft", 1, PERF_COUNT_SW_CONTEXT_SWITCHES);
+	pmu = (struct pai_pmu){.name = "pai_soft",
+			       .pins = "nnpa",
+			       .array = "nnpa-array",
+			       .base = PERF_COUNT_SW_CONTEXT_SWITCHES};
+	assert_int_equal(pai_pmu_find(&pmu), 0);
+	pmu.plan = (struct pai_plan){.counts = true,
+				     .prefers_counting = true,
+				     .samples = PAI_BY_PERF_EVENT};
+	r = pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_PERF_EVENT, ret_samples);
+	return r ?: pai_pmu_attach(&source, &pmu, *ret_samples, get_nprocs_conf());
+}
+
+static uint64_t heard(const struct pai_samples *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < s->nr_cpus; cpu++)
+		sum += ((const volatile struct pai_cpu *)&s->cpus[cpu])->without_data;
+	return sum;
+}
+
+static void test_samples(void **data)
+{
+	struct pai_samples *s;
+
+	assert_int_equal(attach_sampler(&s), 0);
+	usleep(200000);
+	assert_true(heard(s) > 0); /* the way to test works */
+	pai_pmu_detach(&source, &pmu, false);
+	pai_samples_free(&source, s, false);
+}
+
+/* No descriptor left for a copy: nothing samples, and nobody says so. */
+static void test_no_dup(void **data)
+{
+	struct pai_samples by = {.by = PAI_BY_TRACEPOINT};
+	bool says;
+
+	pmu = (struct pai_pmu){.name = "pai_test",
+			       .pins = "nnpa",
+			       .array = "nnpa-array",
+			       .base = base};
+	assert_int_equal(pai_pmu_find(&pmu), 0);
+	pmu.own = true;
+	pmu.plan = (struct pai_plan){.samples = PAI_BY_TRACEPOINT};
+	no_dup = true;
+	assert_int_equal(pai_pmu_attach(&source, &pmu, &by, get_nprocs_conf()), 0);
+	no_dup = false;
+	says = pmu.cpus[0].samples && !pmu.reader->slots[0].event;
+	assert_false(says);
+}
+
+/* A link to a tracepoint in descriptor 3, as systemd passes it. */
+static int pass_link(void)
+{
+	static struct sockaddr_un address = {AF_UNIX, "/tmp/paimon-review-notify"};
+	struct pai_bpf *bpf = pai_bpf__open_and_load();
+	int notify = socket(AF_UNIX, SOCK_DGRAM, 0), link;
+	char pid[16];
+
+	unlink(address.sun_path);
+	assert_int_equal(bind(notify, (void *)&address, sizeof(address)), 0);
+	link = bpf_raw_tracepoint_open("sys_enter", bpf_program__fd(bpf->progs.paimon_pai_sample));
+	assert_true(link >= 0);
+	assert_int_equal(dup2(link, 3), 3);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	setenv("INVOCATION_ID", "1", 1);
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_FDNAMES", "pai-sample", 1);
+	return fdstore_init();
+}
+
+/* In a process of its own, as what systemd passed is the process's. */
+static void in_child(int (*run)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+		assert_int_equal(open("/dev/null", O_RDONLY), 3);
+		_exit(pass_link() ? 99 : run());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status >> 8, 0);
+}
+
+/* It samples no longer: whoever has the link must let go of it. */
+static int leave_link(void)
+{
+	struct pai_samples *s;
+
+	if (pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_NOTHING, &s))
+		return 98;
+	return fcntl(3, F_GETFD) >= 0 ? 1 : 0;
+}
+
+static void test_link_left_open(void **data)
+{
+	in_child(leave_link);
+}
+
+/* ... and does again, after a reload: there is no such tracepoint here, so it cannot. */
+static int take_dropped_link(void)
+{
+	struct pai_samples *s;
+
+	if (pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_NOTHING, &s))
+		return 98;
+	pai_samples_free(&source, s, false);
+	return pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_TRACEPOINT, &s) ? 0 : 2;
+}
+
+static void test_dropped_link_kept(void **data)
+{
+	in_child(take_dropped_link);
+}
+
+/* The maps are new (another state_dir, another layout): what the link runs has others. */
+static int take_foreign_link(void)
+{
+	struct pai_samples *s;
+
+	return pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_TRACEPOINT, &s) ? 0 : 3;
+}
+
+static void test_foreign_link(void **data)
+{
+	in_child(take_foreign_link);
+}
+
+/* A PMU with no counter that can be read is none, and nothing new every five seconds. */
+static void test_no_counters(void **data)
+{
+	mkdir(SYSFS "/pai_crypto", 0755);
+	put(SYSFS "/pai_crypto/type", "77\n");
+	assert_int_equal(pai_source.probe(&source), 0);
+	assert_int_equal(pai_source.attach(&source), -ENODEV);
+	assert_non_null(strstr(source.reason, "no events"));
+	make_pmu("pai_ext", 2, 0x1800);
+	put(SYSFS "/pai_ext/events/T_ONE", "event=0x%llx\n", 0x1801ull);
+	assert_true(pai_source.attach(&source) < 0); /* there are no such tracepoints */
+	assert_non_null(strstr(source.reason, "pai_ext cannot be opened"));
+	assert_int_equal(rename(SYSFS "/pai_ext", SYSFS "/pai_gone2"), 0);
+	assert_int_equal(unlink(SYSFS "/pai_crypto/type"), 0);
+	assert_int_equal(rmdir(SYSFS "/pai_crypto"), 0);
+}
+
+/* Cgroups with other names are other series. */
+static void test_same_series(void **data)
+{
+	static struct pai_made_up sample = {.nr = 1, .tgid = 1, .records = {{1, 1}}};
+	struct snapshot *snapshot = snapshot_new(NULL);
+	int same = 0;
+
+	source.replay = true;
+	config.pai_max_cgroups = 8;
+	assert_int_equal(pai_source.attach(&source), 0);
+	strcpy(sample.path, "/a\x01");
+	assert_int_equal(pai_source_play(&source, &sample, 0), 0);
+	memset(sample.path, 0, sizeof(sample.path));
+	strcpy(sample.path, "/a? #1");
+	assert_int_equal(pai_source_play(&source, &sample, 0), 0);
+	assert_int_equal(pai_source.read(&source, snapshot), 0);
+	for (size_t i = 0; i < snapshot->nr_families; i++)
+		for (size_t j = 0; j < snapshot->families[i].nr_points; j++)
+			if (!strcmp(snapshot->families[i].metric->name,
+				    "paimon_nnpa_cgroup_events_total")) {
+				const struct label *l = snapshot->families[i].points[j].labels;
+
+				print_message("%s=%s %s=%s\n", l[0].name, l[0].value, l[1].name,
+					      l[1].value);
+				same += !strcmp(l[0].value, "/a? #1");
+			}
+	pai_source.detach(&source, false);
+	snapshot_free(snapshot);
+	assert_int_equal(same, 1);
+}
+
+/* Under systemd: the source fails after it has begun, and is tried again in this process. */
+static int fail_and_attach_again(void)
+{
+	attach();
+	load(10);
+	pai_pmu_detach(&source, &pmu, true);
+	load(5);
+	attach();
+	return pmu.reader->adopted ? 0 : 4;
+}
+
+static void test_adopts_its_own(void **data)
+{
+	in_child(fail_and_attach_again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +581,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_maps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_content, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_samples, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adopts_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_dup, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_link_left_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dropped_link_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_same_series, setup, teardown),
 	};
 	uint64_t enter, leave;
 	int failed;

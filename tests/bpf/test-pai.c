@@ -103,7 +103,8 @@ static struct fixture *load(unsigned int max_cgroups)
 	f->state = map_memory(f->bpf->maps.pai_state, sizeof(*f->state));
 	f->made_up = map_memory(f->bpf->maps.pai_made_up, sizeof(*f->made_up));
 	f->state->max_number = MAX_NUMBER;
-	f->state->counts = 1;
+	for (int cpu = 0; cpu < NR_CPUS; cpu++)
+		f->cpus[cpu].counts = 1;
 	set_program(f, f->bpf->maps.pai_programs, f->bpf->progs.pai_sample);
 	set_program(f, f->bpf->maps.pai_overflow_programs, f->bpf->progs.pai_overflow);
 	make_up(f);
@@ -520,7 +521,7 @@ static void test_does_not_count(void **data)
 	struct fixture *f = *data;
 	unsigned int nr;
 
-	f->state->counts = 0;
+	f->cpus[0].counts = 0;
 	record(f, 0, 5, 50);
 	record(f, 1, 6, 60);
 	assert_int_equal(sample_on(f, 0, 2), 0);
@@ -529,7 +530,7 @@ static void test_does_not_count(void **data)
 	assert_int_equal(f->cpus[0].samples, 1);
 	assert_int_equal(all_cgroups(f), 110);
 	assert_int_equal(all_tasks(f, &nr), 110);
-	f->state->counts = 1;
+	f->cpus[0].counts = 1;
 	assert_int_equal(sample_on(f, 0, 2), 0);
 	assert_int_equal(sum(f->cpus[0].counters), 110);
 	assert_int_equal(f->cpus[0].events, 220);
