@@ -14,6 +14,7 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR", TOP / "build"))
+EMULATED = "guest, Linux {}, emulated CPU: of its ns only ratios mean anything"
 HERE = f"this machine, Linux {os.uname().release.split('-')[0]}"
 
 
@@ -86,6 +87,33 @@ def iopf_run(*arguments):
 def paimond_programs(daemon):
     ids = program_ids(daemon.pid)
     return [ids[name] for name in ("paimon_request", "paimon_handle", "paimon_response")]
+
+
+def run_lines(program, *arguments):
+    """The numbers that it prints, by name."""
+    shown = subprocess.run([BUILD / "tests/bench" / program, *map(str, arguments)],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if shown.returncode:
+        raise SystemExit(f"bench: {program} failed:\n{shown.stderr[-1000:]}")
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in shown.stdout.splitlines())}
+
+
+def in_guest(kernel, rounds, script, *files):
+    """The medians of what a script here prints as JSON in a guest, run for so many
+    rounds; files: what it needs beside it, of this folder or built."""
+    adds = []
+    for name in (script, "guest.py", *files):
+        source = TOP / "tests/bench" / name
+        adds += ["--add", f"{source if source.exists() else BUILD / 'tests/bench' / name}:"
+                          f"/tests/{name}"]
+    shown = subprocess.run([TOP / "tests/vm/run", "--kernel", kernel, "--name", "bench",
+                            "--timeout", "900", *adds, "--", f"/tests/{script} {rounds}"],
+                           stdout=subprocess.PIPE, text=True)
+    if shown.returncode:
+        raise SystemExit(f"bench: the guest failed, status {shown.returncode}:\n{shown.stdout}")
+    samples = json.loads(shown.stdout.strip().splitlines()[-1])
+    return {name: median(values) for name, values in samples.items()}
 
 
 def median(values):
