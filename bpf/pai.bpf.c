@@ -331,8 +331,9 @@ static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *reco
 	return !check.malformed;
 }
 
-/* Takes a sample: of the current task, or of who made it up. */
-static __always_inline void take(u64 nr, const void *records, const struct pai_made_up *made_up)
+/* Takes a sample: of the current task, or of who made it up. Returns the sum over its
+ * records, 0 if it was not taken. */
+static __always_inline u64 take(u64 nr, const void *records, const struct pai_made_up *made_up)
 {
 	struct pai_cpu *cpu = this_cpu();
 	struct pai_state *st = state();
@@ -349,10 +350,10 @@ static __always_inline void take(u64 nr, const void *records, const struct pai_m
 
 	s = bpf_map_lookup_elem(&pai_scratch, &zero);
 	if (!cpu || !st || !s)
-		return;
+		return 0;
 	if (!is_valid(s, nr, records, st->max_number, &events)) {
 		cpu->malformed++;
-		return;
+		return 0;
 	}
 	if (made_up) {
 		found = index_of_path(made_up->path);
@@ -369,7 +370,7 @@ static __always_inline void take(u64 nr, const void *records, const struct pai_m
 	}
 	cgroup = cgroup_at(index);
 	if (!cgroup)
-		return;
+		return 0;
 	if (!index)
 		atomic_inc(&st->dropped[PAI_DROPPED_CGROUPS]);
 	task = bpf_map_lookup_elem(&pai_tasks, &id);
@@ -386,8 +387,19 @@ static __always_inline void take(u64 nr, const void *records, const struct pai_m
 	add.cgroup = cgroup->counters;
 	add.task = task ? task->counters : s->nowhere;
 	bpf_loop(nr, add_record, &add, 0);
-	cpu->events += events;
 	cpu->samples++;
+	return events;
+}
+
+/* The same of a perf event, which itself has counted too. */
+static __always_inline void take_of_event(u64 nr, const void *records,
+					  const struct pai_made_up *made_up)
+{
+	u64 events = take(nr, records, made_up);
+	struct pai_cpu *cpu = this_cpu();
+
+	if (cpu)
+		cpu->events += events;
 }
 
 /* Where samples have flags, the pointer of one that has no raw data is anything. */
@@ -404,10 +416,10 @@ static __always_inline void take_overflow(const struct bpf_perf_event_data_kern 
 	if (raw) {
 		/* The kernel pads raw data to a multiple of 8 bytes. */
 		size = BPF_CORE_READ(raw, frag.size);
-		take(size % sizeof(struct paimon_pai_record) < 8
-			     ? size / sizeof(struct paimon_pai_record)
-			     : 0,
-		     BPF_CORE_READ(raw, frag.data), NULL);
+		take_of_event(size % sizeof(struct paimon_pai_record) < 8
+				      ? size / sizeof(struct paimon_pai_record)
+				      : 0,
+			      BPF_CORE_READ(raw, frag.data), NULL);
 	} else if (cpu) {
 		cpu->without_data++;
 	}
@@ -436,7 +448,7 @@ int pai_play(void *ctx __attribute__((unused)))
 
 	made_up = bpf_map_lookup_elem(&pai_made_up, &zero);
 	if (made_up)
-		take(made_up->nr, made_up->records, made_up);
+		take_of_event(made_up->nr, made_up->records, made_up);
 	return 0;
 }
 

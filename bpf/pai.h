@@ -33,7 +33,7 @@
 /* Element cpu of pai_cpus: what samples of that CPU had. Only its own programs write. */
 struct pai_cpu {
 	__u64 counters[PAI_COUNTERS]; /* while counts is 1 */
-	__u64 events;		      /* the sum over all records, always */
+	__u64 events;		      /* the sum over all records of perf events' samples */
 	__u64 samples;		      /* that were taken */
 	__u64 malformed;	      /* that were not */
 	__u64 without_data;	      /* that had nothing to take */

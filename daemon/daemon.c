@@ -155,6 +155,8 @@ static void source_stop(struct source *source, bool keep)
 {
 	if (source->state == SOURCE_UP)
 		source->ops->detach(source, keep);
+	else if (!keep && !source->replay && source->ops->end_left)
+		source->ops->end_left(source);
 	source->state = SOURCE_OFF;
 	source->reason[0] = '\0';
 }
@@ -650,6 +652,10 @@ static int setup(struct daemon *daemon)
 			.config = daemon->config,
 			.replay = daemon->options->replay,
 		};
+	/* The configuration may have changed since the daemon before. */
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (wanted(daemon, &daemon->sources[i]) == SOURCE_NO)
+			source_stop(&daemon->sources[i], false);
 	start_sources(daemon);
 	cost_init(&daemon->cost, daemon->sources, NR_SOURCES);
 	if (daemon->options->replay) {

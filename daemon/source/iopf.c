@@ -383,4 +383,5 @@ const struct source_ops iopf_source = {
 	.objects = iopf_objects,
 	.reload = iopf_reload,
 	.detach = iopf_detach,
+	.end_left = iopf_hooks_drop,
 };

@@ -258,6 +258,16 @@ static void pai_detach(struct source *source, bool keep)
 	source->data = NULL;
 }
 
+static void pai_end_left(struct source *source)
+{
+	uint32_t nr_cpus;
+
+	if (!count_cpus(&nr_cpus))
+		pai_samples_end_left(source, nr_cpus);
+	for (size_t i = 0; i < NR_PMUS; i++)
+		pins_drop(&(struct pins){source, pmus[i].pins, EVENTS_LAYOUT}, pmus[i].array);
+}
+
 static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cpus)
 {
 	struct pai *pai = source->data;
@@ -524,4 +534,5 @@ const struct source_ops pai_source = {
 	.objects = pai_objects,
 	.reload = pai_reload,
 	.detach = pai_detach,
+	.end_left = pai_end_left,
 };

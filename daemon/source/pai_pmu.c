@@ -6,7 +6,8 @@
  * A slot that is in use (its event is not 0) has a perf event, or had one: whatever
  * the daemon died after, an element that is found empty is accounted for and opened anew.
  * Of the slot for all counters the perf event is the one that samples, where it counts
- * as well; else one that counts beside it. Either says what there was to sample.
+ * as well; else one that counts beside it. Either says what there was to sample; where
+ * samples come from the tracepoint, those of others as well, that is not for the total.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -175,6 +176,7 @@ static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 	if (r < 0)
 		return r;
 	slot->cpu = cpu;
+	slot->terms = number == PAI_NUMBER_ALL ? pmu->plan.samples : PAI_BY_NOTHING;
 	reader_commit(&slot->event, number + 1);
 	reader_set_cpu(pmu->reader, index, cpu);
 	return 0;
@@ -289,11 +291,14 @@ static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samp
 static bool account(struct events_slot *slot, const struct events_value *value)
 {
 	struct events_count count = slot->counts[slot->current & 1];
+	struct events_reading total = reader_total(slot);
 	bool goes_on = value->reading.enabled != count.seen.enabled;
 
 	if (value->reading.value < count.seen.value)
-		count.base = reader_total(slot); /* another perf event, of a daemon that died */
+		count.base = total; /* another perf event, of a daemon that died */
 	count.seen = value->reading;
+	if (slot->terms == PAI_BY_TRACEPOINT)
+		count.base.value = total.value - count.seen.value;
 	reader_set_count(slot, &count);
 	return goes_on;
 }
@@ -423,6 +428,7 @@ static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_s
 			     : false;
 	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
 		clear_cpu(source, pmu, cpu);
+	slot_of(pmu, cpu, PAI_NUMBER_ALL)->terms = pmu->plan.samples;
 	c->online = c->counts || c->samples;
 }
 

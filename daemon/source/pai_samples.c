@@ -209,6 +209,15 @@ void pai_samples_unlink(struct source *source, uint32_t cpu)
 	pins_drop(&pins, name);
 }
 
+void pai_samples_end_left(struct source *source, uint32_t nr_cpus)
+{
+	const struct pins pins = pai_pins(source);
+
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		pai_samples_unlink(source, cpu);
+	pins_drop(&pins, LINK);
+}
+
 /* Has samples come from where they are wanted from, and from nowhere else. */
 static int hear(struct source *source, struct pai_samples *samples)
 {
@@ -221,6 +230,7 @@ static int hear(struct source *source, struct pai_samples *samples)
 	    is_kept(source, LINK, BPF_LINK_TYPE_RAW_TRACEPOINT))
 		return 0;
 	pins_drop(&pins, LINK);
+	/* What samples next must not count beside them. */
 	fdstore_sync();
 	if (samples->by != PAI_BY_TRACEPOINT)
 		return 0;

@@ -121,6 +121,8 @@ int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_
 /* Did an earlier daemon leave that link? */
 bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint32_t cpu);
 void pai_samples_unlink(struct source *source, uint32_t cpu);
+/* Ends all links that an earlier daemon left. */
+void pai_samples_end_left(struct source *source, uint32_t nr_cpus);
 /* Adds cgroups, processes, and what became of samples. 0 or a negative errno. */
 int pai_samples_read(struct source *source, struct snapshot *snapshot);
 /* Forgets processes that have been gone since the time before. */

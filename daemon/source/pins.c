@@ -188,6 +188,7 @@ int pins_take(const struct pins *pins, const char *name)
 
 void pins_drop(const struct pins *pins, const char *name)
 {
+	/* Nor does it live on in this process. */
 	_cleanup_close_ int fd = fdstore_take(name);
 
 	fdstore_remove(name);

@@ -68,6 +68,9 @@ struct source_ops {
 	/* Ends the daemon's part. keep: what counts in the kernel goes on for the
 	 * next daemon (descriptor store); else all of it ends. */
 	void (*detach)(struct source *source, bool keep);
+
+	/* Ends what an earlier daemon left; the source is not up. NULL: nothing is left. */
+	void (*end_left)(struct source *source);
 };
 
 enum source_state {
