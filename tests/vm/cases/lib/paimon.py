@@ -39,11 +39,16 @@ def equal(what, got, expected):
         raise AssertionError(f"{what}: got {got}, expected {expected}")
 
 
+def unload():
+    run("/tests/cases/lib/unload", "paimon_soft", "paimon")
+
+
 def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
-    subprocess.run(["rmmod", "paimon_soft", "paimon"], stderr=subprocess.DEVNULL)
-    shutil.rmtree("/sys/fs/bpf/paimon/iopf-2", ignore_errors=True)
+    unload()
+    for pins in "iopf-2", "nnpa-1", "pai-1":
+        shutil.rmtree(f"/sys/fs/bpf/paimon/{pins}", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
     run("systemctl", "start", "paimond")
