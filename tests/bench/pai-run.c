@@ -348,7 +348,7 @@ static void check(const char *what, uint64_t sum, uint64_t expected)
 static void check_all(const struct pai_cpu *cpu, const struct pai_cgroup *cgroups,
 		      unsigned int nr_cgroups)
 {
-	uint64_t expected = 0, by_cgroups = 0, sums[4] = {};
+	uint64_t expected = 0, by_cpu = 0, by_cgroups = 0, sums[4] = {};
 
 	for (unsigned int i = 0; i < nr; i++)
 		expected += (i + 100) * 2ull * BATCHES * BATCH;
@@ -363,7 +363,10 @@ static void check_all(const struct pai_cpu *cpu, const struct pai_cgroup *cgroup
 			sums[3] += by_cgroup[i].counters[j];
 		}
 	}
-	check("paimond, by CPU", cpu->events, 2 * expected);
+	for (int i = 0; i < PAI_COUNTERS; i++)
+		by_cpu += cpu->counters[i];
+	check("paimond, by CPU", by_cpu, 2 * expected);
+	check("paimond, of perf events", cpu->events, expected);
 	check("paimond, by cgroup", by_cgroups, 2 * expected);
 	for (int i = 0; i < 4; i++)
 		check("ring buffer", sums[i], expected);
