@@ -5,7 +5,8 @@
  *
  * A PMU counts or samples on each CPU by itself. All of its perf events are elements of
  * an array that is kept for the next daemon (reader.h), and ends with the unit; what
- * they have counted is in pinned maps, and goes on. Nothing is kept open for them.
+ * they have counted is in pinned maps, and goes on. No descriptor of theirs is kept open,
+ * only, under systemd, one of the array and of each link.
  *
  * On the daemon's one thread.
  */
