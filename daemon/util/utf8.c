@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "utf8.h"
+
+int utf8_decode(const char *text, uint32_t *ret_character)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	int length = bytes[0] < 0x80 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
+	uint32_t c = length == 1 ? bytes[0] : bytes[0] & (0x7f >> length);
+
+	if ((bytes[0] >= 0x80 && bytes[0] < 0xc2) || bytes[0] > 0xf4)
+		return 0;
+	for (int i = 1; i < length; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (bytes[i] & 0x3f);
+	}
+	/* Overlong forms, surrogates, and what Unicode has not. */
+	if ((length == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+	    (length == 4 && (c < 0x10000 || c > 0x10ffff)))
+		return 0;
+	*ret_character = c;
+	return length;
+}
