@@ -279,6 +279,8 @@ static int fill_snapshot(struct daemon *daemon, const char *const *names, struct
 			source->state = SOURCE_FAILED;
 			r = 0;
 		}
+		if (source->state == SOURCE_FAILED && source->ops->read_failed)
+			r = r ?: source->ops->read_failed(source, snapshot);
 		r = r ?: add_source(snapshot, source);
 	}
 	return r || !collects(names, SELF) ? r : add_self(daemon, snapshot);
@@ -311,10 +313,25 @@ static struct json_object *json_string(const char *text)
 	return text ? json_object_new_string(text) : NULL;
 }
 
+/* Tells all that is not as the configuration has it. */
+static void source_tell_all(const struct source *source, source_tell *tell, void *user)
+{
+	if (source->state == SOURCE_UP && source->ops->tell)
+		source->ops->tell(source, tell, user);
+	else if (source->state != SOURCE_OFF && source->reason[0])
+		tell(user, source->reason);
+}
+
+static void add_problem(void *user, const char *text)
+{
+	json_object_array_add(user, json_object_new_string(text));
+}
+
 static struct json_object *source_status(const struct source *source)
 {
 	static const char *const states[] = {"off", "up", "failed"};
 	struct json_object *object = json_object_new_object();
+	struct json_object *problems = json_object_new_array();
 
 	json_object_object_add(object, "name", json_string(source->ops->name));
 	json_object_object_add(object, "state", json_string(states[source->state]));
@@ -326,6 +343,8 @@ static struct json_object *source_status(const struct source *source)
 	}
 	json_object_object_add(object, "reason",
 			       json_string(source->reason[0] ? source->reason : NULL));
+	source_tell_all(source, add_problem, problems);
+	json_object_object_add(object, "problems", problems);
 	return object;
 }
 
@@ -452,24 +471,33 @@ static void take_config(struct daemon *daemon, struct config *config)
 	start_sources(daemon);
 }
 
-/* What is not as the configuration wants it, a line for each source; NULL: all is. */
+struct failures {
+	const char *source;
+	char *lines;
+};
+
+static void add_failure(void *user, const char *text)
+{
+	struct failures *failures = user;
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s: %s", failures->lines ?: "", failures->lines ? "\n" : "",
+		     failures->source, text) < 0)
+		return;
+	free(failures->lines);
+	failures->lines = longer;
+}
+
+/* What is not as the configuration wants it, a line for each; NULL: all is. */
 static char *list_failures(const struct daemon *daemon)
 {
-	char *list = NULL;
+	struct failures failures = {};
 
 	for (size_t i = 0; i < NR_SOURCES; i++) {
-		const struct source *source = &daemon->sources[i];
-		char *longer = NULL;
-
-		if (source->state == SOURCE_OFF || !source->reason[0])
-			continue;
-		if (asprintf(&longer, "%s%s%s: %s", list ?: "", list ? "\n" : "", source->ops->name,
-			     source->reason) < 0)
-			break;
-		free(list);
-		list = longer;
+		failures.source = daemon->sources[i].ops->name;
+		source_tell_all(&daemon->sources[i], add_failure, &failures);
 	}
-	return list;
+	return failures.lines;
 }
 
 /* 0: *ret_text is what failed nevertheless, or NULL. */

@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "table.h"
 
 static int run(struct context *context, int argc, char **argv)
 {
 	int r = command_options(context, &command_reload, argc, argv, "", NULL, NULL, NULL);
-	struct json_object *answer, *failures;
+	struct json_object *answer;
+	const char *failures;
 
 	if (r >= 0)
 		return r;
@@ -16,14 +18,17 @@ static int run(struct context *context, int argc, char **argv)
 		     &answer);
 	if (r)
 		return r;
+	/* Of systemctl reload this is in the journal. The configuration is in force either way. */
+	failures = json_text(answer, "failures", NULL);
+	if (!context->json)
+		puts("configuration reloaded");
+	if (failures)
+		complain("but not all of it counts: %s", failures);
+	r = failures ? EXIT_FAILED : EXIT_DONE;
 	if (context->json)
-		return print_json(answer);
-	puts("configuration reloaded");
-	/* Of systemctl reload this is in the journal. */
-	if (json_object_object_get_ex(answer, "failures", &failures))
-		complain("but %s", json_object_get_string(failures));
+		return print_json(answer) ?: r;
 	json_object_put(answer);
-	return EXIT_DONE;
+	return r;
 }
 
 const struct command command_reload = {

@@ -39,16 +39,45 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 	       !strcmp(spec->text, events_terms(event)->spec);
 }
 
-/* Opens what the configuration has, and closes what it has no more. What cannot be
- * opened does not hold up the others; it is named, but not over and over. */
+/* Forgets why events of the configuration could not be opened. */
+static void clear_refused(char **refused, size_t nr)
+{
+	for (size_t i = 0; refused && i < nr; i++)
+		free(refused[i]);
+	free(refused);
+}
+
+/* The source's reason is the first of what could not be opened, and how many more. */
+static void give_reason(struct source *source)
+{
+	const struct events *events = source->data;
+	size_t nr = 0, first = 0;
+
+	for (size_t i = events->nr_refused; i-- > 0;)
+		if (events->refused[i]) {
+			first = i;
+			nr++;
+		}
+	source->reason[0] = '\0';
+	if (nr == 1)
+		source_fail(source, 0, "%s", events->refused[first]);
+	else if (nr)
+		source_fail(source, 0, "%.180s (and %zu more: see the log)", events->refused[first],
+			    nr - 1);
+}
+
+/*
+ * Opens what the configuration has, and closes what it has no more. What cannot be
+ * opened does not hold up the others; it is named, and again only where something was
+ * asked for (again is false) or it fails for another reason.
+ */
 static void take_config(struct source *source, bool again)
 {
 	const struct events_owner owner = {.origin = EVENTS_FROM_CONFIG};
 	struct events *events = source->data;
-	_cleanup_free_ char *first = NULL;
-	size_t nr_failed = 0;
+	size_t nr = source->config->nr_events, nr_before = events->nr_refused;
+	char **before = events->refused;
 
-	source->reason[0] = '\0';
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		struct events_event *event = &events->reader->events[i];
 		const struct config_event *wanted;
@@ -59,10 +88,13 @@ static void take_config(struct source *source, bool again)
 		if (!wanted || !is_as_configured(event, wanted))
 			events_close_event(events, event);
 	}
-	for (size_t i = 0; i < source->config->nr_events; i++) {
+	events->refused = calloc(nr + 1, sizeof(*events->refused));
+	events->nr_refused = events->refused ? nr : 0;
+	for (size_t i = 0; i < events->nr_refused; i++) {
 		const struct config_event *wanted = &source->config->events[i];
 		const struct events_event *event = events_find_name(events, wanted->name);
 		_cleanup_free_ char *error = NULL;
+		char *text;
 		uint64_t id;
 
 		if (event && event->origin == EVENTS_FROM_CONFIG)
@@ -70,15 +102,23 @@ static void take_config(struct source *source, bool again)
 		if (events_open(source, wanted->spec, wanted->name, wanted->cpus, &owner, &id,
 				&error) >= 0)
 			continue;
-		source_fail(source, 0, "[event %s]: %s", wanted->name, error ?: "no memory");
-		if (!again)
-			log_error("events: %s", source->reason);
-		if (!nr_failed++)
-			first = strdup(source->reason);
+		if (asprintf(&text, "[event %s]: %s", wanted->name, error ?: "no memory") < 0)
+			continue;
+		events->refused[i] = text;
+		if (!again || i >= nr_before || !before[i] || strcmp(before[i], text))
+			log_error("events: %s", text);
 	}
-	if (nr_failed > 1)
-		source_fail(source, 0, "%.180s (and %zu more: see the log)", first ?: "",
-			    nr_failed - 1);
+	clear_refused(before, nr_before);
+	give_reason(source);
+}
+
+static void events_tell(const struct source *source, source_tell *tell, void *user)
+{
+	const struct events *events = source->data;
+
+	for (size_t i = 0; i < events->nr_refused; i++)
+		if (events->refused[i])
+			tell(user, events->refused[i]);
 }
 
 /* What is served */
@@ -101,6 +141,11 @@ static const struct metric metric_running = {
 static const struct metric metric_info = {
 	.name = "paimon_event_info",
 	.help = "What a kept perf event counts; always 1.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_event_up = {
+	.name = "paimon_event_up",
+	.help = "1 if a kept or configured perf event counts, 0 if it does not.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_persistent = {
@@ -132,7 +177,8 @@ static const char *const state_names[NR_STATES] = {"counting", "read", "disabled
 
 static enum state event_state(const struct events *events, const struct events_event *event)
 {
-	enum state state = STATE_COUNTING;
+	enum state state = events->lacking[events_number(events, event) - 1] ? STATE_STOPPED
+									     : STATE_COUNTING;
 
 	for_each_slot(i, events, event) {
 		enum state one = events->states[i] == SLOT_STOPPED    ? STATE_STOPPED
@@ -144,6 +190,58 @@ static enum state event_state(const struct events *events, const struct events_e
 			state = one;
 	}
 	return state;
+}
+
+/* Could an event of the configuration not be opened? Something else may have its name. */
+static bool is_refused(const struct source *source, const char *name)
+{
+	const struct events *events = source->data;
+
+	for (size_t i = 0; i < events->nr_refused; i++)
+		if (events->refused[i] && !strcmp(source->config->events[i].name, name))
+			return true;
+	return false;
+}
+
+/* Does an event count, on all of its CPUs that are online, of which there is one? */
+static bool is_up(const struct source *source, const struct events_event *event)
+{
+	const struct events *events = source->data;
+	enum state state = event_state(events, event);
+	bool online = false;
+
+	for_each_slot(i, events, event)
+		online |= events->reader->values[i].error != -ENXIO;
+	return online && (state == STATE_COUNTING || state == STATE_READ) &&
+	       !is_refused(source, event->name);
+}
+
+static int add_up(struct snapshot *snapshot, const char *name, bool up)
+{
+	struct label label = {"name", name};
+
+	return snapshot_add_integer(snapshot, &metric_event_up, &label, 1, up);
+}
+
+/* Of those of the configuration that could not be opened. */
+static int add_refused(const struct source *source, struct snapshot *snapshot)
+{
+	const struct events *events = source->data;
+	int r = 0;
+
+	for (size_t i = 0; i < events->nr_refused && !r; i++)
+		if (events->refused[i] && !events_find_name(events, source->config->events[i].name))
+			r = add_up(snapshot, source->config->events[i].name, false);
+	return r;
+}
+
+static int events_read_failed(const struct source *source, struct snapshot *snapshot)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < source->config->nr_events && !r; i++)
+		r = add_up(snapshot, source->config->events[i].name, false);
+	return r;
 }
 
 static void format_config(const struct events_event *event, char ret_text[24])
@@ -210,7 +308,9 @@ static int events_read(struct source *source, struct snapshot *snapshot)
 			continue;
 		states[event_state(events, event)]++;
 		r = add_event(events, source->config->events_per_cpu, event, snapshot);
+		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
+	r = r ?: add_refused(source, snapshot);
 	for (int i = 0; i < NR_STATES && !r; i++) {
 		struct label label = {"state", state_names[i]};
 
@@ -353,6 +453,8 @@ static void events_detach(struct source *source, bool keep)
 	free(events->next);
 	free(events->first);
 	free(events->given);
+	free(events->lacking);
+	clear_refused(events->refused, events->nr_refused);
 	free(events->states);
 	free(events->cpus);
 	free(events->online);
@@ -382,8 +484,10 @@ static int events_attach(struct source *source)
 	events->next = malloc(nr_slots * sizeof(*events->next));
 	events->first = malloc(events->reader->nr_events * sizeof(*events->first));
 	events->given = calloc(events->reader->nr_events, sizeof(*events->given));
+	events->lacking = calloc(events->reader->nr_events, sizeof(*events->lacking));
 	events->states = calloc(nr_slots, sizeof(*events->states));
-	r = events->fds && events->next && events->first && events->given && events->states
+	r = events->fds && events->next && events->first && events->given && events->lacking &&
+			    events->states
 		    ? 0
 		    : -ENOMEM;
 	if (events->fds)
@@ -443,6 +547,8 @@ const struct source_ops events_source = {
 	.attach = events_attach,
 	.retry = events_retry,
 	.read = events_read,
+	.read_failed = events_read_failed,
+	.tell = events_tell,
 	.objects = events_objects,
 	.reload = events_reload,
 	.detach = events_detach,

@@ -85,6 +85,8 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 	if (events_open_again(events, event, cpu, before) < 0) {
 		if (before)
 			events->states[index] = SLOT_STOPPED;
+		else
+			events->lacking[events_number(events, event) - 1] = true;
 		return;
 	}
 	event->reopened++;
@@ -146,6 +148,7 @@ void events_complete(struct events *events)
 
 		if (!event->id)
 			continue;
+		events->lacking[i] = false;
 		events_finish_change(events, event);
 		if (events_follow_mask(events, event))
 			continue;

@@ -319,6 +319,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 
 	*event = *filled;
 	events->given[event - reader->events] = 0;
+	events->lacking[event - reader->events] = false;
 	reader->state->last_id++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < nr; i++)

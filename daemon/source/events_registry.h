@@ -45,6 +45,9 @@ struct events {
 	char *online;		 /* the same, as text */
 	enum slot_state *states; /* of the slots */
 	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
+	bool *lacking;		 /* of the events: one could not be opened on a CPU that came new */
+	char **refused;	   /* of those of the configuration, why one could not be opened, or NULL */
+	size_t nr_refused; /* of the configuration, opened or not */
 	struct inspect *inspect; /* NULL: nothing was looked at yet */
 };
 

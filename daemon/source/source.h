@@ -35,6 +35,9 @@ struct source_objects {
 	uint64_t events; /* that the programs have counted so far */
 };
 
+/* Takes a text, which is gone when it returns. */
+typedef void source_tell(void *user, const char *text);
+
 struct source_ops {
 	const char *name; /* as in the configuration and in label source= */
 
@@ -57,6 +60,14 @@ struct source_ops {
 
 	/* Adds the source's points. 0 or a negative errno. */
 	int (*read)(struct source *source, struct snapshot *snapshot);
+
+	/* The same of a source that failed: that what it is configured to count does not
+	 * count. NULL: nothing. */
+	int (*read_failed)(const struct source *source, struct snapshot *snapshot);
+
+	/* Tells each thing that is not as the configuration has it, while the source is up.
+	 * NULL: its reason is all. */
+	void (*tell)(const struct source *source, source_tell *tell, void *user);
 
 	/* Fills in a zeroed struct; the source is up. */
 	void (*objects)(const struct source *source, struct source_objects *objects);

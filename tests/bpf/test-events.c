@@ -561,6 +561,108 @@ static void test_config(void **data)
 	assert_int_equal(id_of("kept"), kept);
 }
 
+/* What paimon_event_up has of a name, -1 where it is not there; it is there once. */
+static int up_of(const char *name)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	int up = -1;
+
+	assert_int_equal(source.data ? events_source.read(&source, snapshot)
+				     : events_source.read_failed(&source, snapshot),
+			 0);
+	for (size_t i = 0; i < snapshot->nr_families; i++) {
+		const struct family *family = &snapshot->families[i];
+
+		for (size_t j = 0; j < family->nr_points; j++)
+			if (!strcmp(family->metric->name, "paimon_event_up") &&
+			    !strcmp(family->points[j].labels[0].value, name)) {
+				assert_int_equal(up, -1);
+				up = family->points[j].integer;
+			}
+	}
+	snapshot_free(snapshot);
+	return up;
+}
+
+/* The number of bytes that the source says while it tries again. */
+static off_t retry_says(void)
+{
+	int log = memfd_create("log", 0), before = dup(STDERR_FILENO);
+	off_t length;
+
+	fflush(stderr);
+	dup2(log, STDERR_FILENO);
+	events_source.retry(&source);
+	fflush(stderr);
+	dup2(before, STDERR_FILENO);
+	length = lseek(log, 0, SEEK_END);
+	close(log);
+	close(before);
+	return length;
+}
+
+static void add_line(void *user, const char *text)
+{
+	strcat(strcat(user, text), "\n");
+}
+
+/* An event that does not count is served as such, whatever the reason, and said once. */
+static void test_up(void **data)
+{
+	struct config_event events[] = {
+		{(char *)"good", (char *)SPEC, NULL},
+		{(char *)"bad", (char *)"nope/x/", NULL},
+		{(char *)"worse", (char *)"msr/nope/", NULL},
+		{(char *)"taken", (char *)SPEC, NULL},
+	};
+	char problems[1024] = "", *error;
+	uint64_t id = open_event(SPEC, "taken", NULL), disabled;
+
+	config.events = events;
+	config.nr_events = 4;
+	/* At the start as after a reload. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(up_of("good"), i ? 1 : -1);
+		detach();
+		assert_int_equal(up_of("good"), 0);
+		assert_int_equal(up_of("bad"), 0);
+		attach();
+		assert_int_equal(up_of("good"), 1);
+		assert_int_equal(up_of("bad"), 0);
+		assert_int_equal(up_of("worse"), 0);
+		assert_int_equal(up_of("taken"), 0);
+	}
+	assert_non_null(strstr(source.reason, "[event bad]: "));
+	assert_non_null(strstr(source.reason, "2 more"));
+	events_source.tell(&source, add_line, problems);
+	assert_non_null(strstr(problems, "[event bad]: nope"));
+	assert_non_null(strstr(problems, "\n[event worse]: msr/nope/"));
+	assert_non_null(strstr(problems, "\n[event taken]: "));
+	assert_int_equal(retry_says(), 0);
+	assert_int_equal(retry_says(), 0);
+	/* It fails for another reason. */
+	events[2].spec = (char *)"neither/x/";
+	assert_true(retry_says() > 0);
+	assert_int_equal(retry_says(), 0);
+	assert_int_equal(events_close(&source, id, &error), 0);
+	assert_true(retry_says() > 0);
+	assert_int_equal(up_of("taken"), 1);
+	reload(events, 2);
+	assert_int_equal(up_of("good"), 1);
+	assert_int_equal(up_of("bad"), 0);
+	assert_int_equal(up_of("worse"), -1);
+	reload(events, 1);
+	assert_int_equal(up_of("bad"), -1);
+	assert_string_equal(source.reason, "");
+
+	disabled = open_event(SPEC, "disabled", "0");
+	assert_int_equal(up_of("disabled"), 1);
+	assert_int_equal(ioctl(descriptor_of(disabled, 0), PERF_EVENT_IOC_DISABLE), 0);
+	up_of("disabled"); /* the time of what was before */
+	assert_int_equal(up_of("disabled"), 0);
+	assert_int_equal(up_of("good"), 1);
+}
+
 /* However many events: one program run on each CPU. */
 static void test_one_run(void **data)
 {
@@ -778,7 +880,7 @@ int main(void)
 		TEST(test_set),		TEST(test_d15_disabled), TEST(test_recovers),
 		TEST(test_config),	TEST(test_one_run),	 TEST(test_set_killed),
 		TEST(test_opened_anew), TEST(test_store),	 TEST(test_uncore),
-		TEST(test_completed),
+		TEST(test_completed),	TEST(test_up),
 	};
 
 	/* The mounts are nobody else's, and end with this process. */
