@@ -10,6 +10,7 @@
 #include "../fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "../util/utf8.h"
 #include "event_spec.h"
 #include "events_registry.h"
 #include "inspect.h"
@@ -272,11 +273,15 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 		{"pmu", event->pmu},	 {"config", config}, {"unit", event->unit},
 		{"scale", event->scale},
 	};
-	struct label labels[] = {{"name", event->name}, {"cpu", cpu}};
+	char buffers[7][UTF8_NAME_LEN(EVENTS_SPEC_LEN)];
+	struct label labels[] = {{"name", NULL}, {"cpu", cpu}};
 	int r = 0;
 
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)event->id);
 	format_config(event, config);
+	for (int i = 0; i < 7; i++)
+		info[i].value = utf8_name(info[i].value, buffers[i]);
+	labels[0].value = info[0].value;
 	for_each_slot(i, events, event) {
 		const struct events_slot *slot = &events->reader->slots[i];
 		struct events_reading total = reader_total(slot);
@@ -334,7 +339,7 @@ static struct json_object *event_json(struct events *events, const struct events
 	};
 	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
 	struct events_reading all = {};
-	char config[24];
+	char config[24], comm[UTF8_NAME_LEN(sizeof(event->comm))];
 
 	for_each_slot(i, events, event) {
 		const struct events_slot *slot = &events->reader->slots[i];
@@ -359,7 +364,8 @@ static struct json_object *event_json(struct events *events, const struct events
 							      : "unknown"));
 	json_object_object_add(object, "uid", json_object_new_int64(event->uid));
 	json_object_object_add(object, "pid", json_object_new_int64(event->pid));
-	json_object_object_add(object, "comm", json_object_new_string(event->comm));
+	json_object_object_add(object, "comm",
+			       json_object_new_string(utf8_name(event->comm, comm)));
 	json_object_object_add(
 		object, "descriptors",
 		json_object_new_uint64(events->given[event - events->reader->events]));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What an earlier daemon left in the registry, whatever store it died after. */
-#include <ctype.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -40,25 +39,17 @@ static int take_descriptor(const struct events_slot *slot, uint32_t index)
 	return -1;
 }
 
-static void harmless(char *text, size_t size)
-{
-	text[size - 1] = '\0';
-	for (char *c = text; *c; c++)
-		if (!isprint((unsigned char)*c))
-			*c = '?';
-}
-
 /* Texts are text and ids are given once, whatever the maps hold. */
 static void check_event(struct events *events, struct events_event *event)
 {
-	harmless(event->name, sizeof(event->name));
+	event->name[sizeof(event->name) - 1] = '\0';
 	for (int i = 0; i < 2; i++)
-		harmless(event->terms[i].spec, sizeof(event->terms[i].spec));
-	harmless(event->pmu, sizeof(event->pmu));
-	harmless(event->unit, sizeof(event->unit));
-	harmless(event->scale, sizeof(event->scale));
-	harmless(event->cpus, sizeof(event->cpus));
-	harmless(event->comm, sizeof(event->comm));
+		event->terms[i].spec[sizeof(event->terms[i].spec) - 1] = '\0';
+	event->pmu[sizeof(event->pmu) - 1] = '\0';
+	event->unit[sizeof(event->unit) - 1] = '\0';
+	event->scale[sizeof(event->scale) - 1] = '\0';
+	event->cpus[sizeof(event->cpus) - 1] = '\0';
+	event->comm[sizeof(event->comm) - 1] = '\0';
 	if (event->id > events->reader->state->last_id)
 		events->reader->state->last_id = event->id;
 }

@@ -3,7 +3,6 @@
  * Requests for kept events, as JSON: what /v1/events takes and gives. Keys that
  * are not known are errors.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,10 +49,6 @@ static void read_comm(pid_t pid, char ret_comm[16])
 	if (file)
 		fclose(file);
 	ret_comm[strcspn(ret_comm, "\n")] = '\0';
-	/* A process calls itself what it likes; JSON is UTF-8. */
-	for (char *c = ret_comm; *c; c++)
-		if (!isprint((unsigned char)*c))
-			*c = '?';
 }
 
 void events_owner(enum events_origin origin, const struct ucred *peer,

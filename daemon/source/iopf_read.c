@@ -5,13 +5,14 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../model/histogram.h"
 #include "../util/clock.h"
+#include "../util/utf8.h"
 #include "iopf_source.h"
 #include "source.h"
 
@@ -166,17 +167,14 @@ static int add_stage(struct snapshot *snapshot, const struct iopf_device *d, enu
 static int add_device(struct snapshot *snapshot, const struct config *config,
 		      const struct iopf_device *d, const struct in_flight *in_flight)
 {
-	char name[PAIMON_DEVICE_NAME_LEN];
-	struct label label = {"device", name};
+	char raw[PAIMON_DEVICE_NAME_LEN], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	const char *name;
+	struct label label = {"device", NULL};
 	uint64_t sizes[IOPF_SIZE_CELLS];
 	int r;
 
-	memcpy(name, d->name, sizeof(name));
-	name[sizeof(name) - 1] = '\0';
-	/* One byte that is no UTF-8 would have Prometheus refuse the whole answer. */
-	for (char *c = name; *c; c++)
-		if (!isprint((unsigned char)*c))
-			*c = '?';
+	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, d->name);
+	label.value = name = utf8_name(raw, buffer);
 	if (!config_serves(config->iopf_include, config->iopf_exclude, name))
 		return 0;
 	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)

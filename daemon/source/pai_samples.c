@@ -8,7 +8,6 @@
  * programs behind the dispatchers that they run.
  */
 #include <bpf/bpf.h>
-#include <ctype.h>
 #include <errno.h>
 #include <paimon/nnpa.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 #include "../model/snapshot.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "../util/utf8.h"
 #include "map_memory.h"
 #include "pai_source.h"
 #include "source.h"
@@ -309,20 +309,6 @@ static const struct metric metric_samples = {
 };
 static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
 
-/* Text of the maps as text: what is not printable is replaced. True if there was such. */
-static bool harmless(const char *text, size_t size, char *ret_text)
-{
-	bool changed = false;
-
-	snprintf(ret_text, size, "%.*s", (int)size - 1, text);
-	for (char *c = ret_text; *c; c++)
-		if (!isprint((unsigned char)*c)) {
-			*c = '?';
-			changed = true;
-		}
-	return changed;
-}
-
 /* The counters that are not 0, each with one label more. */
 static int add_counters(struct source *source, struct snapshot *snapshot,
 			const struct metric *metric, const volatile __u64 *counters,
@@ -344,16 +330,14 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 		      const struct pai_samples *samples, uint32_t index)
 {
 	const struct pai_cgroup *cgroup = &samples->cgroups[index];
-	char path[PAI_CGROUP_PATH], name[PAI_CGROUP_PATH + 16];
-	struct label labels[2] = {{"cgroup", index ? path : "other"}};
+	char raw[PAI_CGROUP_PATH], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	struct label labels[2] = {{"cgroup", "other"}};
 
-	/* Two that are not the same are not made the same; a path begins with a slash. */
-	if (harmless(cgroup->path, sizeof(path), path)) {
-		snprintf(name, sizeof(name), "#%u %s", index, path);
-		labels[0].value = name;
-	}
+	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
+	if (index)
+		labels[0].value = utf8_name(raw, buffer);
 	/* Its name is not there yet. */
-	if (index && path[0] != '/')
+	if (index && raw[0] != '/')
 		return 0;
 	return add_counters(source, snapshot, &metric_cgroups, cgroup->counters, labels, 1);
 }
@@ -361,11 +345,12 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 static int add_task(struct source *source, struct snapshot *snapshot, const struct pai_task_id *id,
 		    const struct pai_task *task)
 {
-	char pid[12], comm[sizeof(task->comm)];
-	struct label labels[3] = {{"pid", pid}, {"comm", comm}};
+	char pid[12], raw[sizeof(task->comm)], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	struct label labels[3] = {{"pid", pid}};
 
 	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
-	harmless(task->comm, sizeof(comm), comm);
+	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, task->comm);
+	labels[1] = (struct label){"comm", utf8_name(raw, buffer)};
 	return add_counters(source, snapshot, &metric_tasks, task->counters, labels, 2);
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "utf8.h"
 
+#include <stdio.h>
+#include <string.h>
+
 int utf8_decode(const char *text, uint32_t *ret_character)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
@@ -20,4 +23,37 @@ int utf8_decode(const char *text, uint32_t *ret_character)
 		return 0;
 	*ret_character = c;
 	return length;
+}
+
+/* Length of what may be shown as it is; 0: its first byte may not. */
+static int shown(const char *text)
+{
+	uint32_t c;
+	int length = utf8_decode(text, &c);
+
+	return length && c >= 0x20 && (c < 0x7f || c > 0x9f) ? length : 0;
+}
+
+const char *utf8_name(const char *name, char *buffer)
+{
+	const char *from = name;
+	char *to = buffer;
+	int length;
+
+	while (*from && (length = shown(from)))
+		from += length;
+	if (!*from && *name != '#')
+		return name;
+	*to++ = '#';
+	for (from = name; *from; from += length) {
+		length = *from == '\\' ? 0 : shown(from);
+		if (length) {
+			to = mempcpy(to, from, (size_t)length);
+		} else {
+			to += sprintf(to, "\\x%02x", (unsigned char)*from);
+			length = 1;
+		}
+	}
+	*to = '\0';
+	return buffer;
 }

@@ -11,4 +11,15 @@
  */
 int utf8_decode(const char *text, uint32_t *ret_character);
 
+/*
+ * What a name from outside (a device, a cgroup, a process) is shown as. One that is UTF-8
+ * without control characters is shown as it is. Else it is '#' and the name, with \xNN for
+ * each byte of a control character, each that is not UTF-8, and each backslash; so is one
+ * that begins with '#'. Two names are never shown alike, and a name is always shown the same.
+ *
+ * Returns name, or buffer, of UTF8_NAME_LEN(strlen(name)) bytes.
+ */
+const char *utf8_name(const char *name, char *buffer);
+#define UTF8_NAME_LEN(length) ((length)*4 + 2)
+
 #endif

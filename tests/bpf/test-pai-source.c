@@ -522,35 +522,40 @@ static void test_no_counters(void **data)
 	assert_int_equal(rmdir(SYSFS "/pai_crypto"), 0);
 }
 
-/* Cgroups with other names are other series. */
-static void test_same_series(void **data)
+/* Cgroups with other names are other series, and what is UTF-8 is served as it is. */
+static void test_names(void **data)
 {
+	static const char *const names[][2] = {
+		{"/a\x01", "#/a\\x01"},
+		{"/a\\x01", "/a\\x01"},
+		{"/bad\xff", "#/bad\\xff"},
+		{"/bad\xfe", "#/bad\\xfe"},
+		{"/utf-\u00fc.scope", "/utf-\u00fc.scope"},
+	};
 	static struct pai_made_up sample = {.nr = 1, .tgid = 1, .records = {{1, 1}}};
 	struct snapshot *snapshot = snapshot_new(NULL);
-	int same = 0;
+	size_t nr = 0;
 
 	source.replay = true;
 	config.pai_max_cgroups = 8;
 	assert_int_equal(pai_source.attach(&source), 0);
-	strcpy(sample.path, "/a\x01");
-	assert_int_equal(pai_source_play(&source, &sample, 0), 0);
-	memset(sample.path, 0, sizeof(sample.path));
-	strcpy(sample.path, "/a? #1");
-	assert_int_equal(pai_source_play(&source, &sample, 0), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		memset(sample.path, 0, sizeof(sample.path));
+		strcpy(sample.path, names[i][0]);
+		strcpy(sample.comm, names[i][0] + 1);
+		sample.tgid = i + 1;
+		assert_int_equal(pai_source_play(&source, &sample, 0), 0);
+	}
 	assert_int_equal(pai_source.read(&source, snapshot), 0);
+	pai_source.detach(&source, false);
 	for (size_t i = 0; i < snapshot->nr_families; i++)
 		for (size_t j = 0; j < snapshot->families[i].nr_points; j++)
 			if (!strcmp(snapshot->families[i].metric->name,
-				    "paimon_nnpa_cgroup_events_total")) {
-				const struct label *l = snapshot->families[i].points[j].labels;
-
-				print_message("%s=%s %s=%s\n", l[0].name, l[0].value, l[1].name,
-					      l[1].value);
-				same += !strcmp(l[0].value, "/a? #1");
-			}
-	pai_source.detach(&source, false);
+				    "paimon_nnpa_cgroup_events_total"))
+				assert_string_equal(snapshot->families[i].points[j].labels[0].value,
+						    names[nr++][1]);
+	assert_int_equal(nr, sizeof(names) / sizeof(*names));
 	snapshot_free(snapshot);
-	assert_int_equal(same, 1);
 }
 
 /* Under systemd: the source fails after it has begun, and is tried again in this process. */
@@ -588,7 +593,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dropped_link_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_same_series, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 	};
 	uint64_t enter, leave;
 	int failed;

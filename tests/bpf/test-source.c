@@ -136,21 +136,28 @@ static void test_exclude(void **data)
 	iopf_source.detach(&source, false);
 }
 
-/* What is no text in the maps is none in the answer either. */
+/* Names that are text are served as they are, others so that they stay apart. */
 static void test_name(void **data)
 {
-	struct snapshot *snapshot = snapshot_new(NULL);
-	struct iopf *iopf;
+	static const char *const names[][2] = {
+		{"a\xff\n\x1b", "#a\\xff\\x0a\\x1b"},
+		{"a\xfe\n\x1b", "#a\\xfe\\x0a\\x1b"},
+		{"\u00fc", "\u00fc"},
+	};
 
-	assert_non_null(snapshot);
 	source.replay = true;
 	assert_int_equal(iopf_source.attach(&source), 0);
 	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_LAST);
-	iopf = source.data;
-	memcpy((void *)iopf->devices[0].name, "a\xff\n\x1b", 5);
-	assert_int_equal(iopf_source.read(&source, snapshot), 0);
-	assert_string_equal(snapshot->families[0].points[0].labels[0].value, "a???");
-	snapshot_free(snapshot);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct snapshot *snapshot = snapshot_new(NULL);
+		struct iopf *iopf = source.data;
+
+		assert_non_null(snapshot);
+		strcpy((char *)iopf->devices[0].name, names[i][0]);
+		assert_int_equal(iopf_source.read(&source, snapshot), 0);
+		assert_string_equal(snapshot->families[0].points[0].labels[0].value, names[i][1]);
+		snapshot_free(snapshot);
+	}
 	iopf_source.detach(&source, false);
 }
 
