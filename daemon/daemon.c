@@ -451,8 +451,9 @@ static void take_config(struct daemon *daemon, struct config *config)
 	warn_restart("listen", old->listen, config->listen);
 	warn_restart("handoff", old->handoff, config->handoff);
 	if (old->iopf_max_devices != config->iopf_max_devices)
-		log_warning("max_devices changed: it takes a restart of paimond with the pinned "
-			    "maps removed");
+		log_warning(
+			"max_devices changed: it takes a restart of paimond, which then says what "
+			"to do about maps that are pinned");
 	/* What holds until the restart must still be what status and the pins say. */
 	free(config->state_dir);
 	config->state_dir = old->state_dir;

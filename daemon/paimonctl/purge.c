@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl purge: removes what a paimond of another version has left pinned. */
+/* paimonctl purge: removes what one source has left pinned, and nothing of the others. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,33 +10,38 @@
 #include "../config.h"
 #include "../lock.h"
 #include "../util/cleanup.h"
+#include "../util/state.h"
 #include "command.h"
+#include "escape.h"
+#include "table.h"
 
 struct wanted {
-	const char *layout, *state_dir;
+	const char *name; /* of a source, or of one of its folders */
+	const char *state_dir;
 };
 
 static int take(int option, const char *value, void *user)
 {
 	struct wanted *wanted = user;
 
-	if (option == 's') {
-		wanted->state_dir = value;
-		return 0;
-	}
-	wanted->layout = value;
-	if (*value && strspn(value, "0123456789") == strlen(value))
-		return 0;
-	complain("--layout %s: is not a number, as in iopf-1", value);
-	return EXIT_USAGE;
+	wanted->state_dir = value;
+	return 0;
 }
 
-/* Is a folder SOURCE-LAYOUT of this layout? */
-static bool is_of(const char *name, const char *layout)
+static bool is_source(const char *name)
 {
-	size_t source = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+	for (const struct state_folder *f = state_folders; f->folder; f++)
+		if (!strcmp(name, f->source))
+			return true;
+	return false;
+}
 
-	return source && name[source] == '-' && !strcmp(name + source + 1, layout);
+/* Is a folder of state_dir what is to go? Whatever is no source's never is. */
+static bool is_wanted(const struct wanted *wanted, const char *entry)
+{
+	const struct state_folder *found = state_find(entry, NULL);
+
+	return found && (!strcmp(wanted->name, found->source) || !strcmp(wanted->name, entry));
 }
 
 /* Removes a folder of pins: there are no folders in it. 0 or a negative errno. */
@@ -60,8 +65,8 @@ static int remove_folder(int parent, const char *name)
 	return r || !unlinkat(parent, name, AT_REMOVEDIR) ? r : -errno;
 }
 
-/* Removes the folders of a layout, and names them. An exit code. */
-static int purge(const char *state_dir, const char *layout, struct json_object *names)
+/* Removes the folders that are wanted, and names them. An exit code. */
+static int purge(const struct wanted *wanted, const char *state_dir, struct json_object *names)
 {
 	_cleanup_close_ int lock = -1;
 	struct dirent **entries;
@@ -80,7 +85,7 @@ static int purge(const char *state_dir, const char *layout, struct json_object *
 	else if (lock < 0)
 		r = complain("%s: %s", state_dir, strerror(-lock));
 	for (int i = 0; i < nr; i++) {
-		int removed = !r && is_of(entries[i]->d_name, layout)
+		int removed = !r && is_wanted(wanted, entries[i]->d_name)
 				      ? remove_folder(lock, entries[i]->d_name)
 				      : 1;
 
@@ -88,56 +93,75 @@ static int purge(const char *state_dir, const char *layout, struct json_object *
 			r = complain(
 				"%s/%s: %s%s", state_dir, entries[i]->d_name, strerror(-removed),
 				removed == -EPERM || removed == -EACCES ? " (run it as root)" : "");
-		else if (!removed)
-			json_object_array_add(names, json_object_new_string(entries[i]->d_name));
+		else if (!removed && json_append(names, json_object_new_string(entries[i]->d_name)))
+			r = complain("%s", strerror(ENOMEM));
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
 }
 
+static void print_removed(struct json_object *names)
+{
+	for (size_t i = 0; i < json_object_array_length(names); i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+
+		printf("removed %s: %s\n", name, state_find(name, NULL)->loses);
+	}
+}
+
 static int run(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"layout", required_argument, NULL, 'l'},
-		{"state-dir", required_argument, NULL, 's'},
-		{},
-	};
+	static const struct option options[] = {{"state-dir", required_argument, NULL, 's'}, {}};
 	struct wanted wanted = {};
 	_cleanup_free_ char *error = NULL;
 	struct json_object *names, *object;
 	struct config *config = NULL;
+	const char *state_dir;
 	int r = command_options(context, &command_purge, argc, argv, "", options, take, &wanted);
 
 	if (r >= 0)
 		return r;
-	if (!wanted.layout) {
-		complain("purge takes --layout (paimond names other layouts in its log)");
+	wanted.name = context->arguments[0];
+	if (!is_source(wanted.name) && !state_find(wanted.name, NULL)) {
+		complain(
+			"purge: there is no source %s (there are iopf, events and pai; or name one "
+			"folder of one, as iopf-1)",
+			wanted.name);
 		return EXIT_USAGE;
 	}
 	if (!wanted.state_dir && config_load(CONFIG_PATH, false, &config, &error) < 0)
 		return complain("%s", error ?: strerror(ENOMEM));
+	state_dir = wanted.state_dir ?: config->state_dir;
 	names = json_object_new_array();
-	r = purge(wanted.state_dir ?: config->state_dir, wanted.layout, names);
+	r = purge(&wanted, state_dir, names);
+	if (!context->json) {
+		print_removed(names);
+		if (!r && !json_object_array_length(names))
+			printf("nothing of %s is in %s\n", wanted.name, state_dir);
+	}
 	config_free(config);
-	for (size_t i = 0; !context->json && i < json_object_array_length(names); i++)
-		printf("removed %s\n", json_object_get_string(json_object_array_get_idx(names, i)));
-	if (!context->json && !r && !json_object_array_length(names))
-		printf("nothing of layout %s\n", wanted.layout);
 	if (!context->json || r) {
 		json_object_put(names);
 		return r;
 	}
 	object = json_object_new_object();
-	json_object_object_add(object, "removed", names);
+	if (json_add(object, "removed", names)) {
+		json_object_put(object);
+		object = NULL;
+	}
 	return print_json(object);
 }
 
 const struct command command_purge = {
 	.name = "purge",
-	.summary = "Removes what a paimond of another version has left pinned",
+	.summary = "Removes what a source has left pinned: its totals, or kept events",
+	.arguments = "NAME",
+	.min = 1,
+	.max = 1,
 	.options =
-		"  --layout N     of this layout: the number behind a folder's name, as in iopf-1\n"
+		"  NAME           iopf, events or pai: all of that source, of any version; or one\n"
+		"                 folder, as iopf-1, as paimond names it in its log\n"
 		"  --state-dir D  in this folder, not in the one of the configuration\n",
 	.run = run,
 };

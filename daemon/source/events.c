@@ -422,13 +422,14 @@ static int events_probe(struct source *source)
 
 static void warn_max(const struct source *source)
 {
+	const struct pins pins = {NULL, "events", EVENTS_LAYOUT};
 	const struct events *events = source->data;
 
 	if (events->reader->nr_events != source->config->events_max)
-		log_warning("events: max stays %u, the size of the pinned maps; to change it stop "
-			    "paimond, and remove them and all kept events: paimonctl purge "
-			    "--layout %d",
-			    events->reader->nr_events, EVENTS_LAYOUT);
+		log_warning(
+			"events: max stays %u, the size of the pinned maps (to change it " PINS_PURGE
+			")",
+			events->reader->nr_events, PINS_PURGE_OF(&pins));
 }
 
 /* What is in systemd's store is for the next who attaches: in this process, unless it ends. */

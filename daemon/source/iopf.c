@@ -127,13 +127,12 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 	if (bpf_map__max_entries(iopf->bpf->maps.iopf_slots) != pinned * IOPF_SLOTS)
 		return source_fail(source, -EEXIST,
 				   "the pinned iopf_slots and iopf_devices do not belong together "
-				   "(stop paimond, then paimonctl purge --layout %d)",
-				   IOPF_LAYOUT);
+				   "(" PINS_PURGE ")",
+				   PINS_PURGE_OF(&pins));
 	if (pinned != iopf->max_devices)
-		log_warning("iopf: max_devices stays %u, the size of the pinned maps; to change it "
-			    "stop paimond, and remove them and all totals: paimonctl purge "
-			    "--layout %d",
-			    pinned, IOPF_LAYOUT);
+		log_warning("iopf: max_devices stays %u, the size of the pinned maps (to change "
+			    "it " PINS_PURGE ")",
+			    pinned, PINS_PURGE_OF(&pins));
 	iopf->max_devices = pinned;
 	return 1;
 }

@@ -374,8 +374,11 @@ static int pai_reload(struct source *source)
 	const struct pai *pai = source->data;
 
 	if (pai->samples && pai->samples->max_cgroups != source->config->pai_max_cgroups)
-		log_warning("pai: max_cgroups changed: it takes a restart of paimond with the "
-			    "pinned maps removed");
+		log_warning(
+			"pai: max_cgroups changed: it stays %u until paimond starts without the "
+			"maps that are pinned (stop it, then paimonctl purge pai-%d; it loses "
+			"%s)",
+			pai->samples->max_cgroups, PAI_LAYOUT, state_loses("pai"));
 	give_reason(source);
 	return 0;
 }

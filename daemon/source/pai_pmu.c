@@ -445,11 +445,9 @@ static int set_up(struct source *source, struct pai_pmu *pmu, struct pai_samples
 	if (r < 0)
 		return r;
 	if (stride(pmu) <= pmu->max_number || pmu->reader->nr_slots / stride(pmu) != pmu->nr_cpus)
-		return source_fail(
-			source, -EEXIST,
-			"the pinned maps of %s are of another machine (stop paimond, then "
-			"paimonctl purge --layout %d)",
-			pmu->name, EVENTS_LAYOUT);
+		return source_fail(source, -EEXIST,
+				   "the pinned maps of %s are of another machine (" PINS_PURGE ")",
+				   pmu->name, PINS_PURGE_OF(&pins));
 	memset(pmu->reader->events, 0, stride(pmu) * sizeof(*pmu->reader->events));
 	return walk_counters(pmu, list_counter);
 }

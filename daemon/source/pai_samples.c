@@ -57,19 +57,19 @@ static bool is_sized(const struct bpf_map *map)
 static int check_sizes(struct source *source, struct pai_samples *samples)
 {
 	uint32_t nr = bpf_map__max_entries(samples->bpf->maps.pai_cgroups);
+	const struct pins pins = pai_pins(source);
 
 	if (bpf_map__max_entries(samples->bpf->maps.pai_cpus) != samples->nr_cpus ||
 	    bpf_map__max_entries(samples->bpf->maps.pai_cgroup_paths) != nr - 1)
 		return source_fail(
 			source, -EEXIST,
 			"the pinned maps of pai do not belong together, or to this machine "
-			"(stop paimond, then paimonctl purge --layout %d)",
-			PAI_LAYOUT);
+			"(" PINS_PURGE ")",
+			PINS_PURGE_OF(&pins));
 	if (nr - 1 != source->config->pai_max_cgroups)
-		log_warning("pai: max_cgroups stays %u, the size of the pinned maps; to change it "
-			    "stop paimond, and remove them and all totals: paimonctl purge "
-			    "--layout %d",
-			    nr - 1, PAI_LAYOUT);
+		log_warning("pai: max_cgroups stays %u, the size of the pinned maps (to change "
+			    "it " PINS_PURGE ")",
+			    nr - 1, PINS_PURGE_OF(&pins));
 	samples->max_cgroups = nr - 1;
 	return 0;
 }

@@ -22,17 +22,18 @@
 static void name_other_layouts(const struct pins *pins)
 {
 	const char *state_dir = pins->source->config->state_dir;
-	size_t length = strlen(pins->name);
 	DIR *dir = opendir(state_dir);
 	struct dirent *entry;
 	int layout;
 
-	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, pins->name, length) &&
-		    sscanf(entry->d_name + length, "-%d", &layout) == 1 && layout != pins->layout)
-			log_info("%s: %s/%s is of another version and is left alone (paimonctl "
-				 "purge --layout %d, when that version is gone for good)",
-				 pins->name, state_dir, entry->d_name, layout);
+	while (dir && (entry = readdir(dir))) {
+		const struct state_folder *found = state_find(entry->d_name, &layout);
+
+		if (found && !strcmp(found->folder, pins->name) && layout != pins->layout)
+			log_info("%s: %s/%s is of another version and is left alone (when that "
+				 "version is gone for good: paimonctl purge %s; it loses %s)",
+				 pins->name, state_dir, entry->d_name, entry->d_name, found->loses);
+	}
 	if (dir)
 		closedir(dir);
 }
@@ -84,10 +85,10 @@ void pins_remove(const struct pins *pins, const char *name)
 }
 
 /* -ENOENT: none. */
-static int reuse_map(struct source *source, int layout, struct bpf_map *map, const char *path,
-		     bool sized)
+static int reuse_map(const struct pins *pins, struct bpf_map *map, const char *path, bool sized)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct source *source = pins->source;
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
 	int r;
@@ -104,9 +105,8 @@ static int reuse_map(struct source *source, int layout, struct bpf_map *map, con
 	    info.map_flags != bpf_map__map_flags(map) ||
 	    (!sized && info.max_entries != bpf_map__max_entries(map)))
 		return source_fail(source, -EEXIST,
-				   "%s is not of this layout and is left alone (stop paimond, then "
-				   "paimonctl purge --layout %d)",
-				   path, layout);
+				   "%s is not of this layout and is left alone (" PINS_PURGE ")",
+				   path, PINS_PURGE_OF(pins));
 	r = bpf_map__reuse_fd(map, fd);
 	return r < 0 ? source_fail(source, r, "cannot use %s: %s", path, strerror(-r)) : 0;
 }
@@ -116,16 +116,13 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 {
 	for (size_t i = nr; i-- > 0;) {
 		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
-		int r = path ? reuse_map(pins->source, pins->layout, maps[i], path, sized(maps[i]))
-			     : -ENOMEM;
+		int r = path ? reuse_map(pins, maps[i], path, sized(maps[i])) : -ENOMEM;
 
 		if (r == -ENOENT && i == nr - 1)
 			return 0;
 		if (r == -ENOENT)
-			return source_fail(pins->source, r,
-					   "%s is missing (stop paimond, then paimonctl purge "
-					   "--layout %d)",
-					   path, pins->layout);
+			return source_fail(pins->source, r, "%s is missing (" PINS_PURGE ")", path,
+					   PINS_PURGE_OF(pins));
 		if (r < 0)
 			return r;
 	}

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../util/state.h"
+
 struct source;
 
 struct pins {
@@ -22,6 +24,10 @@ struct pins {
 	const char *name; /* of the source, in the folder's name */
 	int layout;
 };
+
+/* What to do about a set that cannot be used, and what that loses: a format, and what it takes. */
+#define PINS_PURGE "stop paimond, then paimonctl purge %s-%d; it loses %s"
+#define PINS_PURGE_OF(pins) (pins)->name, (pins)->layout, state_loses((pins)->name)
 
 /* Makes sure that the folder is there and in bpffs. 0 or a negative errno. */
 int pins_open(const struct pins *pins);

@@ -33,7 +33,7 @@ static bool is_sized(const struct bpf_map *map)
 }
 
 /* The sizes of pinned maps must fit together; *reader takes them. */
-static int check_sizes(struct source *source, struct reader *reader)
+static int check_sizes(const struct pins *pins, struct reader *reader)
 {
 	const struct events_bpf *bpf = reader->bpf;
 	uint32_t nr_slots = bpf_map__max_entries(bpf->maps.events_values);
@@ -41,10 +41,9 @@ static int check_sizes(struct source *source, struct reader *reader)
 	if (bpf_map__max_entries(bpf->maps.events_array) != nr_slots ||
 	    bpf_map__max_entries(bpf->maps.events_order) != nr_slots ||
 	    bpf_map__max_entries(bpf->maps.events_slots) != nr_slots)
-		return source_fail(source, -EEXIST,
-				   "the pinned maps of %s do not belong together (stop paimond, "
-				   "then paimonctl purge --layout %d)",
-				   source->ops->name, EVENTS_LAYOUT);
+		return source_fail(pins->source, -EEXIST,
+				   "the pinned maps of %s do not belong together (" PINS_PURGE ")",
+				   pins->name, PINS_PURGE_OF(pins));
 	reader->nr_slots = nr_slots;
 	reader->nr_events = bpf_map__max_entries(bpf->maps.events_list);
 	return 0;
@@ -83,7 +82,7 @@ static int load(struct source *source, struct reader *reader, const struct pins 
 		if (r > 0 && array)
 			adopt(reader, pins, array);
 		if (r > 0)
-			r = check_sizes(source, reader) ?: 1;
+			r = check_sizes(pins, reader) ?: 1;
 		if (r < 0)
 			return r;
 	}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "state.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct state_folder state_folders[] = {
+	{"iopf", "iopf", "all totals of I/O page faults"},
+	{"events", "events", "all kept events: they end, and what they have counted goes"},
+	{"nnpa", "pai", "all totals of pai_ext"},
+	{"crypto", "pai", "all totals of pai_crypto"},
+	{"pai", "pai", "all totals of samples, by cgroup and process"},
+	{},
+};
+
+const struct state_folder *state_find(const char *name, int *ret_layout)
+{
+	for (const struct state_folder *f = state_folders; f->folder; f++) {
+		size_t length = strlen(f->folder);
+		const char *number = name + length + 1;
+		unsigned long layout;
+
+		if (strncmp(name, f->folder, length) || name[length] != '-' || !*number ||
+		    strspn(number, "0123456789") != strlen(number))
+			continue;
+		errno = 0;
+		layout = strtoul(number, NULL, 10);
+		if (errno || layout > INT_MAX)
+			return NULL;
+		if (ret_layout)
+			*ret_layout = (int)layout;
+		return f;
+	}
+	return NULL;
+}
+
+const char *state_loses(const char *folder)
+{
+	for (const struct state_folder *f = state_folders; f->folder; f++)
+		if (!strcmp(f->folder, folder))
+			return f->loses;
+	return "all that is in it";
+}
