@@ -3,6 +3,7 @@
  * paimonctl event: perf events that paimond keeps. The daemon does it all, and checks
  * all: what is here finds the id of a name, and shows answers.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -21,7 +22,8 @@
 #include "table.h"
 
 #define EVENTS "/v1/events"
-#define ID_LEN 20 /* digits of the largest */
+#define ID_LEN 20  /* digits of the largest */
+#define MAX_FDS 64 /* that can be handed over */
 
 /* What an event has counted. */
 struct reading {
@@ -479,43 +481,66 @@ static int run_close(struct context *context, int argc, char **argv)
 
 struct adopted {
 	pid_t pid;
-	int numbers[64];
+	int numbers[MAX_FDS];
 	size_t nr;
 	const char *name;
 };
 
+/* A number of digits alone, up to INT_MAX; *text is moved behind it. */
+static bool take_number(const char **text, int *ret_number)
+{
+	char *end;
+	long number;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	number = strtol(*text, &end, 10); /* LONG_MAX on overflow */
+	if (number > INT_MAX)
+		return false;
+	*text = end;
+	*ret_number = (int)number;
+	return true;
+}
+
+/* 3-6,8: 1 to MAX_FDS descriptors. */
+static bool take_fds(const char *text, struct adopted *adopted)
+{
+	int first, last;
+
+	for (adopted->nr = 0;; text++) {
+		if (!take_number(&text, &first))
+			return false;
+		last = first;
+		if (*text == '-' && (text++, !take_number(&text, &last)))
+			return false;
+		if (last < first || (size_t)(last - first) >= MAX_FDS - adopted->nr)
+			return false;
+		for (int i = 0; i <= last - first; i++)
+			adopted->numbers[adopted->nr++] = first + i;
+		if (*text != ',')
+			return !*text;
+	}
+}
+
 static int take_adopted(int option, const char *value, void *user)
 {
 	struct adopted *adopted = user;
-	unsigned int *numbers;
-	long number;
-	char *end;
-	int r;
+	const char *text = value;
 
 	switch (option) {
 	case 'n':
 		adopted->name = value;
 		return 0;
 	case 'p':
-		number = strtol(value, &end, 10);
-		adopted->pid = (pid_t)number;
-		if (number > 0 && number <= INT_MAX && !*end)
+		if (take_number(&text, &adopted->pid) && adopted->pid && !*text)
 			return 0;
 		complain("--pid %s: is no process", value);
 		return EXIT_USAGE;
 	}
-	/* 3-6,8 as CPUs are written */
-	r = cpulist_parse(value, INT_MAX, &numbers, &adopted->nr);
-	if (r < 0 || !adopted->nr || adopted->nr > 64) {
-		if (!r)
-			free(numbers);
-		complain("--fd %s: is no list of 1 to 64 descriptors, as 3-6,8", value);
-		return EXIT_USAGE;
-	}
-	for (size_t i = 0; i < adopted->nr; i++)
-		adopted->numbers[i] = (int)numbers[i];
-	free(numbers);
-	return 0;
+	if (take_fds(value, adopted))
+		return 0;
+	complain("--fd %s: is no list of 1 to %d descriptors, as 3-6,8", value, MAX_FDS);
+	return EXIT_USAGE;
 }
 
 static int run_adopt(struct context *context, int argc, char **argv)
