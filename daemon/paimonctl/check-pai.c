@@ -85,7 +85,7 @@ void check_pai(struct check *check)
 	}
 	if (check->no_events) {
 		done = "paimond may open no events of theirs (see sysctl)";
-		next = "as root: sysctl kernel.perf_event_paranoid=2";
+		next = "as root: systemctl start paimon-opener.socket";
 	}
 	check_add(check, "pai", next ? CHECK_WARNING : CHECK_OK, next, "%s: %s%s", names, done,
 		  danger);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "../config.h"
+#include "../opener/opener.h"
 #include "check.h"
 #include "escape.h"
 #include "pmu.h"
@@ -443,12 +444,18 @@ void check_sysctls(struct check *check)
 	check_read("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
 	check_read("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged,
 		   sizeof(unprivileged));
-	/* Only Debian's kernels have a 3, which asks for more than CAP_PERFMON. */
-	check->no_events = atoi(paranoid) > 2;
+	/* Only Debian's and Ubuntu's kernels have more than 2, and want CAP_SYS_ADMIN then. */
+	check->no_events = atoi(paranoid) > 2 && access(OPENER_SOCKET, F_OK);
 	if (check->no_events)
 		check_add(check, "sysctl", CHECK_WARNING,
-			  "as root, to have events kept: sysctl kernel.perf_event_paranoid=2",
+			  "as root: systemctl start paimon-opener.socket",
 			  "perf_event_paranoid %s: paimond may open no perf events", paranoid);
+	else if (atoi(paranoid) > 2)
+		check_add(
+			check, "sysctl", CHECK_OK, NULL,
+			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimon-opener opens "
+			"perf events for paimond",
+			paranoid, unprivileged);
 	else
 		check_add(check, "sysctl", CHECK_OK, NULL,
 			  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimond has the "

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../util/cleanup.h"
@@ -25,6 +24,7 @@
 #include "../util/log.h"
 #include "event_spec.h"
 #include "pai_source.h"
+#include "perf_open.h"
 #include "source.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -210,9 +210,8 @@ static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_RAW,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	return perf_open(&attr, cpu);
 }
 
 static void stop_sampling(struct source *source, struct pai_pmu *pmu, uint32_t cpu)

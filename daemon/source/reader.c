@@ -6,12 +6,12 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "map_memory.h"
+#include "perf_open.h"
 #include "source.h"
 
 #define NR_MAPS 6
@@ -246,7 +246,6 @@ int reader_open(const struct events_event *event, unsigned int cpu)
 {
 	const struct events_terms *terms = events_terms(event);
 	union attr u = {};
-	int fd;
 
 	u.config3 = terms->config[3];
 	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
@@ -254,8 +253,7 @@ int reader_open(const struct events_event *event, unsigned int cpu)
 	u.attr.config = terms->config[0];
 	u.attr.config1 = terms->config[1];
 	u.attr.config2 = terms->config[2];
-	fd = syscall(SYS_perf_event_open, &u, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return perf_open(&u, cpu);
 }
 
 const char *reader_advice(int error)
@@ -264,7 +262,7 @@ const char *reader_advice(int error)
 	case -EACCES:
 	case -EPERM:
 		return " (Debian's kernel.perf_event_paranoid = 3 asks for more than CAP_PERFMON: "
-		       "sysctl kernel.perf_event_paranoid=2)";
+		       "systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)";
 	case -EMFILE:
 		return " (raise LimitNOFILE of paimond.service)";
 	case -ENOENT:

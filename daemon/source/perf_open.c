@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "perf_open.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../opener/opener.h"
+#include "../util/cleanup.h"
+#include "../util/clock.h"
+
+/* How long paimond goes without the opener after it did not answer: it is asked hundreds of
+ * times in a row. */
+#define SULK_NS 5000000000ULL
+
+/* Connected to the opener, or a negative errno. */
+static int connect_opener(void)
+{
+	/* systemd starts it at the first connection. */
+	static const struct timeval patience = {.tv_sec = 5};
+	const char *path = getenv("PAIMOND_OPENER") ?: OPENER_SOCKET;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -1;
+	int connected;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	connected = fd;
+	fd = -1;
+	return connected;
+}
+
+/* 0 with a reply, and the descriptor that came with it or -1; or a negative errno. */
+static int exchange(const struct opener_request *request, struct opener_reply *ret_reply,
+		    int *ret_fd)
+{
+	_cleanup_close_ int fd = connect_opener();
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr header;
+	} control;
+	struct iovec part = {ret_reply, sizeof(*ret_reply)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *header;
+	ssize_t size;
+
+	if (fd < 0)
+		return fd;
+	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) < 0)
+		return -errno;
+	size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	if (size < 0)
+		return -errno;
+	header = CMSG_FIRSTHDR(&message);
+	*ret_fd = -1;
+	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	if (size == sizeof(*ret_reply) && ret_reply->error <= 0)
+		return 0;
+	cleanup_close_fd(ret_fd);
+	return -EBADMSG;
+}
+
+/* The same; refused, what the kernel said before, where no opener answers. */
+static int ask(const struct opener_request *request, int refused, struct opener_reply *ret_reply,
+	       int *ret_fd)
+{
+	static uint64_t sulk_until;
+	int r;
+
+	if (clock_ns(CLOCK_MONOTONIC) < sulk_until)
+		return refused;
+	r = exchange(request, ret_reply, ret_fd);
+	if (r < 0) {
+		sulk_until = clock_ns(CLOCK_MONOTONIC) + SULK_NS;
+		return refused;
+	}
+	return ret_reply->error;
+}
+
+int perf_open(const void *attr, int cpu)
+{
+	struct opener_request request = {.version = OPENER_VERSION,
+					 .what = OPENER_EVENT,
+					 .cpu = cpu};
+	const struct perf_event_attr *head = attr;
+	struct opener_reply reply;
+	int fd = syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int r;
+
+	if (fd >= 0)
+		return fd;
+	r = -errno;
+	if ((r != -EACCES && r != -EPERM) || head->size > sizeof(request.attr))
+		return r;
+	memcpy(request.attr, attr, head->size);
+	r = ask(&request, r, &reply, &fd);
+	return r < 0 ? r : fd >= 0 ? fd : -EBADMSG;
+}
+
+int perf_open_tracepoint(const char *events, const char *text, uint64_t *ret_id)
+{
+	struct opener_request request = {.version = OPENER_VERSION, .what = OPENER_TRACEPOINT};
+	struct opener_reply reply;
+	int r = opener_find_tracepoint(events, text, ret_id), fd = -1;
+
+	if (events || (r != -EACCES && r != -ENOENT) || strlen(text) >= sizeof(request.tracepoint))
+		return r;
+	strcpy(request.tracepoint, text);
+	r = ask(&request, r, &reply, &fd);
+	cleanup_close_fd(&fd);
+	if (!r)
+		*ret_id = reply.id;
+	return r;
+}

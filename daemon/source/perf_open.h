@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Opens perf events. What the kernel does not let paimond do (Debian's
+ * kernel.perf_event_paranoid = 3; tracefs is root's) paimon-opener does, where its
+ * socket is there (opener/opener.h). Called by the sources, on the daemon's one thread.
+ */
+#ifndef PAIMON_PERF_OPEN_H
+#define PAIMON_PERF_OPEN_H
+
+#include <stdint.h>
+
+/* An event of a whole CPU. attr: a struct perf_event_attr, of a kernel that may be newer than
+ * the headers. A descriptor, which is the caller's, or the kernel's negative errno. */
+int perf_open(const void *attr, int cpu);
+
+/*
+ * The number of the tracepoint system:event on this kernel. events: NULL, or a folder of a
+ * test in place of tracefs, and then nobody else is asked. 0 or a negative errno: -EINVAL is
+ * no name, -ENOENT no such tracepoint or no tracefs, -EACCES not for this user.
+ */
+int perf_open_tracepoint(const char *events, const char *text, uint64_t *ret_id);
+
+#endif
