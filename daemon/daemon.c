@@ -35,6 +35,8 @@
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
 			  * measurement of the cost */
 
+#define RETRY_ACCURACY_USEC 250000 /* so that it wakes up with others */
+
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
 #define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
 
@@ -50,8 +52,9 @@ struct daemon {
 	struct handoff *handoff;
 	sd_event_source *retry;
 	int lock;
-	char *unix_path, *handoff_path;	 /* of sockets of our own, removed at the end */
-	char listening[LISTEN_NAME_LEN]; /* where TCP listens, or "" */
+	char *unix_path, *handoff_path; /* of sockets of our own, removed at the end */
+	struct http_socket *sockets;	/* that http serves */
+	size_t nr_sockets;
 	char machine[sizeof(((struct utsname *)0)->machine)];
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	uint64_t scrape_ns;  /* how long the latest snapshot took */
@@ -348,12 +351,24 @@ static struct json_object *source_status(const struct source *source)
 	return object;
 }
 
+static struct json_object *listener_status(int fd)
+{
+	struct json_object *object = json_object_new_object();
+	char name[LISTEN_NAME_LEN];
+	bool local = listen_name(fd, name);
+
+	json_object_object_add(object, "address", json_string(name));
+	json_object_object_add(object, "loopback", json_object_new_boolean(local));
+	return object;
+}
+
 static struct json_object *on_status(void *data)
 {
 	struct daemon *daemon = data;
 	struct json_object *object = json_object_new_object();
 	struct json_object *config = json_object_new_object();
 	struct json_object *sources = json_object_new_array();
+	struct json_object *listen = json_object_new_array();
 	bool replay = daemon->options->replay;
 
 	json_object_object_add(object, "version", json_string(PAIMON_VERSION));
@@ -365,8 +380,10 @@ static struct json_object *on_status(void *data)
 	json_object_object_add(object, "input", json_string(replay ? "replay" : NULL));
 	json_object_object_add(object, "state_dir",
 			       json_string(replay ? NULL : daemon->config->state_dir));
-	json_object_object_add(object, "listen",
-			       json_string(daemon->listening[0] ? daemon->listening : NULL));
+	for (size_t i = 0; i < daemon->nr_sockets; i++)
+		if (!daemon->sockets[i].is_unix)
+			json_object_array_add(listen, listener_status(daemon->sockets[i].fd));
+	json_object_object_add(object, "listen", listen);
 	json_object_object_add(config, "path", json_string(daemon->options->config_path));
 	json_object_object_add(config, "last_reload_successful",
 			       json_object_new_boolean(daemon->last_reload_successful));
@@ -567,43 +584,64 @@ static int open_handoff(struct daemon *daemon)
 	return fd;
 }
 
-static int open_sockets(struct daemon *daemon, int *ret_unix, int *ret_tcp, int *ret_handoff)
+/* Takes fd, also on failure. */
+static int add_socket(struct daemon *daemon, int fd, bool is_unix)
+{
+	struct http_socket *grown = reallocarray(daemon->sockets, daemon->nr_sockets + 1,
+						 sizeof(*daemon->sockets));
+
+	if (!grown) {
+		close(fd);
+		return -ENOMEM;
+	}
+	daemon->sockets = grown;
+	grown[daemon->nr_sockets++] = (struct http_socket){fd, is_unix};
+	return 0;
+}
+
+/* All that systemd has passed, which is not always one of each. */
+static int take_sockets(struct daemon *daemon, int *ret_handoff)
+{
+	int fd, r = 0;
+
+	while (!r && (fd = fdstore_take_socket(AF_UNIX, SOCK_STREAM)) >= 0)
+		r = add_socket(daemon, fd, true);
+	while (!r && (fd = fdstore_take_socket(AF_INET, SOCK_STREAM)) >= 0)
+		r = add_socket(daemon, fd, false);
+	while (!r && (fd = fdstore_take_socket(AF_INET6, SOCK_STREAM)) >= 0)
+		r = add_socket(daemon, fd, false);
+	*ret_handoff = fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET);
+	fdstore_close_files();
+	return r;
+}
+
+static int open_sockets(struct daemon *daemon, int *ret_handoff)
 {
 	const struct config *config = daemon->config;
-	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1, r;
+	int fd, r = take_sockets(daemon, ret_handoff);
 
-	r = fdstore_sockets(&unix_fd, &tcp_fd, &handoff_fd);
-	if (r < 0)
+	if (r < 0 || daemon->nr_sockets || *ret_handoff >= 0)
 		return r;
-	if (unix_fd < 0 && tcp_fd < 0 && handoff_fd < 0) {
-		unix_fd = listen_unix(config->socket);
-		if (unix_fd < 0) {
-			log_error("cannot listen at %s: %s (%s, or set socket in the "
-				  "configuration)",
-				  config->socket, strerror(-unix_fd),
-				  unix_fd == -EADDRINUSE ? "another paimond serves there"
-							 : "run paimond as root");
-			return unix_fd;
-		}
-		daemon->unix_path = strdup(config->socket);
-		if (config->listen) {
-			tcp_fd = listen_tcp(config->listen);
-			if (tcp_fd < 0) {
-				log_error("cannot listen at %s: %s (set listen in the "
-					  "configuration)",
-					  config->listen, strerror(-tcp_fd));
-				close(unix_fd);
-				return tcp_fd;
-			}
-		}
-		handoff_fd = open_handoff(daemon);
+	fd = listen_unix(config->socket);
+	if (fd < 0) {
+		log_error("cannot listen at %s: %s (%s, or set socket in the configuration)",
+			  config->socket, strerror(-fd),
+			  fd == -EADDRINUSE ? "another paimond serves there"
+					    : "run paimond as root");
+		return fd;
 	}
-	if (tcp_fd >= 0)
-		listen_name(tcp_fd, daemon->listening);
-	*ret_unix = unix_fd;
-	*ret_tcp = tcp_fd;
-	*ret_handoff = handoff_fd;
-	return 0;
+	daemon->unix_path = strdup(config->socket);
+	r = add_socket(daemon, fd, true);
+	if (!r && config->listen) {
+		fd = listen_tcp(config->listen);
+		if (fd < 0)
+			log_error("cannot listen at %s: %s (set listen in the configuration)",
+				  config->listen, strerror(-fd));
+		r = fd < 0 ? fd : add_socket(daemon, fd, false);
+	}
+	if (!r)
+		*ret_handoff = open_handoff(daemon);
+	return r;
 }
 
 static int take_lock(struct daemon *daemon)
@@ -647,7 +685,7 @@ static int setup(struct daemon *daemon)
 		.data = daemon,
 	};
 	_cleanup_free_ char *error = NULL;
-	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1, r;
+	int handoff_fd = -1, r;
 	sigset_t signals;
 
 	raise_descriptors();
@@ -661,7 +699,7 @@ static int setup(struct daemon *daemon)
 		return r;
 	}
 	r = take_lock(daemon);
-	if (r < 0 || (r = open_sockets(daemon, &unix_fd, &tcp_fd, &handoff_fd)) < 0 ||
+	if (r < 0 || (r = open_sockets(daemon, &handoff_fd)) < 0 ||
 	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
 	sigemptyset(&signals);
@@ -699,12 +737,14 @@ static int setup(struct daemon *daemon)
 			return r;
 	}
 	r = sd_event_add_time_relative(daemon->event, &daemon->retry, CLOCK_MONOTONIC, RETRY_USEC,
-				       0, on_retry, daemon);
+				       RETRY_ACCURACY_USEC, on_retry, daemon);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
 	if (r >= 0 && handoff_fd >= 0)
 		r = handoff_new(daemon->event, handoff_fd, &handoff, &daemon->handoff);
-	return r < 0 ? r : http_new(daemon->event, unix_fd, tcp_fd, &callbacks, &daemon->http);
+	return r < 0 ? r
+		     : http_new(daemon->event, daemon->sockets, daemon->nr_sockets, &callbacks,
+				&daemon->http);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -743,6 +783,7 @@ int daemon_run(const struct daemon_options *options)
 		unlink(daemon.handoff_path);
 	free(daemon.unix_path);
 	free(daemon.handoff_path);
+	free(daemon.sockets);
 	sd_event_source_disable_unref(daemon.retry);
 	sd_event_unref(daemon.event);
 	if (daemon.lock >= 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -125,25 +126,33 @@ void fdstore_sync(void)
 		log_warning("systemd does not answer: %s", strerror(-r));
 }
 
-int fdstore_sockets(int *ret_unix, int *ret_tcp, int *ret_handoff)
+int fdstore_take_socket(int domain, int type)
 {
-	int unix_fd = -1, tcp_fd = -1, handoff_fd = -1;
+	for (int i = 0; i < passed.nr; i++) {
+		struct passed *one = &passed.all[i];
+
+		if (one->name && sd_is_socket(one->fd, domain, type, 1) > 0)
+			return take(one);
+	}
+	return -ENOENT;
+}
+
+void fdstore_close_files(void)
+{
+	struct stat st;
 
 	for (int i = 0; i < passed.nr; i++) {
-		int fd = passed.all[i].fd;
+		struct passed *one = &passed.all[i];
 
-		if (!passed.all[i].name)
+		/* What is in the store has no type: perf events, BPF links and the like. */
+		if (!one->name || fstat(one->fd, &st) < 0 || !(st.st_mode & S_IFMT))
 			continue;
-		if (unix_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0)
-			unix_fd = fd;
-		else if (handoff_fd < 0 && sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 1) > 0)
-			handoff_fd = fd;
-		else if (tcp_fd < 0 && (sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
-					sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0))
-			tcp_fd = fd;
+		log_warning("descriptor %d (%s) that systemd passed is not served, and closed: "
+			    "%s (see the ListenStream= and other lines of its .socket unit)",
+			    one->fd, one->name,
+			    S_ISSOCK(st.st_mode) ? "a socket of a kind that paimond has no use "
+						   "for, or a second one for handing over events"
+						 : "no socket");
+		close(take(one));
 	}
-	*ret_unix = unix_fd;
-	*ret_tcp = tcp_fd;
-	*ret_handoff = handoff_fd;
-	return 0;
 }

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 /* Collects what systemd passed (LISTEN_FDS); call once, before anything else
- * reads the environment. Sockets are kept apart for fdstore_sockets(). */
+ * reads the environment. */
 int fdstore_init(void);
 
 bool fdstore_available(void);
@@ -35,9 +35,12 @@ void fdstore_remove(const char *name);
 /* Waits until systemd has done all that was said before. */
 void fdstore_sync(void);
 
-/* Listening sockets of socket activation, known by their types; -1 where there is
- * none. *ret_handoff is the SOCK_SEQPACKET one. Returns 0 or a negative errno. The
- * caller owns them. */
-int fdstore_sockets(int *ret_unix, int *ret_tcp, int *ret_handoff);
+/* The next listening socket of socket activation of this domain and type that nobody
+ * has taken, or -ENOENT. The caller owns it. */
+int fdstore_take_socket(int domain, int type);
+
+/* Closes the files and sockets that nobody has taken, each with a line in the log; what is
+ * from the store stays. */
+void fdstore_close_files(void);
 
 #endif

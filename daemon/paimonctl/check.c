@@ -37,6 +37,25 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 	check->nr_findings++;
 }
 
+/* What other machines can read is meant to be so, or is not. */
+static void check_listen(struct check *check, struct json_object *listen)
+{
+	for (size_t i = 0;
+	     json_object_is_type(listen, json_type_array) && i < json_object_array_length(listen);
+	     i++) {
+		struct json_object *one = json_object_array_get_idx(listen, i);
+
+		if (!json_object_get_boolean(json_object_object_get(one, "loopback")))
+			check_add(
+				check, "listen", CHECK_WARNING,
+				"ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), "
+				"or listen in paimond.conf; or a firewall",
+				"%s: other machines can read what is served there, without a "
+				"password",
+				json_text(one, "address", "?"));
+	}
+}
+
 static void check_daemon(struct check *check, struct context *context)
 {
 	struct json_object *status = NULL;
@@ -69,6 +88,7 @@ static void check_daemon(struct check *check, struct context *context)
 		check_add(check, "paimond", CHECK_OK, NULL, "runs, version %s%s",
 			  json_text(status, "version", "?"),
 			  json_text(status, "input", NULL) ? ", on replayed input" : "");
+	check_listen(check, json_object_object_get(status, "listen"));
 	json_object_put(status);
 }
 

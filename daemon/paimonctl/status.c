@@ -2,9 +2,11 @@
 /* paimonctl status: what paimond is and does, and how each source is. */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "command.h"
+#include "escape.h"
 #include "table.h"
 
 static void print_uptime(double seconds)
@@ -64,6 +66,24 @@ static void print_cost(struct json_object *cost, bool replay)
 		puts("               (run times of BPF programs come within ten seconds)");
 }
 
+/* Where metrics are served to whoever asks: a warning where that may be another machine. */
+static void print_listen(struct json_object *listen)
+{
+	for (size_t i = 0;
+	     json_object_is_type(listen, json_type_array) && i < json_object_array_length(listen);
+	     i++) {
+		struct json_object *one = json_object_array_get_idx(listen, i);
+		char *address = escape_terminal(json_text(one, "address", "?"));
+
+		printf("%-13s  %s%s\n", i ? "" : "listen", address ?: "?",
+		       json_object_get_boolean(json_object_object_get(one, "loopback"))
+			       ? ""
+			       : ": WARNING: other machines can read what is served there, "
+				 "without a password");
+		free(address);
+	}
+}
+
 static int run(struct context *context, int argc, char **argv)
 {
 	struct json_object *status, *config, *sources;
@@ -89,6 +109,7 @@ static int run(struct context *context, int argc, char **argv)
 		       ? ""
 		       : " (the last reload failed: the one before is in force)");
 	printf("state          %s\n", json_text(status, "state_dir", "none is kept"));
+	print_listen(json_object_object_get(status, "listen"));
 	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
 	puts("");
 	printf("%-8s  %-6s  %-10s  %-19s  %s\n", "SOURCE", "STATE", "BACKEND", "SINCE", "NOTE");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "../util/cleanup.h"
@@ -15,15 +16,6 @@
 #include "openmetrics.h"
 #include "page.h"
 #include "peer.h"
-
-/* A request that has come as a whole. */
-struct request {
-	const struct http_callbacks *callbacks;
-	struct MHD_Connection *connection;
-	const char *path;
-	const char *method;
-	const struct buffer *body;
-};
 
 #define MAX_COLLECT 32
 #define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
@@ -36,9 +28,44 @@ struct client *answer_client(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-static const char *header(struct MHD_Connection *connection, const char *name)
+/* All values of a header, which is a list and may come in several lines. */
+struct header {
+	const char *name;
+	size_t nr; /* lines */
+	struct buffer values;
+};
+
+static enum MHD_Result add_header_line(void *data, enum MHD_ValueKind kind, const char *key,
+				       const char *value)
 {
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+	struct header *header = data;
+
+	if (strcasecmp(key, header->name))
+		return MHD_YES;
+	if (header->nr++)
+		buffer_add(&header->values, ",", 1);
+	buffer_add_string(&header->values, value ?: "");
+	return MHD_YES;
+}
+
+/* The value, freed by the caller, or NULL: it did not come, or there is no memory. */
+static char *header(struct MHD_Connection *connection, const char *name, size_t *ret_nr)
+{
+	struct header header = {.name = name};
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header_line, &header);
+	*ret_nr = header.nr;
+	if (header.nr)
+		return buffer_take_string(&header.values);
+	return NULL;
+}
+
+static bool takes_gzip(struct MHD_Connection *connection)
+{
+	size_t nr;
+	_cleanup_free_ char *codings = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING, &nr);
+
+	return http_wants_gzip(codings);
 }
 
 /* Takes the body. allow: for a 405, or NULL. */
@@ -50,8 +77,7 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int sta
 	bool gzip = false;
 	enum MHD_Result r;
 
-	if (!body->error && body->size >= MIN_GZIP &&
-	    http_wants_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+	if (!body->error && body->size >= MIN_GZIP && takes_gzip(connection))
 		gzip = !gzip_buffer(body);
 	/* Without memory for an answer the connection is closed. */
 	response = body->error ? NULL
@@ -132,11 +158,13 @@ static enum MHD_Result get_metrics(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
 	struct MHD_Connection *connection = request->connection;
-	enum text_format format = http_negotiate(header(connection, MHD_HTTP_HEADER_ACCEPT));
-	_cleanup_free_ char *error = NULL;
+	_cleanup_free_ char *accept = NULL, *error = NULL;
+	char type[HTTP_FORM_TYPE_LEN];
 	struct collect collect = {};
 	struct snapshot *snapshot;
 	struct buffer body = {};
+	struct http_form form;
+	size_t nr;
 	int r;
 
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_collect, &collect);
@@ -148,11 +176,12 @@ static enum MHD_Result get_metrics(const struct request *request)
 		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
 	if (r < 0)
 		return reply_no_memory(connection);
-	encode_text(snapshot, format, &body);
+	accept = header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
+	form = http_negotiate(accept);
+	http_form_type(&form, type);
+	encode_text(snapshot, form.format, &body);
 	snapshot_free(snapshot);
-	return reply(connection, MHD_HTTP_OK,
-		     format == TEXT_OPENMETRICS ? TEXT_OPENMETRICS_TYPE : TEXT_PROMETHEUS_TYPE,
-		     &body, NULL);
+	return reply(connection, MHD_HTTP_OK, type, &body, NULL);
 }
 
 static enum MHD_Result get_health(const struct request *request)
@@ -346,27 +375,48 @@ static bool is_at(const struct route *route, const char *path)
 							    : !strcmp(path, route->path);
 }
 
-enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
-		       struct MHD_Connection *connection, const char *path, const char *method,
-		       const struct buffer *body)
+/* What is wrong with who the request is for, as a status, or 0. Takes the target apart. */
+static unsigned int wrong_target(struct request *request, const char **ret_message)
 {
-	char hostname[256] = "", allow[64] = "";
+	const struct http_callbacks *callbacks = request->callbacks;
+	char hostname[HTTP_HOST_LEN] = "", named[HTTP_HOST_LEN];
+	size_t nr;
+	_cleanup_free_ char *host = header(request->connection, MHD_HTTP_HEADER_HOST, &nr);
 
+	*ret_message = "the target is neither a path nor http://HOST/PATH";
+	if (http_split_target(request->path, named, &request->path) < 0)
+		return MHD_HTTP_BAD_REQUEST;
+	*ret_message = "HTTP/1.1 wants one Host";
+	if (nr > 1 || (!nr && !strcmp(request->version, MHD_HTTP_VERSION_1_1)))
+		return MHD_HTTP_BAD_REQUEST;
+	*ret_message = "no memory";
+	if (nr && !host)
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	*ret_message = "this Host is not served: see allowed_hosts in paimond.conf(5)";
 	gethostname(hostname, sizeof(hostname) - 1);
-	if (!is_unix && !http_host_allowed(header(connection, MHD_HTTP_HEADER_HOST), hostname,
-					   callbacks->allowed_hosts(callbacks->data)))
-		return answer_error(connection, MHD_HTTP_MISDIRECTED_REQUEST,
-				    "this Host is not served: see allowed_hosts in paimond.conf(5)",
-				    NULL);
-	if (!strcmp(method, MHD_HTTP_METHOD_HEAD))
-		method = MHD_HTTP_METHOD_GET;
+	if (!request->is_unix && !http_host_allowed(named[0] ? named : host, hostname,
+						    callbacks->allowed_hosts(callbacks->data)))
+		return MHD_HTTP_MISDIRECTED_REQUEST;
+	return 0;
+}
+
+enum MHD_Result answer(struct request *request)
+{
+	struct MHD_Connection *connection = request->connection;
+	char allow[64] = "";
+	const char *message;
+	unsigned int status = wrong_target(request, &message);
+
+	if (status)
+		return answer_error(connection, status, message, NULL);
+	if (!strcmp(request->method, MHD_HTTP_METHOD_HEAD))
+		request->method = MHD_HTTP_METHOD_GET;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
 		const struct route *route = &routes[i];
-		const struct request request = {callbacks, connection, path, method, body};
 
-		if (!is_at(route, path) || (route->unix_only && !is_unix))
+		if (!is_at(route, request->path) || (route->unix_only && !request->is_unix))
 			continue;
-		if (strcmp(method, route->method)) {
+		if (strcmp(request->method, route->method)) {
 			if (allow[0])
 				strcat(allow, ", ");
 			strcat(allow, route->method[0] == 'G' ? "GET, HEAD" : route->method);
@@ -376,7 +426,7 @@ enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
 			return answer_error(
 				connection, MHD_HTTP_FORBIDDEN,
 				"only root and members of group " OPERATORS " may do this", NULL);
-		return route->handle(&request);
+		return route->handle(request);
 	}
 	if (allow[0])
 		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,

@@ -12,10 +12,17 @@
 #include "../util/buffer.h"
 #include "http.h"
 
-/* Answers a request that has come as a whole. */
-enum MHD_Result answer(const struct http_callbacks *callbacks, bool is_unix,
-		       struct MHD_Connection *connection, const char *path, const char *method,
-		       const struct buffer *body);
+/* A request that has come as a whole. */
+struct request {
+	const struct http_callbacks *callbacks;
+	struct MHD_Connection *connection;
+	bool is_unix;
+	const char *method, *version;
+	const char *path; /* the target without its query, until answer() has taken it apart */
+	const struct buffer *body;
+};
+
+enum MHD_Result answer(struct request *request);
 
 /* Answers with an error, as JSON. allow: the methods that a 405 names, or NULL. */
 enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,

@@ -11,13 +11,15 @@
 #ifndef PAIMON_CLIENTS_H
 #define PAIMON_CLIENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct client {
 	struct clients *clients; /* NULL: gone already, as far as we are concerned */
 	struct client *previous, *next;
 	int fd;
-	size_t waiting; /* bytes of the answer that it has not taken */
+	size_t waiting;		 /* bytes of the answer that it has not taken */
+	bool too_many_arguments; /* of the request at hand */
 };
 
 struct clients {

@@ -27,10 +27,18 @@
  * ours: it accepts a few before those that we shut down are closed. */
 #define MARGIN 16
 #define CONNECTION_TIMEOUT 10 /* seconds without a byte */
-#define CONNECTION_MEMORY (24 << 10)
+#define CONNECTION_MEMORY (32 << 10)
 #define MAX_HEADER (8 << 10)
+#define MAX_ARGUMENTS 64
 #define MAX_BODY (64 << 10)
 #define LOG_INTERVAL 60000000000ULL /* ns; what clients do must not fill the log */
+
+/* The clients of all listeners of a kind. */
+struct kind {
+	struct clients clients;
+	unsigned long dropped; /* of them, as logged */
+	uint64_t dropped_logged_ns;
+};
 
 struct listener {
 	struct http *http;
@@ -38,15 +46,19 @@ struct listener {
 	sd_event_source *io;
 	sd_event_source *timer;
 	bool is_unix;
-	struct clients clients;
-	unsigned long dropped; /* of them, as logged */
-	uint64_t dropped_logged_ns;
 };
 
 struct http {
 	struct http_callbacks callbacks;
-	struct listener listeners[2];
+	struct kind tcp, local;
+	size_t nr_listeners;
+	struct listener listeners[];
 };
+
+static struct kind *kind_of(const struct listener *listener)
+{
+	return listener->is_unix ? &listener->http->local : &listener->http->tcp;
+}
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
@@ -59,7 +71,10 @@ static unsigned int wrong_size(struct MHD_Connection *connection)
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const struct client *client = answer_client(connection);
 
+	if (client && client->too_many_arguments)
+		return MHD_HTTP_URI_TOO_LONG;
 	if (info && info->header_size > MAX_HEADER)
 		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
 	if (header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING))
@@ -67,6 +82,37 @@ static unsigned int wrong_size(struct MHD_Connection *connection)
 	if (length && strtoull(length, NULL, 10) > MAX_BODY)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
 	return 0;
+}
+
+/*
+ * libmicrohttpd calls this with the target of a request, before it takes it apart. It
+ * keeps a record of each argument, and a client without an answer where there is no
+ * room for them: so where they are too many it does not get to see them.
+ */
+static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
+{
+	struct client *client = answer_client(connection);
+	char *arguments = target ? strchr(target, '?') : NULL;
+	size_t nr = 0;
+
+	for (const char *p = arguments; p; p = strchr(p + 1, '&'))
+		nr++;
+	if (client)
+		client->too_many_arguments = nr > MAX_ARGUMENTS;
+	if (nr > MAX_ARGUMENTS)
+		arguments[1] = '\0'; /* of its own buffer, where it writes as well */
+	return NULL;
+}
+
+/* As libmicrohttpd does it, but that a text does not end at a NUL that was written %00. */
+static size_t on_unescape(void *data, struct MHD_Connection *connection, char *text)
+{
+	size_t length = MHD_http_unescape(text);
+	char *nul;
+
+	while ((nul = memchr(text, '\0', length)))
+		*nul = '?';
+	return length;
 }
 
 /* libmicrohttpd calls this once with the head of a request, for each piece of
@@ -77,6 +123,15 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 {
 	const struct listener *listener = data;
 	struct buffer *buffer = *request;
+	struct request whole = {
+		.callbacks = &listener->http->callbacks,
+		.connection = connection,
+		.is_unix = listener->is_unix,
+		.method = method,
+		.version = version,
+		.path = path,
+		.body = buffer,
+	};
 	unsigned int status;
 
 	if (!buffer) {
@@ -88,6 +143,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 			return answer_error(connection, status,
 					    status == MHD_HTTP_LENGTH_REQUIRED
 						    ? "a body needs a Content-Length"
+					    : status == MHD_HTTP_URI_TOO_LONG
+						    ? "the target has too many arguments"
 						    : "the request is too large",
 					    NULL);
 		return MHD_YES;
@@ -98,8 +155,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		*body_size = 0;
 		return MHD_YES;
 	}
-	return answer(&listener->http->callbacks, listener->is_unix, connection, path, method,
-		      buffer);
+	return answer(&whole);
 }
 
 /* The whole answer was taken, or the connection ended. */
@@ -134,24 +190,24 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 		return;
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*context = info ? clients_add(&listener->clients, info->connect_fd) : NULL;
+	*context = info ? clients_add(&kind_of(listener)->clients, info->connect_fd) : NULL;
 	if (info && !*context)
 		shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 /* The operator may want to know who stalls; once a minute is enough. */
-static void log_dropped(struct listener *listener)
+static void log_dropped(struct kind *kind, bool is_unix)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	unsigned long dropped = listener->clients.dropped - listener->dropped;
+	unsigned long dropped = kind->clients.dropped - kind->dropped;
 
-	if (!dropped || (listener->dropped && now - listener->dropped_logged_ns < LOG_INTERVAL))
+	if (!dropped || (kind->dropped && now - kind->dropped_logged_ns < LOG_INTERVAL))
 		return;
-	listener->dropped += dropped;
-	listener->dropped_logged_ns = now;
+	kind->dropped += dropped;
+	kind->dropped_logged_ns = now;
 	log_warning("http: %lu stalled %s to make room (at most %u; see ss -%stp)", dropped,
 		    dropped == 1 ? "connection was closed" : "connections were closed",
-		    listener->clients.max, listener->is_unix ? "x" : "");
+		    kind->clients.max, is_unix ? "x" : "");
 }
 
 static void run(struct listener *listener)
@@ -159,7 +215,7 @@ static void run(struct listener *listener)
 	MHD_UNSIGNED_LONG_LONG timeout;
 
 	MHD_run(listener->mhd);
-	log_dropped(listener);
+	log_dropped(kind_of(listener), listener->is_unix);
 	if (MHD_get_timeout(listener->mhd, &timeout) == MHD_YES) {
 		sd_event_source_set_time_relative(listener->timer, timeout * 1000);
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
@@ -203,24 +259,26 @@ static unsigned int max_clients(bool is_unix)
 	return limit.rlim_cur / part < max ? limit.rlim_cur / part + 1 : max;
 }
 
-static int listener_init(struct listener *listener, struct http *http, sd_event *event, int fd,
-			 bool is_unix)
+static void kind_init(struct kind *kind, bool is_unix)
+{
+	kind->clients.max = max_clients(is_unix);
+	kind->clients.max_waiting = MAX_WAITING;
+}
+
+static int listener_init(struct listener *listener, sd_event *event, int fd)
 {
 	const union MHD_DaemonInfo *info;
 	int r;
 
-	listener->http = http;
-	listener->is_unix = is_unix;
-	listener->clients.max = max_clients(is_unix);
-	listener->clients.max_waiting = MAX_WAITING;
 	listener->mhd = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener,
 		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, listener->clients.max + MARGIN,
+		MHD_OPTION_CONNECTION_LIMIT, kind_of(listener)->clients.max + MARGIN,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CONNECTION_TIMEOUT,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, listener, MHD_OPTION_END);
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+		on_unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_END);
 	if (!listener->mhd) {
 		close(fd);
 		return -EIO;
@@ -229,27 +287,35 @@ static int listener_init(struct listener *listener, struct http *http, sd_event 
 	if (!info)
 		return -EIO;
 	r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
+	/* An accuracy of 0 would be one of 250 ms, and each request of a connection that has
+	 * sent several waits for this. */
 	if (r >= 0)
-		r = sd_event_add_time_relative(event, &listener->timer, CLOCK_MONOTONIC, 0, 0,
+		r = sd_event_add_time_relative(event, &listener->timer, CLOCK_MONOTONIC, 0, 1,
 					       on_timer, listener);
 	return r < 0 ? r : 0;
 }
 
-int http_new(sd_event *event, int unix_fd, int tcp_fd, const struct http_callbacks *callbacks,
-	     struct http **ret_http)
+int http_new(sd_event *event, const struct http_socket *sockets, size_t nr_sockets,
+	     const struct http_callbacks *callbacks, struct http **ret_http)
 {
-	struct http *http = calloc(1, sizeof(*http));
-	int fds[2] = {unix_fd, tcp_fd}, r = http ? 0 : -ENOMEM;
+	struct http *http = calloc(1, sizeof(*http) + nr_sockets * sizeof(*http->listeners));
+	int r = http ? 0 : -ENOMEM;
 
-	if (http)
+	if (http) {
 		http->callbacks = *callbacks;
-	for (int i = 0; i < 2; i++) {
-		if (fds[i] < 0)
+		kind_init(&http->tcp, false);
+		kind_init(&http->local, true);
+	}
+	for (size_t i = 0; i < nr_sockets; i++) {
+		struct listener *listener;
+
+		if (r < 0) {
+			close(sockets[i].fd);
 			continue;
-		if (r < 0)
-			close(fds[i]);
-		else
-			r = listener_init(&http->listeners[i], http, event, fds[i], i == 0);
+		}
+		listener = &http->listeners[http->nr_listeners++];
+		*listener = (struct listener){.http = http, .is_unix = sockets[i].is_unix};
+		r = listener_init(listener, event, sockets[i].fd);
 	}
 	if (r < 0) {
 		http_free(http);
@@ -263,7 +329,7 @@ struct http *http_free(struct http *http)
 {
 	if (!http)
 		return NULL;
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < http->nr_listeners; i++) {
 		sd_event_source_disable_unref(http->listeners[i].io);
 		sd_event_source_disable_unref(http->listeners[i].timer);
 		if (http->listeners[i].mhd)

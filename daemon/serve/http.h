@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One HTTP server on two listeners, in the daemon's event loop: the unix socket
- * answers everything, TCP only what may be scraped. libmicrohttpd does the
+ * One HTTP server on any number of sockets, in the daemon's event loop: the unix ones
+ * answer everything, TCP only what may be scraped. libmicrohttpd does the
  * protocol, http.c the limits, and answer.c what is answered.
  */
 #ifndef PAIMON_HTTP_H
@@ -47,12 +47,17 @@ struct http_callbacks {
 	void *data;
 };
 
+struct http_socket {
+	int fd; /* listens */
+	bool is_unix;
+};
+
 /*
- * Serves on listening sockets, -1 for none; the server owns them from then on,
- * also on failure. 0 or a negative errno.
+ * Serves on listening sockets; the server owns them from then on, also on failure.
+ * 0 or a negative errno.
  */
-int http_new(sd_event *event, int unix_fd, int tcp_fd, const struct http_callbacks *callbacks,
-	     struct http **ret_http);
+int http_new(sd_event *event, const struct http_socket *sockets, size_t nr_sockets,
+	     const struct http_callbacks *callbacks, struct http **ret_http);
 struct http *http_free(struct http *http);
 
 #endif

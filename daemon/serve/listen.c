@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -124,16 +126,30 @@ int listen_tcp(const char *address)
 	return r ?: fd;
 }
 
-void listen_name(int fd, char name[LISTEN_NAME_LEN])
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+	const void *ipv4 = &((const struct sockaddr_in *)address)->sin_addr;
+
+	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
+		ipv4 = &in6->s6_addr[12];
+	else if (address->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(in6);
+	return *(const uint8_t *)ipv4 == IN_LOOPBACKNET;
+}
+
+bool listen_name(int fd, char name[LISTEN_NAME_LEN])
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
-	char host[INET6_ADDRSTRLEN], port[6];
+	char host[LISTEN_NAME_LEN - 16], port[6];
 
 	name[0] = '\0';
-	if (!getsockname(fd, (struct sockaddr *)&address, &size) &&
-	    !getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
-			 NI_NUMERICHOST | NI_NUMERICSERV))
-		snprintf(name, LISTEN_NAME_LEN, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
-			 host, port);
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+	    getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		return false;
+	snprintf(name, LISTEN_NAME_LEN, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+		 port);
+	return is_loopback(&address);
 }

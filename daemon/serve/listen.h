@@ -23,8 +23,9 @@ int listen_tcp(const char *address);
 /* Is that an address for listen_tcp()? */
 bool listen_tcp_valid(const char *address);
 
-/* Where a TCP socket listens, written as listen_tcp() takes it. */
+/* Where a TCP socket listens, written as listen_tcp() takes it, or "". Can that be reached
+ * from this machine alone? */
 #define LISTEN_NAME_LEN 64
-void listen_name(int fd, char name[LISTEN_NAME_LEN]);
+bool listen_name(int fd, char name[LISTEN_NAME_LEN]);
 
 #endif

@@ -2,85 +2,204 @@
 #include "negotiate.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../util/cleanup.h"
 
-/*
- * The quality that a header gives to a thing: that of the most specific of the
- * names that match it (by falling specificity, NULL-terminated), or -1.
- */
-static double quality(const char *header, const char *const *names, size_t *ret_name)
+#define BLANK " \t"
+
+/* One element of a header that is a list: what is welcome, and how much. */
+struct range {
+	const char *name;
+	const char *version, *escaping; /* NULL: not said */
+	double q;			/* 0 to 1 */
+};
+
+/* Cuts off the text up to a separator that is not in quotes, without blanks around it.
+ * NULL: *rest is at its end. */
+static char *split(char **rest, char separator)
 {
-	_cleanup_free_ char *copy = header ? strdup(header) : NULL;
-	char *state = NULL;
-	size_t found = SIZE_MAX;
-	double best = -1;
+	char *text = *rest, *end = text;
+	bool quoted = false;
 
-	for (char *range = copy ? strtok_r(copy, ",", &state) : NULL; range;
-	     range = strtok_r(NULL, ",", &state)) {
-		char *parameters = NULL, *type = strtok_r(range, "; \t", &parameters), *p;
-		double q = 1;
-
-		while ((p = strtok_r(NULL, "; \t", &parameters)))
-			if (!strncasecmp(p, "q=", 2))
-				q = strtod(p + 2, NULL);
-		if (!(q >= 0 && q <= 1))
-			q = 0;
-		for (size_t i = 0; type && names[i] && i <= found; i++) {
-			if (strcasecmp(type, names[i]) || (i == found && q <= best))
-				continue;
-			found = i;
-			best = q;
-		}
+	if (!text)
+		return NULL;
+	for (; *end && (quoted || *end != separator); end++) {
+		if (*end == '"')
+			quoted = !quoted;
+		else if (quoted && *end == '\\' && end[1])
+			end++;
 	}
-	*ret_name = found;
-	return best;
+	*rest = *end ? end + 1 : NULL;
+	while (end > text && strchr(BLANK, end[-1]))
+		end--;
+	*end = '\0';
+	return text + strspn(text, BLANK);
 }
 
-enum text_format http_negotiate(const char *accept)
+/* The value of a parameter of that name, or NULL: it is another one. */
+static const char *parameter(char *text, const char *name)
 {
-	static const char *const text[] = {"text/plain", "text/*", "*/*", NULL};
-	static const char *const openmetrics[] = {"application/openmetrics-text", "application/*",
-						  "*/*", NULL};
-	size_t by_text, by_openmetrics;
-	double q_text = quality(accept, text, &by_text);
-	double q_openmetrics = quality(accept, openmetrics, &by_openmetrics);
+	size_t length = strlen(name);
+	char *value = text + length;
 
-	/* Equally welcome: the newer one for who knows its name, else the older one. */
-	if (q_openmetrics > 0 &&
-	    (q_openmetrics > q_text || (q_openmetrics == q_text && by_openmetrics == 0)))
-		return TEXT_OPENMETRICS;
-	return TEXT_PROMETHEUS;
+	if (strncasecmp(text, name, length) || *value != '=')
+		return NULL;
+	value++;
+	if (*value == '"') {
+		value++;
+		value[strcspn(value, "\"")] = '\0';
+	}
+	return value;
+}
+
+static bool next_range(char **rest, struct range *ret_range)
+{
+	char *text = split(rest, ','), *one;
+	const char *value;
+
+	if (!text)
+		return false;
+	*ret_range = (struct range){.name = split(&text, ';'), .q = 1};
+	while ((one = split(&text, ';'))) {
+		if ((value = parameter(one, "q")))
+			ret_range->q = strtod(value, NULL);
+		else if ((value = parameter(one, "version")))
+			ret_range->version = value;
+		else if ((value = parameter(one, "escaping")))
+			ret_range->escaping = value;
+	}
+	if (!(ret_range->q >= 0 && ret_range->q <= 1))
+		ret_range->q = 0;
+	return true;
+}
+
+/* The forms, the newest first. A range that says no version means the one that is usual. */
+static const struct text_form {
+	enum text_format format;
+	const char *type, *any, *version;
+	bool usual;
+} text_forms[] = {
+	{TEXT_OPENMETRICS, "application/openmetrics-text", "application/*", "1.0.0", true},
+	{TEXT_OPENMETRICS, "application/openmetrics-text", "application/*", "0.0.1", false},
+	{TEXT_PROMETHEUS, "text/plain", "text/*", "1.0.0", false},
+	{TEXT_PROMETHEUS, "text/plain", "text/*", "0.0.4", true},
+};
+#define NR_FORMS (sizeof(text_forms) / sizeof(*text_forms))
+
+/* How exactly a range names a form; NO_MATCH: not at all. */
+enum match { NO_MATCH, BY_ANY, BY_GROUP, BY_TYPE, BY_VERSION };
+
+static enum match match(const struct range *range, const struct text_form *form)
+{
+	if (range->version ? strcmp(range->version, form->version) : !form->usual)
+		return NO_MATCH;
+	if (!strcasecmp(range->name, form->type))
+		return range->version ? BY_VERSION : BY_TYPE;
+	if (!strcasecmp(range->name, form->any))
+		return BY_GROUP;
+	return strcmp(range->name, "*/*") ? NO_MATCH : BY_ANY;
+}
+
+/* All names that are served are plain, and so the same in each of the schemes. */
+static const char *known_escaping(const char *name)
+{
+	static const char *const known[] = {"allow-utf-8", "underscores", "dots", "values"};
+
+	for (size_t i = 0; name && i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(name, known[i]))
+			return known[i];
+	return NULL;
+}
+
+struct http_form http_negotiate(const char *accept)
+{
+	struct {
+		enum match by;
+		double q;
+		const char *escaping;
+	} found[NR_FORMS] = {};
+	_cleanup_free_ char *copy = accept ? strdup(accept) : NULL;
+	size_t best = NR_FORMS - 1;
+	struct range range;
+
+	for (char *rest = copy; next_range(&rest, &range);)
+		for (size_t i = 0; i < NR_FORMS; i++) {
+			enum match by = match(&range, &text_forms[i]);
+
+			if (by == NO_MATCH || by < found[i].by ||
+			    (by == found[i].by && range.q <= found[i].q))
+				continue;
+			found[i].by = by;
+			found[i].q = range.q;
+			found[i].escaping = known_escaping(range.escaping);
+		}
+	/* Equally welcome: what is named best, and the newer one for who knows its name. */
+	for (size_t i = NR_FORMS - 1; i-- > 0;)
+		if (found[i].q > found[best].q ||
+		    (found[i].q > 0 && found[i].q == found[best].q &&
+		     (found[i].by > found[best].by ||
+		      (found[i].by == found[best].by && found[i].by >= BY_TYPE))))
+			best = i;
+	return (struct http_form){text_forms[best].format, text_forms[best].version,
+				  found[best].q > 0 ? found[best].escaping : NULL};
+}
+
+void http_form_type(const struct http_form *form, char ret_type[HTTP_FORM_TYPE_LEN])
+{
+	snprintf(ret_type, HTTP_FORM_TYPE_LEN, "%s; version=%s; charset=utf-8%s%s",
+		 form->format == TEXT_OPENMETRICS ? "application/openmetrics-text" : "text/plain",
+		 form->version, form->escaping ? "; escaping=" : "", form->escaping ?: "");
 }
 
 bool http_wants_gzip(const char *accept_encoding)
 {
-	static const char *const gzip[] = {"gzip", "x-gzip", "*", NULL};
-	static const char *const identity[] = {"identity", NULL};
-	size_t by;
-	double q = quality(accept_encoding, gzip, &by);
+	_cleanup_free_ char *copy = accept_encoding ? strdup(accept_encoding) : NULL;
+	double gzip = -1, any = -1, identity = -1;
+	struct range range;
 
-	return q > 0 && q >= quality(accept_encoding, identity, &by);
+	for (char *rest = copy; next_range(&rest, &range);) {
+		double *q = !strcasecmp(range.name, "gzip") || !strcasecmp(range.name, "x-gzip")
+				    ? &gzip
+			    : !strcasecmp(range.name, "identity") ? &identity
+			    : !strcmp(range.name, "*")		  ? &any
+								  : NULL;
+
+		if (q && range.q > *q)
+			*q = range.q;
+	}
+	if (gzip < 0)
+		gzip = any;
+	return gzip > 0 && gzip >= identity;
+}
+
+/* Is what follows a host a port, or nothing? */
+static bool is_port(const char *text)
+{
+	return !*text || (*text == ':' && !text[1 + strspn(text + 1, "0123456789")]);
 }
 
 bool http_host_allowed(const char *host, const char *hostname, char *const *allowed)
 {
 	struct in6_addr address;
-	char name[256];
+	char name[HTTP_HOST_LEN];
 	size_t length;
 
 	if (!host)
 		return true;
 	if (host[0] == '[') {
 		length = strcspn(++host, "]");
-		if (host[length] != ']' || (host[length + 1] && host[length + 1] != ':'))
+		if (host[length] != ']' || !is_port(host + length + 1))
 			return false;
 	} else {
 		length = strcspn(host, ":");
+		if (!is_port(host + length))
+			return false;
 	}
 	if (!length || length >= sizeof(name))
 		return false;
@@ -94,4 +213,26 @@ bool http_host_allowed(const char *host, const char *hostname, char *const *allo
 		if (!strcasecmp(name, *allowed))
 			return true;
 	return false;
+}
+
+int http_split_target(const char *target, char ret_host[HTTP_HOST_LEN], const char **ret_path)
+{
+	static const char scheme[] = "http://";
+	const char *host = target + strlen(scheme);
+	size_t length;
+
+	if (target[0] == '/') {
+		ret_host[0] = '\0';
+		*ret_path = target;
+		return 0;
+	}
+	if (strncasecmp(target, scheme, strlen(scheme)))
+		return -EINVAL;
+	length = strcspn(host, "/");
+	if (!length || length >= HTTP_HOST_LEN)
+		return -EINVAL;
+	memcpy(ret_host, host, length);
+	ret_host[length] = '\0';
+	*ret_path = host[length] ? host + length : "/";
+	return 0;
 }

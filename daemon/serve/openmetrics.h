@@ -10,12 +10,9 @@
 #include "../util/buffer.h"
 
 enum text_format {
-	TEXT_PROMETHEUS,  /* text/plain; version=0.0.4 */
-	TEXT_OPENMETRICS, /* application/openmetrics-text; version=1.0.0 */
+	TEXT_PROMETHEUS,  /* text/plain, of version 0.0.4 and, with plain names, of 1.0.0 */
+	TEXT_OPENMETRICS, /* application/openmetrics-text, of version 0.0.1 and 1.0.0 */
 };
-
-#define TEXT_PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define TEXT_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer);
 

@@ -27,6 +27,10 @@ const struct seed fuzz_seeds[] = {
 	SEED("1GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
 	SEED("3HEAD /healthz" HOST "\r\nGET /v1/snapshot" HOST "X: y\r\n z\r\n\r\n"),
 	SEED("1GET /?a=%00&collect[]=%zz;b" HOST "Cookie: a=b; c\r\nExpect: 100-continue\r\n\r\n"),
+	SEED("1GET http://127.0.0.1:1/v1/snapshot" HOST "\r\n"),
+	SEED("1GET http://evil.example?a=b" HOST "Host: localhost\r\n\r\n"),
+	SEED("0GET /metrics?&a&=&b=c&&&collect[]=%00" HOST "Accept: text/plain;version=1.0.0\r\n"
+	     "Accept: application/openmetrics-text;q=\"0.5\"\r\n\r\n"),
 	{},
 };
 
@@ -90,7 +94,8 @@ static void start(void)
 		 getpid());
 	unix_fd = listen_unix(unix_address.sun_path);
 	must(unix_fd >= 0 && sd_event_new(&event) >= 0);
-	must(!http_new(event, unix_fd, tcp_fd, &callbacks, &http));
+	must(!http_new(event, (struct http_socket[]){{unix_fd, true}, {tcp_fd, false}}, 2,
+		       &callbacks, &http));
 }
 
 static int dial(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Headers of any content: an Accept, an Accept-Encoding and a Host, split at
+ * Headers of any content: an Accept, an Accept-Encoding and a Host or target, split at
  * newlines. What is not the machine's own name never passes as a Host.
  */
 #include <string.h>
@@ -17,6 +17,8 @@ const struct seed fuzz_seeds[] = {
 	SEED(";;;,,,q=nan\ndeflate;q=1e999\nMachine:80"),
 	SEED("text/plain;q=0\nidentity;q=0\nmon.example"),
 	SEED("\n\n[fe80::1%lo]:1"),
+	SEED("text/plain;version=\"1.0.0\";escaping=dots;q=.5,a/b;c=\"d,\\\"e\"\n\nhttp://[::1]:1/x"),
+	SEED("application/openmetrics-text; version=2.0.0 ; q=1\n\nhttp://localhost"),
 	{},
 };
 
@@ -44,15 +46,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char mon[] = "mon.example";
 	char *const allowed[] = {mon, NULL};
 	char *copy = strndup((const char *)data, size), *rest = copy, *accept, *encoding;
+	char type[HTTP_FORM_TYPE_LEN], named[HTTP_HOST_LEN];
+	struct http_form form;
+	const char *path;
 
 	must(copy);
 	accept = strsep(&rest, "\n");
 	encoding = strsep(&rest, "\n");
-	must(http_negotiate(accept) <= TEXT_OPENMETRICS);
+	form = http_negotiate(accept);
+	http_form_type(&form, type);
+	must(strstr(type, "; charset=utf-8") && strlen(type) < HTTP_FORM_TYPE_LEN - 1);
+	must(!form.escaping || strstr(accept, form.escaping));
 	if (encoding && http_wants_gzip(encoding))
 		must(strcasestr(encoding, "gzip") || strchr(encoding, '*'));
 	if (rest && http_host_allowed(rest, "machine", allowed))
 		must(may_pass(rest));
+	if (rest && !http_split_target(rest, named, &path)) {
+		must(path[0] == '/' && strlen(named) < sizeof(named));
+		must(named[0] ? !strchr(named, '/') : path == rest);
+	}
 	free(copy);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,7 +25,8 @@
 #include "fdstore.h"
 
 static int notify = -1;
-static int passed[4]; /* where the descriptors that "systemd" passes are made */
+#define NR_PASSED 9
+static int passed[NR_PASSED]; /* where the descriptors that "systemd" passes are made */
 
 /* The next message, and the descriptor that came with it, or -1. */
 static int receive(char *text, size_t size)
@@ -75,15 +77,45 @@ static void test_put(void **state)
 
 static void test_take(void **state)
 {
-	int unix_fd, tcp_fd, handoff_fd;
+	static const int domains[] = {AF_UNIX, 0, AF_INET, 0, AF_INET, AF_UNIX};
 
 	assert_int_equal(fdstore_take("nosuch"), -ENOENT);
 	assert_int_equal(fdstore_take("iopf-handle"), SD_LISTEN_FDS_START + 1);
 	assert_int_equal(fdstore_take("iopf-handle"), -ENOENT); /* it has an owner now */
-	assert_int_equal(fdstore_sockets(&unix_fd, &tcp_fd, &handoff_fd), 0);
-	assert_int_equal(unix_fd, SD_LISTEN_FDS_START);
-	assert_int_equal(tcp_fd, SD_LISTEN_FDS_START + 2);
-	assert_int_equal(handoff_fd, SD_LISTEN_FDS_START + 3);
+	/* Each of a kind, however many there are. */
+	for (int i = 0; i < 6; i++)
+		if (domains[i])
+			assert_int_equal(fdstore_take_socket(domains[i], SOCK_STREAM),
+					 SD_LISTEN_FDS_START + i);
+	assert_int_equal(fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET), SD_LISTEN_FDS_START + 3);
+	assert_int_equal(fdstore_take_socket(AF_UNIX, SOCK_STREAM), -ENOENT);
+	assert_int_equal(fdstore_take_socket(AF_INET, SOCK_STREAM), -ENOENT);
+	assert_int_equal(fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET), -ENOENT);
+}
+
+/* What nobody serves is named and closed; what is from the store stays. */
+static void test_refused(void **state)
+{
+	static const char line[] =
+		"descriptor 9 (paimond.socket) that systemd passed is not served";
+	char text[2048];
+	int log = open("/tmp", O_TMPFILE | O_RDWR, 0600), old = dup(2);
+
+	assert_return_code(log, errno);
+	assert_return_code(dup2(log, 2), errno);
+	fdstore_close_files();
+	dup2(old, 2);
+	text[pread(log, text, sizeof(text) - 1, 0)] = '\0';
+	assert_non_null(strstr(text, line));
+	assert_non_null(strstr(text, "descriptor 10 (fifo) that systemd passed is not served"));
+	assert_null(strstr(text, "iopf-epoll"));
+	assert_int_equal(fcntl(SD_LISTEN_FDS_START + 6, F_GETFD), -1);
+	assert_int_equal(fcntl(SD_LISTEN_FDS_START + 7, F_GETFD), -1);
+	assert_int_equal(fdstore_take("iopf-epoll"), SD_LISTEN_FDS_START + 8);
+	for (int i = 0; i < 6; i++)
+		assert_return_code(fcntl(SD_LISTEN_FDS_START + i, F_GETFD), errno);
+	close(log);
+	close(old);
 }
 
 /* What systemd does before it runs a service. */
@@ -93,24 +125,36 @@ static int setup(void **state)
 	int on = 1, pipes[2];
 	char text[32];
 
-	/* The numbers 3 to 6, whatever the test was started with. */
+	/* The numbers from 3 on, whatever the test was started with. */
 	passed[0] = socket(AF_UNIX, SOCK_STREAM, 0);
 	passed[2] = socket(AF_INET, SOCK_STREAM, 0);
 	passed[3] = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (pipe(pipes) < 0 || bind(passed[0], (struct sockaddr *)&address, sizeof(sa_family_t)) ||
-	    bind(passed[3], (struct sockaddr *)&address, sizeof(sa_family_t)) ||
-	    listen(passed[0], 1) < 0 || listen(passed[2], 1) < 0 || listen(passed[3], 1) < 0)
+	passed[4] = socket(AF_INET, SOCK_STREAM, 0);
+	passed[5] = socket(AF_UNIX, SOCK_STREAM, 0);
+	passed[6] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (pipe(pipes) < 0)
 		return -1;
-	passed[1] = pipes[0];
-	for (int i = 0; i < 4; i++)
+	passed[1] = epoll_create1(0);
+	passed[7] = pipes[0];
+	passed[8] = epoll_create1(0);
+	for (int i = 0; i < NR_PASSED; i++) {
+		if (i == 0 || i == 3 || i == 5)
+			bind(passed[i], (struct sockaddr *)&address, sizeof(sa_family_t));
+		if (i != 1 && i < 6 && listen(passed[i], 1) < 0)
+			return -1;
+	}
+	for (int i = 0; i < NR_PASSED; i++)
 		passed[i] = fcntl(passed[i], F_DUPFD, 100);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < NR_PASSED; i++)
 		if (dup2(passed[i], SD_LISTEN_FDS_START + i) < 0)
 			return -1;
 	snprintf(text, sizeof(text), "%d", getpid());
 	setenv("LISTEN_PID", text, 1);
-	setenv("LISTEN_FDS", "4", 1);
-	setenv("LISTEN_FDNAMES", "paimond.socket:iopf-handle:paimond.socket:paimond.socket", 1);
+	setenv("LISTEN_FDS", "9", 1);
+	setenv("LISTEN_FDNAMES",
+	       "paimond.socket:iopf-handle:paimond.socket:paimond.socket:paimond.socket:"
+	       "paimond.socket:paimond.socket:fifo:iopf-epoll",
+	       1);
 	setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
 
 	notify = fcntl(socket(AF_UNIX, SOCK_DGRAM, 0), F_DUPFD, 100);
@@ -130,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put),
 		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

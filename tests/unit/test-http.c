@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <netinet/in.h>
 #include <paimon/histogram.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,39 +28,125 @@
 #include "serve/openmetrics.h"
 #include "util/clock.h"
 
+#define TEXT_PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_1_TYPE "text/plain; version=1.0.0; charset=utf-8"
+#define TEXT_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define OPENMETRICS_0_TYPE "application/openmetrics-text; version=0.0.1; charset=utf-8"
+
+/* What is asked for, by clients that there are and by others, and what comes. */
 static void test_negotiate(void **state)
 {
 	static const struct {
-		const char *accept;
-		enum text_format format;
+		const char *accept, *type;
 	} table[] = {
-		{NULL, TEXT_PROMETHEUS},
-		{"", TEXT_PROMETHEUS},
-		{"*/*", TEXT_PROMETHEUS},
-		{"text/plain", TEXT_PROMETHEUS},
-		{"application/openmetrics-text", TEXT_OPENMETRICS},
+		{NULL, TEXT_PROMETHEUS_TYPE},
+		{"", TEXT_PROMETHEUS_TYPE},
+		/* curl */
+		{"*/*", TEXT_PROMETHEUS_TYPE},
+		{"text/plain", TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text", TEXT_OPENMETRICS_TYPE},
+		/* Prometheus until 2.33, 2.34 to 2.48, from 2.49 on, and with native histograms */
+		{"application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,"
+		 "*/*;q=0.1",
+		 OPENMETRICS_0_TYPE},
 		{"application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
 		 "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-		 TEXT_OPENMETRICS},
-		{"text/plain;q=0.9, application/openmetrics-text;q=0.8", TEXT_PROMETHEUS},
-		{"application/openmetrics-text;q=0", TEXT_PROMETHEUS},
-		{";;;,,,q=", TEXT_PROMETHEUS},
+		 TEXT_OPENMETRICS_TYPE},
+		{"application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;"
+		 "version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS_TYPE},
+		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+		 "encoding=delimited;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,"
+		 "application/openmetrics-text;version=0.0.1;q=0.3,text/plain;version=0.0.4;q=0.2,"
+		 "*/*;q=0.1",
+		 TEXT_OPENMETRICS_TYPE},
+		/* Prometheus 3, and the collector of OpenTelemetry, which has its scraper; the
+		 * same where the configuration wants text, or names of the old kind */
+		{"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+		 "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;"
+		 "escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS_TYPE "; escaping=allow-utf-8"},
+		{"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;"
+		 "q=0.5,*/*;q=0.4",
+		 TEXT_1_TYPE "; escaping=allow-utf-8"},
+		{"application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,"
+		 "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;"
+		 "escaping=underscores;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+		 TEXT_OPENMETRICS_TYPE "; escaping=underscores"},
+		{"text/plain;version=0.0.4;q=0.5,*/*;q=0.4", TEXT_PROMETHEUS_TYPE},
+		/* vmagent, telegraf, Datadog's agent */
+		{"text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT_PROMETHEUS_TYPE},
+		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+		 "encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3",
+		 TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
+		 "version=0.0.1",
+		 TEXT_OPENMETRICS_TYPE},
+		/* a browser */
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+		 TEXT_PROMETHEUS_TYPE},
+
+		/* Only what was asked for; of what there is not nothing is made. */
+		{"application/openmetrics-text;version=2.0.0;q=0.9,text/plain;version=0.0.4;q=0.5",
+		 TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;version=2.0.0", TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;version=2.0.0,application/openmetrics-text;"
+		 "version=1.0.0;q=0.1",
+		 TEXT_OPENMETRICS_TYPE},
+		{"application/openmetrics-text;version=1.0", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;version=1.0.0", TEXT_1_TYPE},
+		{"text/plain;version=1.0.0, text/plain;version=0.0.4", TEXT_1_TYPE},
+		{"text/plain;version=0.0.4, text/plain;version=1.0.0;q=0.9", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;version=2.0.0, application/openmetrics-text;q=0.1",
+		 TEXT_OPENMETRICS_TYPE},
+		{"application/vnd.google.protobuf", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;q=0.9, application/openmetrics-text;q=0.8", TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;q=0", TEXT_PROMETHEUS_TYPE},
+
+		/* The schemes that there are, of the range that is answered; others are no scheme.
+		 */
+		{"text/plain;version=1.0.0;escaping=dots", TEXT_1_TYPE "; escaping=dots"},
+		{"text/plain;escaping=values;version=0.0.4",
+		 TEXT_PROMETHEUS_TYPE "; escaping=values"},
+		{"text/plain;version=1.0.0;escaping=no-such", TEXT_1_TYPE},
+		{"text/plain;version=1.0.0;escaping=dots\r\nX: y", TEXT_1_TYPE},
+		{"text/plain;version=0.0.4, application/json;escaping=dots", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;q=0;escaping=dots", TEXT_PROMETHEUS_TYPE},
+
+		/* Grammar: blanks, case, quotes, and what is none. */
+		{"  Application/OpenMetrics-Text ; Version=\"1.0.0\" ; Q=1 ",
+		 TEXT_OPENMETRICS_TYPE},
+		{"a/b;c=\"text/plain;version=1.0.0,d\", application/openmetrics-text",
+		 TEXT_OPENMETRICS_TYPE},
+		{"a/b;c=\"\\\",application/openmetrics-text,\"", TEXT_PROMETHEUS_TYPE},
+		{"a/b;c=\", application/openmetrics-text", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;charset=utf-8", TEXT_PROMETHEUS_TYPE},
+		{"text/plain;versions=9", TEXT_PROMETHEUS_TYPE},
+		{";;;,,,q=", TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;q=nan, text/plain;q=0.1", TEXT_PROMETHEUS_TYPE},
+		{"application/openmetrics-text;q=7, text/plain;q=0.1", TEXT_PROMETHEUS_TYPE},
+
 		/* A wildcard is for those that nothing more specific names. */
-		{"text/*", TEXT_PROMETHEUS},
-		{"text/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS},
-		{"*/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS},
-		{"*/*;q=0.1, application/openmetrics-text;q=0.5", TEXT_OPENMETRICS},
-		{"*/*, application/openmetrics-text", TEXT_OPENMETRICS},
-		{"application/*", TEXT_OPENMETRICS},
-		{"text/plain;q=0, */*", TEXT_OPENMETRICS},
-		{"text/plain;q=0.2, text/*, application/openmetrics-text;q=0.5", TEXT_OPENMETRICS},
-		{"application/openmetrics-text;q=nan, text/plain;q=0.1", TEXT_PROMETHEUS},
-		{"application/openmetrics-text;q=7, text/plain;q=0.1", TEXT_PROMETHEUS},
+		{"text/*", TEXT_PROMETHEUS_TYPE},
+		{"text/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS_TYPE},
+		{"*/*, application/openmetrics-text;q=0.5", TEXT_PROMETHEUS_TYPE},
+		{"*/*;q=0.1, application/openmetrics-text;q=0.5", TEXT_OPENMETRICS_TYPE},
+		{"*/*, application/openmetrics-text", TEXT_OPENMETRICS_TYPE},
+		{"application/*", TEXT_OPENMETRICS_TYPE},
+		{"text/plain;q=0, */*", TEXT_OPENMETRICS_TYPE},
+		{"text/plain;q=0.2, text/*, application/openmetrics-text;q=0.5",
+		 TEXT_OPENMETRICS_TYPE},
 	};
 
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (http_negotiate(table[i].accept) != table[i].format)
-			fail_msg("Accept %s: expected %d", table[i].accept, table[i].format);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct http_form form = http_negotiate(table[i].accept);
+		char type[HTTP_FORM_TYPE_LEN];
+
+		http_form_type(&form, type);
+		if (strcmp(type, table[i].type))
+			fail_msg("Accept %s: got %s, expected %s", table[i].accept, type,
+				 table[i].type);
+	}
 }
 
 static void test_gzip_wanted(void **state)
@@ -115,6 +202,11 @@ static void test_host(void **state)
 		{"[evil]", false},
 		{"[::1]x", false},
 		{"127.0.0.1.evil", false},
+		{"127.0.0.1:", true},
+		{"127.0.0.1:80x", false},
+		{"localhost:evil.example", false},
+		{"[::1]:x", false},
+		{"evil@127.0.0.1", false},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
@@ -218,6 +310,7 @@ static int setup(void **state)
 	struct http_callbacks callbacks = {on_snapshot,	     on_status, on_reload,
 					   on_allowed_hosts, on_events, s};
 	socklen_t size = sizeof(s->tcp_address);
+	struct http_socket sockets[2];
 	int unix_fd, tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	assert_non_null(s);
@@ -233,7 +326,9 @@ static int setup(void **state)
 	assert_return_code(unix_fd, -unix_fd);
 	assert_int_equal(listen_unix(s->unix_address.sun_path), -EADDRINUSE);
 	assert_return_code(sd_event_new(&s->event), errno);
-	assert_int_equal(http_new(s->event, unix_fd, tcp_fd, &callbacks, &s->http), 0);
+	sockets[0] = (struct http_socket){unix_fd, true};
+	sockets[1] = (struct http_socket){tcp_fd, false};
+	assert_int_equal(http_new(s->event, sockets, 2, &callbacks, &s->http), 0);
 	*state = s;
 	return 0;
 }
@@ -394,6 +489,173 @@ static void test_hosts(void **state)
 	assert_non_null(strstr(ask(s, false, evil), "HTTP/1.1 200 "));
 	s->hosts[0] = mon; /* as after a reload */
 	assert_non_null(strstr(ask(s, true, evil), "HTTP/1.1 200 "));
+}
+
+/* A target that names its host is that of the host, whatever Host says (RFC 9112, 3.2). */
+static void test_targets(void **state)
+{
+	struct server *s = *state;
+
+	for (int tcp = 0; tcp < 2; tcp++) {
+		assert_string_equal(
+			body_of(expect(s, tcp, "GET http://127.0.0.1:1/healthz", "HTTP/1.1 200 ")),
+			"ok\n");
+		expect(s, tcp, "GET HTTP://localhost/metrics?collect[]=x", "HTTP/1.1 200 ");
+		expect(s, tcp, "GET http://[::1]", "<h1>paimond");
+		expect(s, tcp, "GET http://[::1]?a=b", "<h1>paimond");
+		expect_error(s, tcp, "GET http://localhost//healthz", 404);
+		expect_error(s, tcp, "GET http:///healthz", 400);
+		expect_error(s, tcp, "GET http://", 400);
+		expect_error(s, tcp, "GET https://localhost/healthz", 400);
+		expect_error(s, tcp, "GET healthz", 400);
+		expect_error(s, tcp, "OPTIONS *", 400);
+		expect_error(s, tcp, "GET /healthz%00", 404);
+		expect_error(s, tcp, "GET /metrics?collect[]=x%00y", 400);
+	}
+	expect_error(s, true, "GET http://mon.example/healthz", 421);
+	expect_error(s, true, "GET http://localhost@mon.example/healthz", 421);
+	expect_error(s, true, "GET http://localhost:80@mon.example/healthz", 421);
+	expect(s, false, "GET http://mon.example/healthz", "HTTP/1.1 200 ");
+	expect_error(s, true, "GET http://localhost/v1/snapshot", 404);
+	/* The target's host counts, not the other one. */
+	assert_non_null(strstr(ask(s, true,
+				   "GET http://localhost/healthz HTTP/1.1\r\nHost: mon.example\r\n"
+				   "Connection: close\r\n\r\n"),
+			       "HTTP/1.1 200 "));
+}
+
+/* HTTP/1.1 wants one Host; HTTP/1.0 had none, and two are never right. */
+static void test_host_lines(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} table[] = {
+		{"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400},
+		{"GET http://localhost/healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400},
+		{"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n"
+		 "Connection: close\r\n\r\n",
+		 400},
+		{"GET /healthz HTTP/1.1\r\nhost: localhost\r\nX: y\r\nHOST: localhost\r\n"
+		 "Connection: close\r\n\r\n",
+		 400},
+		{"GET /healthz HTTP/1.0\r\n\r\n", 200},
+		{"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n", 200},
+		{"GET /healthz HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400},
+	};
+	struct server *s = *state;
+	char status[16];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		for (int tcp = 0; tcp < 2; tcp++) {
+			snprintf(status, sizeof(status), " %d ", table[i].status);
+			if (!strstr(ask(s, tcp, table[i].text), status))
+				fail_msg("%s: expected%s, got %.300s", table[i].text, status,
+					 answer);
+		}
+}
+
+/* A list may come in several lines, and its order is theirs. */
+static void test_joined(void **state)
+{
+	struct server *s = *state;
+
+	expect(s, true,
+	       "GET /metrics HTTP/1.1\r\nAccept: text/plain;q=0.5\r\nX: y\r\n"
+	       "accept: application/openmetrics-text",
+	       TEXT_OPENMETRICS_TYPE);
+	s->nr_histograms = NR_HISTOGRAMS;
+	expect(s, true,
+	       "GET /metrics HTTP/1.1\r\nAccept-Encoding: identity;q=0.5\r\n"
+	       "Accept-Encoding: gzip",
+	       "Content-Encoding: gzip\r\n");
+}
+
+/* Whatever the number of arguments, headers and cookies: an answer, at once, and the next
+ * request is as good as if there had been no such one. */
+static void test_many(void **state)
+{
+	static const struct {
+		const char *start, *one, *end;
+		int status; /* of many */
+	} table[] = {
+		{"GET /healthz?", "&", " HTTP/1.1\r\n" END, 414},
+		{"GET /healthz?", "a=b&", " HTTP/1.1\r\n" END, 414},
+		{"GET http://localhost?", "a&", " HTTP/1.1\r\n" END, 414},
+		{"GET /healthz HTTP/1.1\r\n", "a:b\r\n", END, 431},
+		{"GET /healthz HTTP/1.1\r\nCookie: ", "a;", "\r\n" END, 431},
+		{"GET /healthz HTTP/1.1\r\n", "Cookie: a=b\r\n", END, 431},
+		{"GET /healthz HTTP/1.1\r\nAccept: ", "*/*,", "\r\n" END, 431},
+	};
+	static char text[32768];
+	struct server *s = *state;
+	char status[32];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		for (int nr = 1; nr < 5000; nr += 1 + nr / 3) {
+			char *p = stpcpy(text, table[i].start);
+
+			for (int j = 0; j < nr; j++)
+				p = stpcpy(p, table[i].one);
+			strcpy(p, table[i].end);
+			ask(s, nr % 2, text);
+			snprintf(status, sizeof(status), "HTTP/1.1 %d ", table[i].status);
+			if (!strstr(answer, status) &&
+			    (nr > 4500 || !strstr(answer, "HTTP/1.1 200 ")))
+				fail_msg("%d times %s: got \"%.200s\"", nr, table[i].one, answer);
+		}
+	expect(s, true, "GET /healthz", "200 OK");
+}
+
+/* Lets the server do one thing. It has one to do now: 100 ms without is waiting for a timer. */
+static void run_busy(sd_event *event)
+{
+	struct pollfd wakes = {sd_event_get_fd(event), POLLIN, 0};
+
+	if (sd_event_prepare(event) == 0) {
+		if (poll(&wakes, 1, 100) == 0)
+			fail_msg("nothing is done for a client that waits");
+		if (sd_event_wait(event, 0) == 0)
+			return;
+	}
+	sd_event_dispatch(event);
+}
+
+/* Several requests at once are answered in a row: the server is never idle in between. */
+static void test_pipelined(void **state)
+{
+	struct server *s = *state;
+
+	for (int tcp = 0; tcp < 2; tcp++) {
+		int fd = dial(s, tcp, 0);
+		char *text = strdup("");
+		const char *p;
+		int nr = 0;
+		ssize_t n;
+
+		for (int i = 0; i < 20; i++) {
+			char *longer;
+
+			assert_return_code(asprintf(&longer, "%sGET /healthz HTTP/1.1\r\n%s", text,
+						    i < 19 ? "Host: localhost\r\n\r\n" : END),
+					   errno);
+			free(text);
+			text = longer;
+		}
+		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+		free(text);
+		answer_size = 0;
+		do {
+			run_busy(s->event);
+			n = read(fd, answer + answer_size, sizeof(answer) - 1 - answer_size);
+			answer_size += n > 0 ? n : 0;
+		} while (n);
+		answer[answer_size] = '\0';
+		for (p = answer; (p = strstr(p, "\r\n\r\nok\n")); p++)
+			nr++;
+		assert_int_equal(nr, 20);
+		close(fd);
+	}
 }
 
 static void test_reload(void **state)
@@ -638,6 +900,11 @@ int main(void)
 		TEST(test_routes),
 		TEST(test_page),
 		TEST(test_hosts),
+		TEST(test_targets),
+		TEST(test_host_lines),
+		TEST(test_joined),
+		TEST(test_many),
+		TEST(test_pipelined),
 		TEST(test_reload),
 		TEST(test_reload_by_nobody),
 		TEST(test_events),
