@@ -22,8 +22,8 @@
 /* Connected to the opener, or a negative errno. */
 static int connect_opener(void)
 {
-	/* systemd starts it at the first connection. */
-	static const struct timeval patience = {.tv_sec = 5};
+	/* systemd starts it at the first connection. Nothing else is served meanwhile. */
+	static const struct timeval patience = {.tv_sec = 2};
 	const char *path = getenv("PAIMOND_OPENER") ?: OPENER_SOCKET;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	_cleanup_close_ int fd = -1;
@@ -76,21 +76,21 @@ static int exchange(const struct opener_request *request, struct opener_reply *r
 	return -EBADMSG;
 }
 
-/* The same; refused, what the kernel said before, where no opener answers. */
+/* The same; where there is no opener, refused: what the kernel said before. */
 static int ask(const struct opener_request *request, int refused, struct opener_reply *ret_reply,
 	       int *ret_fd)
 {
 	static uint64_t sulk_until;
-	int r;
+	static int error;
 
 	if (clock_ns(CLOCK_MONOTONIC) < sulk_until)
-		return refused;
-	r = exchange(request, ret_reply, ret_fd);
-	if (r < 0) {
-		sulk_until = clock_ns(CLOCK_MONOTONIC) + SULK_NS;
-		return refused;
-	}
-	return ret_reply->error;
+		return error ?: refused;
+	error = exchange(request, ret_reply, ret_fd);
+	if (!error)
+		return ret_reply->error;
+	sulk_until = clock_ns(CLOCK_MONOTONIC) + SULK_NS;
+	error = error == -EAGAIN ? -ETIMEDOUT : 0;
+	return error ?: refused;
 }
 
 int perf_open(const void *attr, int cpu)

@@ -10,13 +10,15 @@
 #include <stdint.h>
 
 /* An event of a whole CPU. attr: a struct perf_event_attr, of a kernel that may be newer than
- * the headers. A descriptor, which is the caller's, or the kernel's negative errno. */
+ * the headers. A descriptor, which is the caller's, or the kernel's negative errno; -ETIMEDOUT:
+ * paimon-opener does not answer, and may later. */
 int perf_open(const void *attr, int cpu);
 
 /*
  * The number of the tracepoint system:event on this kernel. events: NULL, or a folder of a
  * test in place of tracefs, and then nobody else is asked. 0 or a negative errno: -EINVAL is
- * no name, -ENOENT no such tracepoint or no tracefs, -EACCES not for this user.
+ * no name, -ENOENT no such tracepoint or no tracefs, -EACCES not for this user, -ETIMEDOUT
+ * as above.
  */
 int perf_open_tracepoint(const char *events, const char *text, uint64_t *ret_id);
 

@@ -263,6 +263,8 @@ const char *reader_advice(int error)
 	case -EPERM:
 		return " (Debian's kernel.perf_event_paranoid = 3 asks for more than CAP_PERFMON: "
 		       "systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)";
+	case -ETIMEDOUT:
+		return " (paimon-opener does not answer: see journalctl -u paimon-opener)";
 	case -EMFILE:
 		return " (raise LimitNOFILE of paimond.service)";
 	case -ENOENT:

@@ -358,6 +358,25 @@ static void test_what_the_kernel_refuses_is_asked_for(void **state)
 	stop_opener(opener);
 }
 
+/* Nobody takes the connection: paimond goes on, and says why. */
+static void test_an_opener_that_is_silent_is_given_up(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), counts;
+
+	if (geteuid() || !is_refused_alone())
+		skip();
+	assert_int_equal(chmod(folder, 0755), 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/silent", folder);
+	assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listening, 8), 0);
+	assert_int_equal(chmod(address.sun_path, 0777), 0);
+	assert_int_equal(open_as_nobody(address.sun_path, &counts), -ETIMEDOUT);
+	close(listening);
+	/* One that has gone is none. */
+	assert_int_equal(open_as_nobody(address.sun_path, &counts), -EACCES);
+}
+
 static void test_an_event_that_was_asked_for_counts(void **state)
 {
 	char path[108];
@@ -384,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_only_one_user_is_answered),
 		cmocka_unit_test(test_what_is_no_request_is_refused),
 		cmocka_unit_test(test_what_the_kernel_refuses_is_asked_for),
+		cmocka_unit_test(test_an_opener_that_is_silent_is_given_up),
 		cmocka_unit_test(test_an_event_that_was_asked_for_counts),
 	};
 

@@ -39,6 +39,15 @@ def equal(what, got, expected):
         raise AssertionError(f"{what}: got {got}, expected {expected}")
 
 
+def until(what, function, seconds=60):
+    """Asks until the answer is yes."""
+    end = time.monotonic() + seconds
+    while not function():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
 def unload():
     run("/tests/cases/lib/unload", "paimon_soft", "paimon")
 
