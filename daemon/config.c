@@ -5,19 +5,40 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
-#include <ini.h>
 #include <paimon/handoff.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
-#include "serve/listen.h"
+#include "config_file.h"
+#include "util/address.h"
 #include "util/cleanup.h"
+#include "util/cpulist.h"
+#include "util/fail.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
 #define DEFAULT_SOCKET "/run/paimon/paimond.sock"
 #define DEFAULT_LISTEN "127.0.0.1:10190"
 #define EVENT_SECTION "event "
+#define MAX_EVENTS 4096 /* what `max` of [events] may be */
+#define MAX_CPU 8191
+#define MAX_SOCKET (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define NR(array) (sizeof(array) / sizeof(*(array)))
+#define DIGITS "0123456789"
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "-._"
+#define LIST_SEPARATORS " \t,"
+
+struct key {
+	const char *section, *name;
+	/* 0, or a negative errno with *ret_error: what is wrong with the value. */
+	int (*set)(const struct key *key, void *target, const char *value, char **ret_error);
+	size_t offset;		  /* of the target */
+	uint32_t max;		  /* of a number; of a path's length; 0: none */
+	const char *const *words; /* the values there are, to NULL, in the order of their enum;
+				   * of a path: the one that stands for none */
+};
 
 static int set_string(char **target, const char *value)
 {
@@ -30,46 +51,52 @@ static int set_string(char **target, const char *value)
 	return 0;
 }
 
-/* Each setter returns NULL, or what is wrong with the value. */
-
-static const char *set_path(char **target, const char *value)
+static int set_none(char **target)
 {
-	if (value[0] != '/')
-		return "is not an absolute path";
-	return set_string(target, value) < 0 ? "does not fit in memory" : NULL;
+	free(*target);
+	*target = NULL;
+	return 0;
 }
 
-static const char *set_state_dir(struct config *config, const char *value)
+/* Stored without //, /./ and a / at the end, so that equal paths are equal texts. */
+static int set_path(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_path(&config->state_dir, value);
-}
+	_cleanup_free_ char *copy = NULL, *clean = NULL;
+	char *state = NULL, *to;
 
-static const char *set_socket(struct config *config, const char *value)
-{
-	return set_path(&config->socket, value);
-}
-
-static const char *set_listen(struct config *config, const char *value)
-{
-	if (!strcmp(value, "no")) {
-		free(config->listen);
-		config->listen = NULL;
-		return NULL;
+	if (key->words && !strcmp(value, key->words[0]))
+		return set_none(target);
+	copy = strdup(value);
+	clean = to = malloc(strlen(value) + 2);
+	if (!copy || !clean)
+		return -ENOMEM;
+	*to = '\0';
+	for (char *word = strtok_r(copy, "/", &state); word; word = strtok_r(NULL, "/", &state)) {
+		if (!strcmp(word, ".."))
+			return fail(ret_error, -EINVAL, "has .. in it");
+		if (strcmp(word, "."))
+			to += sprintf(to, "/%s", word);
 	}
-	if (!listen_tcp_valid(value))
-		return "is not ADDRESS:PORT or [ADDRESS]:PORT with a numeric address, or no";
-	return set_string(&config->listen, value) < 0 ? "does not fit in memory" : NULL;
+	if (value[0] != '/' || !*clean)
+		return fail(ret_error, -EINVAL, "is not an absolute path%s%s",
+			    key->words ? ", and not " : "", key->words ? key->words[0] : "");
+	if (key->max && strlen(clean) > key->max)
+		return fail(ret_error, -EINVAL,
+			    "is longer than the %u bytes that a socket may have", key->max);
+	return set_string(target, clean);
 }
 
-static const char *set_handoff(struct config *config, const char *value)
+static int set_listen(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	if (!strcmp(value, "no")) {
-		free(config->handoff);
-		config->handoff = NULL;
-		return NULL;
-	}
-	return value[0] == '/' ? set_path(&config->handoff, value)
-			       : "is neither an absolute path nor no";
+	struct sockaddr_storage address;
+	socklen_t size;
+
+	if (!strcmp(value, "no"))
+		return set_none(target);
+	if (address_parse(value, &address, &size) < 0)
+		return fail(ret_error, -EINVAL,
+			    "is not IPV4:PORT or [IPV6]:PORT with a numeric address, or no");
+	return set_string(target, value);
 }
 
 static char **free_strings(char **strings)
@@ -80,15 +107,15 @@ static char **free_strings(char **strings)
 	return NULL;
 }
 
-/* A list of words, separated by spaces or commas, in place of the one before. */
-static const char *set_list(char ***target, const char *value)
+/* A list of words, separated by blanks or commas, in place of the one before. */
+static int set_list(const struct key *key, void *target, const char *value, char **ret_error)
 {
 	_cleanup_free_ char *copy = strdup(value);
 	char **list = calloc(strlen(value) / 2 + 2, sizeof(*list)), *state = NULL;
 	size_t nr = 0;
 
-	for (char *word = copy && list ? strtok_r(copy, " ,", &state) : NULL; word;
-	     word = strtok_r(NULL, " ,", &state)) {
+	for (char *word = copy && list ? strtok_r(copy, LIST_SEPARATORS, &state) : NULL; word;
+	     word = strtok_r(NULL, LIST_SEPARATORS, &state)) {
 		list[nr] = strdup(word);
 		if (!list[nr++]) {
 			list = free_strings(list);
@@ -97,188 +124,178 @@ static const char *set_list(char ***target, const char *value)
 	}
 	if (!copy || !list) {
 		free_strings(list);
-		return "does not fit in memory";
+		return -ENOMEM;
 	}
-	free_strings(*target);
-	*target = list;
-	return NULL;
-}
-
-static const char *set_allowed_hosts(struct config *config, const char *value)
-{
-	return set_list(&config->allowed_hosts, value);
-}
-
-static const char *set_wanted(enum source_wanted *target, const char *value)
-{
-	if (!strcmp(value, "auto"))
-		*target = SOURCE_AUTO;
-	else if (!strcmp(value, "yes"))
-		*target = SOURCE_YES;
-	else if (!strcmp(value, "no"))
-		*target = SOURCE_NO;
-	else
-		return "is not auto, yes or no";
-	return NULL;
-}
-
-static const char *set_iopf(struct config *config, const char *value)
-{
-	return set_wanted(&config->iopf, value);
-}
-
-/* The number of a word among names, or -1. */
-static int find_word(const char *const *names, int nr, const char *value)
-{
-	for (int i = 0; i < nr; i++)
-		if (!strcmp(value, names[i]))
-			return i;
-	return -1;
-}
-
-static const char *set_iopf_backend(struct config *config, const char *value)
-{
-	static const char *const names[] = {
-		[IOPF_BACKEND_MODULE] = "paimon.ko",
-		[IOPF_BACKEND_FENTRY] = "fentry",
-		[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
-		[IOPF_BACKEND_KPROBE] = "kprobe",
-		[IOPF_BACKEND_AUTO] = "auto",
-	};
-	int backend = find_word(names, IOPF_BACKEND_AUTO + 1, value);
-
-	if (backend < 0)
-		return "is not auto, paimon.ko, fentry, kprobe.multi or kprobe";
-	config->iopf_backend = backend;
-	return NULL;
-}
-
-/* A number from 1 to max. 0 or -EINVAL. */
-static int set_number(uint32_t *target, long max, const char *value)
-{
-	char *end;
-	long n = strtol(value, &end, 10);
-
-	if (end == value || *end || n < 1 || n > max)
-		return -EINVAL;
-	*target = n;
+	free_strings(*(char ***)target);
+	*(char ***)target = list;
 	return 0;
 }
 
-static const char *set_iopf_max_devices(struct config *config, const char *value)
+static int set_hosts(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_number(&config->iopf_max_devices, 1024, value) ? "is not a number from 1 to 1024"
-								  : NULL;
+	if (value[strspn(value, HOST_CHARS LIST_SEPARATORS)])
+		return fail(ret_error, -EINVAL,
+			    "is not a list of names of hosts, which have no port (addresses are "
+			    "served without being listed)");
+	return set_list(key, target, value, ret_error);
 }
 
-static const char *set_iopf_group_timeout(struct config *config, const char *value)
+static int set_word(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	char *end;
-	double seconds = strtod(value, &end);
+	char all[128] = "";
+	unsigned int i = 0;
 
-	if (end == value || *end || !(seconds >= 0 && seconds <= 86400))
-		return "is not a number of seconds from 0 (never) to 86400";
-	config->iopf_group_timeout_ns = seconds * 1e9;
-	return NULL;
+	for (; key->words[i]; i++) {
+		if (!strcmp(value, key->words[i])) {
+			*(unsigned int *)target = i;
+			return 0;
+		}
+		if (i)
+			strcat(all, key->words[i + 1] ? ", " : " or ");
+		strcat(all, key->words[i]);
+	}
+	return fail(ret_error, -EINVAL, "is not %s", all);
 }
 
-static const char *set_iopf_include(struct config *config, const char *value)
+static int set_flag(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_list(&config->iopf_include, value);
+	bool yes = !strcmp(value, "yes");
+
+	if (!yes && strcmp(value, "no"))
+		return fail(ret_error, -EINVAL, "is not yes or no");
+	*(bool *)target = yes;
+	return 0;
 }
 
-static const char *set_iopf_exclude(struct config *config, const char *value)
+static int set_number(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_list(&config->iopf_exclude, value);
+	unsigned long number = strtoul(value, NULL, 10); /* ULONG_MAX if it is too large */
+
+	if (value[strspn(value, DIGITS)] || number < 1 || number > key->max)
+		return fail(ret_error, -EINVAL, "is not a number from 1 to %u", key->max);
+	*(uint32_t *)target = number;
+	return 0;
 }
 
-static const char *set_events(struct config *config, const char *value)
+/* Seconds, stored as nanoseconds. */
+static int set_seconds(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_wanted(&config->events_wanted, value);
+	size_t length = strspn(value, DIGITS);
+	double seconds = strtod(value, NULL);
+
+	if (length && value[length] == '.')
+		length += 1 + strspn(value + length + 1, DIGITS);
+	/* What would be rounded to 0 is not meant as never. */
+	if (!length || value[length] || (seconds < 0.001 && seconds != 0) || seconds > key->max)
+		return fail(ret_error, -EINVAL,
+			    "is not a number of seconds, 0 (never) or from 0.001 to %u", key->max);
+	*(uint64_t *)target = seconds * 1e9 + 0.5;
+	return 0;
 }
 
-static const char *set_events_max(struct config *config, const char *value)
+/* What is in it is looked at when the event is opened: the machine may have its PMU by then. */
+static int set_spec(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return set_number(&config->events_max, 4096, value) ? "is not a number from 1 to 4096"
-							    : NULL;
+	return *value ? set_string(target, value) : fail(ret_error, -EINVAL, "is empty");
 }
 
-static const char *set_flag(bool *target, const char *value)
+/* Stored in the one way that the kernel writes a list. */
+static int set_cpus(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	*target = !strcmp(value, "yes");
-	return *target || !strcmp(value, "no") ? NULL : "is not yes or no";
+	_cleanup_free_ unsigned int *cpus = NULL;
+	char *list;
+	size_t nr = 0;
+	int r = cpulist_parse(value, MAX_CPU, &cpus, &nr);
+
+	if (r == -EINVAL || (!r && !nr))
+		return fail(ret_error, -EINVAL, "is not a list of CPUs from 0 to %u, as 0-3,8",
+			    MAX_CPU);
+	list = r ? NULL : cpulist_format(cpus, nr);
+	if (!list)
+		return -ENOMEM;
+	free(*(char **)target);
+	*(char **)target = list;
+	return 0;
 }
 
-static const char *set_events_per_cpu(struct config *config, const char *value)
-{
-	return set_flag(&config->events_per_cpu, value);
-}
+static const char *const no_path[] = {"no", NULL};
+static const char *const wanted_words[] =
+	{[SOURCE_AUTO] = "auto", [SOURCE_YES] = "yes", [SOURCE_NO] = "no", NULL};
+static const char *const iopf_backends[] = {
+	[IOPF_BACKEND_MODULE] = "paimon.ko",
+	[IOPF_BACKEND_FENTRY] = "fentry",
+	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
+	[IOPF_BACKEND_KPROBE] = "kprobe",
+	[IOPF_BACKEND_AUTO] = "auto",
+	NULL,
+};
+static const char *const pai_modes[] =
+	{[PAI_AUTO] = "auto", [PAI_COUNTING] = "counting", [PAI_SAMPLING] = "sampling", NULL};
+static const char *const pai_backends[] = {
+	[PAI_BACKEND_AUTO] = "auto",
+	[PAI_BACKEND_TRACEPOINT] = "tracepoint",
+	[PAI_BACKEND_PERF_EVENT] = "perf_event",
+	NULL,
+};
 
-static const char *set_pai(struct config *config, const char *value)
-{
-	return set_wanted(&config->pai, value);
-}
+#define AT(member) .offset = offsetof(struct config, member)
+#define OF_EVENT(member) .offset = offsetof(struct config_event, member)
 
-static const char *set_pai_mode(struct config *config, const char *value)
-{
-	static const char *const names[] = {
-		[PAI_AUTO] = "auto",
-		[PAI_COUNTING] = "counting",
-		[PAI_SAMPLING] = "sampling",
-	};
-	int mode = find_word(names, PAI_SAMPLING + 1, value);
+static const struct key keys[] = {
+	{"paimond", "state_dir", set_path, AT(state_dir)},
+	{"paimond", "socket", set_path, AT(socket), .max = MAX_SOCKET},
+	{"paimond", "listen", set_listen, AT(listen)},
+	{"paimond", "handoff", set_path, AT(handoff), .max = MAX_SOCKET, .words = no_path},
+	{"paimond", "allowed_hosts", set_hosts, AT(allowed_hosts)},
+	{"iopf", "enable", set_word, AT(iopf), .words = wanted_words},
+	{"iopf", "backend", set_word, AT(iopf_backend), .words = iopf_backends},
+	{"iopf", "max_devices", set_number, AT(iopf_max_devices), .max = 1024},
+	{"iopf", "group_timeout", set_seconds, AT(iopf_group_timeout_ns), .max = 86400},
+	{"iopf", "include", set_list, AT(iopf_include)},
+	{"iopf", "exclude", set_list, AT(iopf_exclude)},
+	{"events", "enable", set_word, AT(events_wanted), .words = wanted_words},
+	{"events", "max", set_number, AT(events_max), .max = MAX_EVENTS},
+	{"events", "per_cpu", set_flag, AT(events_per_cpu)},
+	{"pai", "enable", set_word, AT(pai), .words = wanted_words},
+	{"pai", "mode", set_word, AT(pai_mode), .words = pai_modes},
+	{"pai", "backend", set_word, AT(pai_backend), .words = pai_backends},
+	{"pai", "accept_throttling_panic", set_flag, AT(pai_accept_throttling_panic)},
+	{"pai", "max_cgroups", set_number, AT(pai_max_cgroups), .max = 1024},
+	{"pai", "per_cpu", set_flag, AT(pai_per_cpu)},
+};
 
-	if (mode < 0)
-		return "is not auto, counting or sampling";
-	config->pai_mode = mode;
-	return NULL;
-}
+static const struct key event_keys[] = {
+	{"event NAME", "spec", set_spec, OF_EVENT(spec)},
+	{"event NAME", "cpus", set_cpus, OF_EVENT(cpus)},
+};
 
-static const char *set_pai_backend(struct config *config, const char *value)
-{
-	static const char *const names[] = {
-		[PAI_BACKEND_AUTO] = "auto",
-		[PAI_BACKEND_TRACEPOINT] = "tracepoint",
-		[PAI_BACKEND_PERF_EVENT] = "perf_event",
-	};
-	int backend = find_word(names, PAI_BACKEND_PERF_EVENT + 1, value);
+/* Where something is in the files. path: NULL if nowhere; one for each file. */
+struct place {
+	const char *path;
+	unsigned int line;
+};
 
-	if (backend < 0)
-		return "is not auto, tracepoint or perf_event";
-	config->pai_backend = backend;
-	return NULL;
-}
+struct event_places {
+	struct place section; /* the first of this name */
+	struct place keys[NR(event_keys)];
+};
 
-static const char *set_pai_accept_throttling_panic(struct config *config, const char *value)
-{
-	return set_flag(&config->pai_accept_throttling_panic, value);
-}
+struct loader {
+	struct config *config;
+	struct config_errors errors;
+	struct place places[NR(keys)];
+	struct event_places *events; /* of those of config */
+	char **paths;		     /* of the files of the folder, to NULL */
+	int error;		     /* the first one of reading files, or 0 */
+	/* The section that is being read. */
+	char section[96];
+	const struct key *keys;
+	size_t nr_keys;
+	void *target;
+	struct place *key_places;
+};
 
-static const char *set_pai_max_cgroups(struct config *config, const char *value)
-{
-	return set_number(&config->pai_max_cgroups, 1024, value) ? "is not a number from 1 to 1024"
-								 : NULL;
-}
-
-static const char *set_pai_per_cpu(struct config *config, const char *value)
-{
-	return set_flag(&config->pai_per_cpu, value);
-}
-
-/* The keys of a section [event NAME]. What is in them is looked at when the event is
- * opened: the machine may have its PMU by then. */
-static const char *set_event(struct config_event *event, const char *key, const char *value)
-{
-	char **target = !strcmp(key, "spec")   ? &event->spec
-			: !strcmp(key, "cpus") ? &event->cpus
-					       : NULL;
-
-	if (!target)
-		return "there is no such key, only spec and cpus";
-	if (!*value)
-		return "is empty";
-	return set_string(target, value) < 0 ? "does not fit in memory" : NULL;
-}
+/* Sections */
 
 bool config_event_name_valid(const char *name)
 {
@@ -292,159 +309,127 @@ bool config_event_name_valid(const char *name)
 	return true;
 }
 
-static struct config_event *find_event(struct config *config, const char *name)
+/* The number of an event, which is added if there is none of this name; or a negative errno. */
+static int find_event(struct loader *loader, const char *name)
 {
+	struct config *config = loader->config;
+	struct event_places *places;
 	struct config_event *events;
+	size_t i = 0;
 
-	for (size_t i = 0; i < config->nr_events; i++)
-		if (!strcmp(config->events[i].name, name))
-			return &config->events[i];
-	events = reallocarray(config->events, config->nr_events + 1, sizeof(*events));
-	if (!events)
-		return NULL;
-	config->events = events;
-	events[config->nr_events] = (struct config_event){.name = strdup(name)};
-	return events[config->nr_events].name ? &events[config->nr_events++] : NULL;
+	while (i < config->nr_events && strcmp(config->events[i].name, name))
+		i++;
+	if (i < config->nr_events)
+		return i;
+	if (i == MAX_EVENTS)
+		return -ENOSPC;
+	events = reallocarray(config->events, i + 1, sizeof(*events));
+	config->events = events ?: config->events;
+	places = reallocarray(loader->events, i + 1, sizeof(*places));
+	loader->events = places ?: loader->events;
+	if (!events || !places)
+		return -ENOMEM;
+	places[i] = (struct event_places){};
+	events[i] = (struct config_event){.name = strdup(name)};
+	if (!events[i].name)
+		return -ENOMEM;
+	config->nr_events++;
+	return i;
 }
 
-static const struct key {
-	const char *section;
-	const char *name;
-	const char *(*set)(struct config *config, const char *value);
-} keys[] = {
-	{"paimond", "state_dir", set_state_dir},
-	{"paimond", "socket", set_socket},
-	{"paimond", "listen", set_listen},
-	{"paimond", "handoff", set_handoff},
-	{"paimond", "allowed_hosts", set_allowed_hosts},
-	{"iopf", "enable", set_iopf},
-	{"iopf", "backend", set_iopf_backend},
-	{"iopf", "max_devices", set_iopf_max_devices},
-	{"iopf", "group_timeout", set_iopf_group_timeout},
-	{"iopf", "include", set_iopf_include},
-	{"iopf", "exclude", set_iopf_exclude},
-	{"events", "enable", set_events},
-	{"events", "max", set_events_max},
-	{"events", "per_cpu", set_events_per_cpu},
-	{"pai", "enable", set_pai},
-	{"pai", "mode", set_pai_mode},
-	{"pai", "backend", set_pai_backend},
-	{"pai", "accept_throttling_panic", set_pai_accept_throttling_panic},
-	{"pai", "max_cgroups", set_pai_max_cgroups},
-	{"pai", "per_cpu", set_pai_per_cpu},
-};
-
-struct parser {
-	struct config *config;
-	FILE *file;
-	int line;				 /* read so far */
-	int wrong_line;				 /* of what, or of an over-long line */
-	bool seen[sizeof(keys) / sizeof(*keys)]; /* in this file */
-	char what[256];				 /* the first error */
-};
-
-/* A line at a time for inih, which does not say where it is and would take the
- * rest of an over-long line for a line of its own. Ends at the first error. */
-static char *read_line(char *line, int size, void *stream)
+static bool begin_event(struct config_file *file, const char *name)
 {
-	struct parser *parser = stream;
+	struct loader *loader = file->data;
+	int event;
 
-	if (parser->what[0] || !fgets(line, size, parser->file))
-		return NULL;
-	parser->line++;
-	if (!strchr(line, '\n') && !feof(parser->file)) {
-		parser->wrong_line = parser->line;
-		snprintf(parser->what, sizeof(parser->what), "is longer than %d characters",
-			 size - 2);
-		return NULL;
+	if (!config_event_name_valid(name)) {
+		config_error(&loader->errors, file->path, file->line,
+			     "[event %.80s] " CONFIG_NOT_EVENT_NAME, name);
+		return false;
 	}
-	return line;
-}
-
-static int handle_event(struct parser *parser, const char *section, const char *name,
-			const char *value)
-{
-	const char *event_name = section + strlen(EVENT_SECTION), *wrong;
-	struct config_event *event;
-
-	if (!config_event_name_valid(event_name)) {
-		snprintf(parser->what, sizeof(parser->what), "[%.80s] " CONFIG_NOT_EVENT_NAME,
-			 section);
-		return 0;
+	event = find_event(loader, name);
+	if (event < 0) {
+		config_error(&loader->errors, file->path, file->line, "[event %s]: %s", name,
+			     event == -ENOSPC ? "there are 4096 such sections before"
+					      : strerror(-event));
+		return false;
 	}
-	event = find_event(parser->config, event_name);
-	wrong = event ? set_event(event, name, value) : "does not fit in memory";
-	if (wrong)
-		snprintf(parser->what, sizeof(parser->what), "[%s] %s = %s: %s", section, name,
-			 value, wrong);
-	return !wrong;
+	if (!loader->events[event].section.path)
+		loader->events[event].section = (struct place){file->path, file->line};
+	loader->keys = event_keys;
+	loader->nr_keys = NR(event_keys);
+	loader->target = &loader->config->events[event];
+	loader->key_places = loader->events[event].keys;
+	return true;
 }
 
-static int handle_key(void *user, const char *section, const char *name, const char *value)
+static bool begin_section(struct config_file *file, const char *name)
 {
-	struct parser *parser = user;
-	bool known_section = false;
-	const char *wrong;
+	struct loader *loader = file->data;
 
-	parser->wrong_line = parser->line; /* unless it is right */
-	if (!strncmp(section, EVENT_SECTION, strlen(EVENT_SECTION)))
-		return handle_event(parser, section, name, value);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (strcmp(keys[i].section, section))
+	snprintf(loader->section, sizeof(loader->section), "%s", name);
+	if (!strncmp(name, EVENT_SECTION, strlen(EVENT_SECTION)))
+		return begin_event(file, name + strlen(EVENT_SECTION));
+	loader->target = loader->config;
+	for (size_t i = 0; i < NR(keys); i++) {
+		if (strcmp(keys[i].section, name))
 			continue;
-		known_section = true;
-		if (strcmp(keys[i].name, name))
-			continue;
-		wrong = parser->seen[i] ? "is a second one in this file"
-					: keys[i].set(parser->config, value);
-		parser->seen[i] = true;
-		if (wrong)
-			snprintf(parser->what, sizeof(parser->what), "[%s] %s = %s: %s", section,
-				 name, value, wrong);
-		return !wrong;
+		loader->keys = &keys[i];
+		loader->key_places = &loader->places[i];
+		for (loader->nr_keys = 0; i < NR(keys) && !strcmp(keys[i].section, name); i++)
+			loader->nr_keys++;
+		return true;
 	}
-	if (known_section)
-		snprintf(parser->what, sizeof(parser->what), "[%s] has no key %s", section, name);
+	config_error(&loader->errors, file->path, file->line,
+		     "no section [%.80s] (there are [paimond], [iopf], [events], [event NAME] and "
+		     "[pai])",
+		     name);
+	return false;
+}
+
+static void take_key(struct config_file *file, const char *name, const char *value)
+{
+	struct loader *loader = file->data;
+	_cleanup_free_ char *error = NULL;
+	const struct key *key;
+	struct place *place;
+	size_t i = 0;
+	int r;
+
+	while (i < loader->nr_keys && strcmp(loader->keys[i].name, name))
+		i++;
+	if (i == loader->nr_keys) {
+		config_error(&loader->errors, file->path, file->line,
+			     "[%s] has no key %.60s (see paimond.conf(5))", loader->section, name);
+		return;
+	}
+	key = &loader->keys[i];
+	place = &loader->key_places[i];
+	if (place->path == file->path)
+		r = fail(&error, -EINVAL, "is a second one in this file, after that in line %u",
+			 place->line);
 	else
-		snprintf(parser->what, sizeof(parser->what),
-			 "no section [%s] (there are [paimond], [iopf], [events], [event NAME] "
-			 "and [pai])",
-			 section);
-	return 0;
+		r = value ? key->set(key, (char *)loader->target + key->offset, value, &error) : 0;
+	*place = (struct place){file->path, file->line};
+	if (r < 0)
+		config_error(&loader->errors, file->path, file->line, "[%s] %s = %.60s: %s",
+			     loader->section, name, value ?: "", error ?: strerror(-r));
 }
 
-/* 0, or a negative errno with *ret_error set. */
-static int load_file(struct config *config, const char *path, char **ret_error)
-{
-	struct parser parser = {.config = config, .file = fopen(path, "re")};
-	const char *what = "is neither [SECTION] nor KEY = VALUE";
-	int line = -1, error = errno;
+/* Files */
 
-	if (parser.file) {
-		line = ini_parse_stream(read_line, &parser, handle_key, &parser);
-		if (ferror(parser.file)) {
-			error = errno;
-			line = -1;
-		} else if (line < 0) {
-			error = ENOMEM;
-		}
-		fclose(parser.file);
-	}
-	if (line < 0) {
-		if (asprintf(ret_error, "%s: %s", path, strerror(error)) < 0)
-			*ret_error = NULL;
-		return -error;
-	}
-	/* The first of inih's error and ours. */
-	if (parser.what[0] && (!line || parser.wrong_line <= line)) {
-		line = parser.wrong_line;
-		what = parser.what;
-	}
-	if (!line)
-		return 0;
-	if (asprintf(ret_error, "%s:%d: %s", path, line, what) < 0)
-		*ret_error = NULL;
-	return -EINVAL;
+static void load_file(struct loader *loader, const char *path)
+{
+	struct config_file file = {
+		.path = path,
+		.errors = &loader->errors,
+		.section = begin_section,
+		.key = take_key,
+		.data = loader,
+	};
+	int r = config_file_read(&file);
+
+	loader->error = loader->error ?: r;
 }
 
 static int is_conf(const struct dirent *entry)
@@ -455,34 +440,60 @@ static int is_conf(const struct dirent *entry)
 	       !strcmp(entry->d_name + length - 5, ".conf");
 }
 
-static int load_folder(struct config *config, const char *path, char **ret_error)
+/* Out of memory: -ENOMEM. What is wrong with the folder is an error of the configuration. */
+static int load_folder(struct loader *loader, const char *path)
 {
 	_cleanup_free_ char *folder = NULL;
 	struct dirent **entries;
-	int nr, r = 0;
+	int nr, r;
 
-	if (asprintf(&folder, "%s.d", path) < 0)
+	if (asprintf(&folder, "%s.d", path) < 0) {
+		folder = NULL;
 		return -ENOMEM;
+	}
 	nr = scandir(folder, &entries, is_conf, alphasort);
 	if (nr < 0 && errno == ENOENT)
 		return 0;
 	if (nr < 0) {
-		r = -errno;
-		if (asprintf(ret_error, "%s: %s", folder, strerror(-r)) < 0)
-			*ret_error = NULL;
-		return r;
+		loader->error = loader->error ?: -errno;
+		config_error(&loader->errors, folder, 0, "%s", strerror(errno));
+		return 0;
 	}
+	loader->paths = calloc(nr + 1, sizeof(*loader->paths));
+	r = loader->paths ? 0 : -ENOMEM;
 	for (int i = 0; i < nr; i++) {
-		_cleanup_free_ char *file = NULL;
-
-		if (!r && asprintf(&file, "%s/%s", folder, entries[i]->d_name) < 0)
+		if (!r && asprintf(&loader->paths[i], "%s/%s", folder, entries[i]->d_name) < 0) {
+			loader->paths[i] = NULL;
 			r = -ENOMEM;
+		}
 		if (!r)
-			r = load_file(config, file, ret_error);
+			load_file(loader, loader->paths[i]);
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
+}
+
+/* What only all of it together shows. */
+static void check_whole(struct loader *loader)
+{
+	const struct config *config = loader->config;
+
+	for (size_t i = 0; i < config->nr_events; i++)
+		if (!loader->events[i].keys[0].path)
+			config_error(&loader->errors, loader->events[i].section.path,
+				     loader->events[i].section.line, "[event %s] has no spec",
+				     config->events[i].name);
+	if (config->handoff && !strcmp(config->socket, config->handoff)) {
+		const struct place *place = loader->places;
+
+		while (strcmp(keys[place - loader->places].name, "handoff"))
+			place++;
+		if (!place->path)
+			place -= 2; /* handoff is the default, so that it is socket that was set */
+		config_error(&loader->errors, place->path, place->line,
+			     "[paimond] socket and handoff are one path, %.108s", config->socket);
+	}
 }
 
 static struct config *config_new(void)
@@ -505,41 +516,32 @@ static struct config *config_new(void)
 	return config;
 }
 
-static int check_events(const struct config *config, char **ret_error)
-{
-	for (size_t i = 0; i < config->nr_events; i++)
-		if (!config->events[i].spec) {
-			if (asprintf(ret_error, "[event %s] has no spec", config->events[i].name) <
-			    0)
-				*ret_error = NULL;
-			return -EINVAL;
-		}
-	return 0;
-}
-
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error)
 {
-	struct config *config = config_new();
-	char *error = NULL;
+	struct loader loader = {.config = config_new()};
+	struct stat stat;
+	char *error;
 	int r;
 
-	if (!config)
+	if (!loader.config)
 		return -ENOMEM;
-	r = load_file(config, path, &error);
-	if (r == -ENOENT && !required) {
-		free(error);
-		error = NULL;
-		r = 0;
-	}
-	if (!r)
-		r = load_folder(config, path, &error);
-	r = r ?: check_events(config, &error);
+	/* A link to nowhere is not a file that is not there. */
+	if (required || !lstat(path, &stat) || errno != ENOENT)
+		load_file(&loader, path);
+	r = load_folder(&loader, path);
+	check_whole(&loader);
+	if (!r && loader.errors.nr)
+		r = loader.error ?: -EINVAL;
+	error = config_errors_take(&loader.errors);
+	free_strings(loader.paths);
+	free(loader.events);
 	if (r < 0) {
-		config_free(config);
+		config_free(loader.config);
 		*ret_error = error;
 		return r;
 	}
-	*ret_config = config;
+	free(error);
+	*ret_config = loader.config;
 	return 0;
 }
 

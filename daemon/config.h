@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/ beside it,
- * in INI syntax; paimond.conf(5) lists the keys. Read as a whole into a new
- * struct config; the one in force is only replaced by one without an error.
+ * in the syntax of config_file.h; paimond.conf(5) lists the keys. Read as a whole
+ * into a new struct config; the one in force is only replaced by one without an
+ * error.
  */
 #ifndef PAIMON_CONFIG_H
 #define PAIMON_CONFIG_H
@@ -84,7 +85,8 @@ struct config_event {
 /*
  * Reads path and the files in path's .d folder by rising name. A missing path
  * is the defaults, unless required. On failure returns a negative errno and
- * *ret_error (to be freed by the caller) has one line, file:line: what.
+ * *ret_error (to be freed by the caller; NULL: out of memory) has all that is
+ * wrong, a line each: file:line: what.
  */
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error);
 struct config *config_free(struct config *config);

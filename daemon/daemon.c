@@ -535,8 +535,8 @@ static int on_reload(void *data, char **ret_text)
 		*ret_text = list_failures(daemon);
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
-		log_error("not reloaded, the configuration stays as it was: %s",
-			  *ret_text ?: strerror(-r));
+		log_error("not reloaded, the configuration stays as it was:");
+		log_text(SD_ERR, *ret_text ?: strerror(-r));
 	}
 	sd_notify(false, "READY=1");
 	return r;
@@ -695,7 +695,7 @@ static int setup(struct daemon *daemon)
 	r = config_load(daemon->options->config_path, daemon->options->config_required,
 			&daemon->config, &error);
 	if (r < 0) {
-		log_error("%s", error ?: strerror(-r));
+		log_text(SD_ERR, error ?: strerror(-r));
 		return r;
 	}
 	r = take_lock(daemon);

@@ -27,15 +27,18 @@ static const char usage[] =
 static int check_config(const struct daemon_options *options)
 {
 	_cleanup_free_ char *error = NULL;
+	char *rest, *line;
 	struct config *config;
 	int r = config_load(options->config_path, options->config_required, &config, &error);
 
-	if (r < 0) {
-		fprintf(stderr, "paimond: %s\n", error ?: strerror(-r));
-		return EXIT_FAILURE;
+	if (!r) {
+		config_free(config);
+		return EXIT_SUCCESS;
 	}
-	config_free(config);
-	return EXIT_SUCCESS;
+	rest = error ?: strerror(-r);
+	while ((line = strsep(&rest, "\n")))
+		fprintf(stderr, "paimond: %s\n", line);
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

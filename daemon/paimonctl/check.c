@@ -103,8 +103,9 @@ static int check_config(struct check *check, const char *path, bool required,
 		check_add(check, "configuration", CHECK_OK, NULL, "%s%s", path,
 			  access(path, F_OK) ? " is not there: the defaults" : " has no error");
 	} else {
+		/* The next step shows the others. */
 		check_add(check, "configuration", CHECK_FATAL, "paimond --check-config", "%s",
-			  error ?: strerror(-r));
+			  error ? strtok(error, "\n") : strerror(-r));
 		free(error);
 		error = NULL;
 		r = config_load("/nonexistent", false, ret_config, &error);

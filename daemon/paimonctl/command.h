@@ -50,7 +50,7 @@ int command_options(struct context *context, const struct command *command, int 
 		    const char *short_options, const struct option *long_options,
 		    int (*take)(int option, const char *value, void *user), void *user);
 
-/* "paimonctl: ..." on stderr; returns EXIT_FAILED. */
+/* "paimonctl: ..." on stderr, for each line; returns EXIT_FAILED. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says why a request failed; returns the exit code for the errno. */

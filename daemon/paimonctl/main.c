@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../util/cleanup.h"
 #include "command.h"
 #include "escape.h"
 #include "table.h"
@@ -37,13 +38,17 @@ static const struct command all = {
 
 int complain(const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
+	char *rest, *line;
 	va_list args;
 
-	fputs("paimonctl: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
 	va_end(args);
-	fputc('\n', stderr);
+	rest = text ?: strerror(ENOMEM);
+	while ((line = strsep(&rest, "\n")))
+		fprintf(stderr, "paimonctl: %s\n", line);
 	return EXIT_FAILED;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "../util/address.h"
 #include "../util/cleanup.h"
 #include "peer.h"
 
@@ -72,58 +73,23 @@ int listen_handoff(const char *path)
 	return listen_at(path, SOCK_SEQPACKET, 0660, operators ? operators->gr_gid : (gid_t)-1);
 }
 
-/* The address in numbers, to be freed with freeaddrinfo(), or NULL. */
-static struct addrinfo *parse_address(const char *address)
+int listen_tcp(const char *text)
 {
-	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM,
-	};
-	_cleanup_free_ char *host = strdup(address);
-	char *name = host, *port = host ? strrchr(host, ':') : NULL, *end;
-	struct addrinfo *info;
-	unsigned long number;
+	struct sockaddr_storage address;
+	_cleanup_close_ int fd = -1;
+	int one = 1, r;
+	socklen_t size;
 
-	if (!port)
-		return NULL;
-	*port++ = '\0';
-	number = strtoul(port, &end, 10);
-	if (port[0] < '0' || port[0] > '9' || *end || number < 1 || number > 65535)
-		return NULL;
-	if (name[0] == '[') {
-		name++;
-		end = strchr(name, ']');
-		if (!end || end[1])
-			return NULL;
-		*end = '\0';
-	}
-	return !name[0] || getaddrinfo(name, port, &hints, &info) ? NULL : info;
-}
-
-bool listen_tcp_valid(const char *address)
-{
-	struct addrinfo *info = parse_address(address);
-
-	if (info)
-		freeaddrinfo(info);
-	return info;
-}
-
-int listen_tcp(const char *address)
-{
-	struct addrinfo *info = parse_address(address);
-	int fd, one = 1, r = 0;
-
-	if (!info)
-		return -EINVAL;
-	fd = socket(info->ai_family, SOCK_STREAM | FLAGS, 0);
+	r = address_parse(text, &address, &size);
+	if (r < 0)
+		return r;
+	fd = socket(address.ss_family, SOCK_STREAM | FLAGS, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
-		r = -errno;
-	freeaddrinfo(info);
-	if (r < 0 && fd >= 0)
-		close(fd);
-	return r ?: fd;
+	    bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	r = fd;
+	fd = -1;
+	return r;
 }
 
 static bool is_loopback(const struct sockaddr_storage *address)

@@ -17,11 +17,8 @@ int listen_unix(const char *path);
  * group paimon. */
 int listen_handoff(const char *path);
 
-/* Listens at ADDRESS:PORT or [ADDRESS]:PORT; numeric only, no look-ups. */
-int listen_tcp(const char *address);
-
-/* Is that an address for listen_tcp()? */
-bool listen_tcp_valid(const char *address);
+/* Listens at an address as address_parse() takes it. */
+int listen_tcp(const char *text);
 
 /* Where a TCP socket listens, written as listen_tcp() takes it, or "". Can that be reached
  * from this machine alone? */

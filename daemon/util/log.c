@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 void log_line(const char *priority, const char *format, ...)
@@ -17,4 +18,12 @@ void log_line(const char *priority, const char *format, ...)
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
 	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "" : priority, line);
+}
+
+void log_text(const char *priority, const char *text)
+{
+	for (size_t length; *text; text += length + (text[length] == '\n')) {
+		length = strcspn(text, "\n");
+		log_line(priority, "%.*s", (int)length, text);
+	}
 }

@@ -10,6 +10,9 @@
 
 void log_line(const char *priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The lines of a text, each as a message of its own. */
+void log_text(const char *priority, const char *text);
+
 #define log_error(...) log_line(SD_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(SD_WARNING, __VA_ARGS__)
 #define log_info(...) log_line(SD_INFO, __VA_ARGS__)

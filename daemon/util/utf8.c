@@ -31,7 +31,7 @@ static int shown(const char *text)
 	uint32_t c;
 	int length = utf8_decode(text, &c);
 
-	return length && c >= 0x20 && (c < 0x7f || c > 0x9f) ? length : 0;
+	return length && !utf8_is_control(c) ? length : 0;
 }
 
 const char *utf8_name(const char *name, char *buffer)

@@ -3,6 +3,7 @@
 #ifndef PAIMON_UTF8_H
 #define PAIMON_UTF8_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -10,6 +11,12 @@
  * none, but a byte that is not UTF-8. The NUL at the end is a character of length 1.
  */
 int utf8_decode(const char *text, uint32_t *ret_character);
+
+/* One of C0, DEL or C1: what drives a terminal. */
+static inline bool utf8_is_control(uint32_t character)
+{
+	return character < ' ' || (character >= 0x7f && character < 0xa0);
+}
 
 /*
  * What a name from outside (a device, a cgroup, a process) is shown as. One that is UTF-8

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A configuration file of any content: either all values are in their ranges, or
- * there is one line that names a line of the file.
+ * there are lines that name lines of the file.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,11 +10,15 @@
 
 #include "config.h"
 #include "fuzz.h"
-#include "serve/listen.h"
+#include "util/address.h"
+#include "util/utf8.h"
 
 const struct seed fuzz_seeds[] = {
 	SEED("[paimond]\nstate_dir = /sys/fs/bpf/x\nsocket=/run/x\nlisten = [::1]:1\n"
 	     "allowed_hosts = a, b.example\n"),
+	SEED("[event a]\n\tspec = page-faults\n\tcpus = 0-3,8\n[event b]\nspec = x\nspec = y\n[event c]\n"
+	     "[evnts]\n[events]\nmax = 4096\n"),
+	SEED("[paimond]\nhandoff = //run/./x/\nsocket = /run/x\n[pai] x\n[pai\0]\nmode = \"auto\"\n"),
 	SEED("; comment\n[iopf]\nenable = yes\nbackend = kprobe\nmax_devices = 1024\n"
 	     "group_timeout = 0.5\ninclude = 0000:* [!a-z]?\nexclude = \\*\n"),
 	SEED("[paimond]\nlisten = no\n[iopf]\nenable: auto # why\nbackend = fentry\n"),
@@ -25,11 +29,30 @@ const struct seed fuzz_seeds[] = {
 
 static void check(const struct config *config)
 {
+	struct sockaddr_storage address;
+	socklen_t size;
+
 	must(config->state_dir[0] == '/' && config->socket[0] == '/');
-	must(!config->listen || listen_tcp_valid(config->listen));
+	must(strlen(config->socket) <= 107);
+	must(!config->handoff || (config->handoff[0] == '/' && strlen(config->handoff) <= 107));
+	must(!config->handoff || strcmp(config->handoff, config->socket));
+	must(!config->listen || !address_parse(config->listen, &address, &size));
 	must(config->iopf <= SOURCE_NO && config->iopf_backend <= IOPF_BACKEND_AUTO);
 	must(config->iopf_max_devices >= 1 && config->iopf_max_devices <= 1024);
 	must(config->iopf_group_timeout_ns <= 86400000000000);
+	must(!config->iopf_group_timeout_ns || config->iopf_group_timeout_ns >= 1000000);
+	must(config->events_wanted <= SOURCE_NO && config->pai <= SOURCE_NO);
+	must(config->pai_mode <= PAI_SAMPLING && config->pai_backend <= PAI_BACKEND_PERF_EVENT);
+	must(config->events_max >= 1 && config->events_max <= 4096);
+	must(config->pai_max_cgroups >= 1 && config->pai_max_cgroups <= 1024);
+	for (size_t i = 0; i < config->nr_events; i++) {
+		const struct config_event *event = &config->events[i];
+
+		must(config_event_name_valid(event->name) && event->spec && *event->spec);
+		must(!event->cpus || strspn(event->cpus, "0123456789,-") == strlen(event->cpus));
+		for (size_t j = 0; j < i; j++)
+			must(strcmp(event->name, config->events[j].name));
+	}
 	for (char **host = config->allowed_hosts; host && *host; host++)
 		must(**host && !strpbrk(*host, " ,"));
 	config_serves(config->iopf_include, config->iopf_exclude, "0000:00:01.0");
@@ -38,19 +61,27 @@ static void check(const struct config *config)
 	     !config_serves(config->iopf_include, config->iopf_exclude, "soft0"));
 }
 
-static void check_error(const char *error, const char *path, const uint8_t *data, size_t size)
+/* Lines PATH:LINE: what, in UTF-8. */
+static void check_error(char *error, const char *path, const uint8_t *data, size_t size)
 {
-	size_t length = strlen(path), lines = 1;
-	unsigned long line;
-	char *end;
+	size_t length = strlen(path), lines = 1, nr = 0;
+	char *rest = error, *line, *end;
+	uint32_t c;
 
-	must(!strncmp(error, path, length) && error[length] == ':');
-	must(!strchr(error, '\n'));
-	line = strtoul(error + length + 1, &end, 10);
 	for (size_t i = 0; i < size; i++)
 		lines += data[i] == '\n';
-	must(line >= 1 && line <= lines);
-	must(end[0] == ':' && end[1] == ' ' && end[2]);
+	while ((line = strsep(&rest, "\n"))) {
+		unsigned long number;
+
+		if (!rest && nr == 100 && !strncmp(line, "and ", 4))
+			break;
+		must(nr++ < 100 && !strncmp(line, path, length) && line[length] == ':');
+		number = strtoul(line + length + 1, &end, 10);
+		must(number >= 1 && number <= lines);
+		must(end[0] == ':' && end[1] == ' ' && end[2]);
+		for (; *end; end += utf8_decode(end, &c))
+			must(utf8_decode(end, &c) && !utf8_is_control(c));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <paimon/handoff.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
