@@ -61,20 +61,20 @@ struct {
 	__type(value, struct events_state);
 } events_state SEC(".maps");
 
-static long read_slot(u32 i, const u32 *first)
+static __always_inline bool read_slot(u32 index)
 {
-	u32 index = *first + i, slot;
+	u32 slot;
 	u64 *order = bpf_map_lookup_elem(&events_order, &index);
 	struct bpf_perf_event_value reading;
 	struct events_value *value;
 	long r;
 
 	if (!order)
-		return 1;
+		return false;
 	slot = *order;
 	value = bpf_map_lookup_elem(&events_values, &slot);
 	if (!value)
-		return 0;
+		return true;
 	r = bpf_perf_event_read_value(&events_array, slot, &reading, sizeof(reading));
 	if (!r) {
 		value->reading.value = reading.counter;
@@ -82,15 +82,24 @@ static long read_slot(u32 i, const u32 *first)
 		value->reading.running = reading.running;
 	}
 	value->error = r;
+	return true;
+}
+
+#define EVENTS_STEP 64 /* EVENTS_AT_ONCE by the square root */
+
+__noinline int read_slots(u32 first, u32 nr)
+{
+	for_up_to(i, nr, EVENTS_STEP) if (!read_slot(first + i)) break;
 	return 0;
 }
 
-/* Arguments: the first element of events_order, and how many. */
+/* Arguments: the first element of events_order, and how many, EVENTS_AT_ONCE at most. */
 SEC("raw_tp")
 int events_read(struct bpf_raw_tracepoint_args *ctx)
 {
-	u32 first = ctx->args[0];
+	u32 first = ctx->args[0], nr = ctx->args[1];
 
-	bpf_loop(ctx->args[1], read_slot, &first, 0);
+	for_up_to(i, (nr + EVENTS_STEP - 1) / EVENTS_STEP, EVENTS_AT_ONCE / EVENTS_STEP)
+		read_slots(first + i * EVENTS_STEP, nr - i * EVENTS_STEP);
 	return 0;
 }

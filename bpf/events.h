@@ -24,6 +24,7 @@
 #endif
 
 #define EVENTS_LAYOUT 1
+#define EVENTS_AT_ONCE 4096 /* slots that one run of the program reads at most */
 #define EVENTS_NAME_LEN 64
 #define EVENTS_SPEC_LEN 256
 

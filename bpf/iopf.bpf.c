@@ -155,6 +155,9 @@ static __noinline s64 index_of_opener(u64 dev, const char *name, u64 now)
 	entry.seen_ns = now;
 	if (bpf_map_update_elem(&iopf_index, &dev, &entry, BPF_ANY))
 		return -1;
+	d = device_at(index);
+	if (d)
+		d->address = dev;
 	return index;
 }
 
@@ -389,6 +392,13 @@ static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 	}
 }
 
+/* Open groups of an older epoch are expired when somebody looks at them. */
+static __always_inline void discard_all(struct iopf_device *d, u32 reason)
+{
+	d->epoch_reason = reason;
+	__sync_fetch_and_add(&d->epoch, 1);
+}
+
 static __always_inline void on_discard(u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason)
 {
 	struct iopf_slot *slot;
@@ -401,8 +411,7 @@ static __always_inline void on_discard(u64 dev, u32 pasid, u32 grpid, u32 nr, u3
 		d = find_device(dev, &index);
 		if (!d) /* it never faulted */
 			return;
-		d->epoch_reason = reason;
-		__sync_fetch_and_add(&d->epoch, 1);
+		discard_all(d, reason);
 		return;
 	}
 	d = known_device(dev, &index);
@@ -467,7 +476,7 @@ static __always_inline int count_undispatched(void)
 
 static __always_inline int dispatch(void *ctx, enum iopf_program program)
 {
-	bpf_tail_call(ctx, &iopf_programs, program);
+	dispatch_to(ctx, &iopf_programs, program);
 	return count_undispatched();
 }
 

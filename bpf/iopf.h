@@ -23,7 +23,8 @@
 #include <linux/types.h>
 #endif
 
-#define IOPF_LAYOUT 2
+#define IOPF_LAYOUT 3
+#define IOPF_MAX_DEVICES 1024 /* that max_devices may be */
 #define IOPF_SLOTS 512	      /* direct slots of a device, by grpid modulo */
 #define IOPF_MAX_SPILLED 4096 /* groups whose slot another group has */
 #define IOPF_SIZE_CELLS 11    /* groups of up to 1, 2, 4 ... 512 requests, and larger */
@@ -113,6 +114,7 @@ struct iopf_device {
 	__u64 lost[IOPF_NR_LOST];	   /* groups */
 	__u32 epoch;	    /* open groups of an older epoch were discarded as a whole */
 	__u32 epoch_reason; /* why, the last time */
+	__u64 address;	    /* at which a group was last opened anew; 0: none */
 	__u64 size_sum;
 	__u64 size_cells[IOPF_SIZE_CELLS];
 	struct iopf_histogram stages[IOPF_NR_STAGES];
@@ -138,7 +140,7 @@ _Static_assert(sizeof(struct iopf_slot) == 64, "layout of iopf_slots");
 _Static_assert(sizeof(struct iopf_group_id) == 16, "layout of iopf_spilled");
 _Static_assert(sizeof(struct iopf_histogram) == 8 + 8 * PAIMON_HIST_CELLS,
 	       "layout of iopf_devices");
-_Static_assert(sizeof(struct iopf_device) == 352 + 3 * sizeof(struct iopf_histogram),
+_Static_assert(sizeof(struct iopf_device) == 360 + 3 * sizeof(struct iopf_histogram),
 	       "layout of iopf_devices");
 _Static_assert(sizeof(struct iopf_known) == 16, "layout of iopf_index");
 _Static_assert(sizeof(struct iopf_state) == 40, "layout of iopf_state");

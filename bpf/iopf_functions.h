@@ -84,33 +84,25 @@ static __always_inline void on_answer(u64 first, u64 second)
 	}
 }
 
-struct discard {
-	u64 queue;
-};
-
-/* The queue's devices are those known ones that point to it. */
-static long discard_if_of_queue(void *map __attribute__((unused)), const u64 *address,
-				struct iopf_known *known __attribute__((unused)),
-				struct discard *discard)
+static __always_inline u64 queue_of(const struct device *dev)
 {
-	const struct device *dev = (const void *)*address;
-	u64 queue;
-
 	if (bpf_core_field_exists(struct iommu_fault_param, queue))
-		queue = (u64)BPF_CORE_READ(dev, iommu, fault_param, queue);
-	else
-		queue = (u64)BPF_CORE_READ(dev, iommu, iopf_param, queue);
-	if (queue == discard->queue)
-		on_discard(*address, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_OVERFLOW);
-	return 0;
+		return (u64)BPF_CORE_READ(dev, iommu, fault_param, queue);
+	return (u64)BPF_CORE_READ(dev, iommu, iopf_param, queue);
 }
 
+/* The queue's devices are those that point to it, as far as they are known. */
 static __always_inline void on_discard_partial(u64 queue)
 {
-	struct discard discard = {.queue = queue};
+	for_up_to(i, queue ? iopf_max_devices : 0, IOPF_MAX_DEVICES)
+	{
+		struct iopf_device *d = device_at(i);
 
-	if (queue)
-		bpf_for_each_map_elem(&iopf_index, discard_if_of_queue, &discard, 0);
+		if (!d)
+			break;
+		if (d->address && queue_of((const void *)d->address) == queue)
+			discard_all(d, PAIMON_IOPF_OVERFLOW);
+	}
 }
 
 #define FENTRY(name, call)                                 \
@@ -129,7 +121,7 @@ static __always_inline void on_discard_partial(u64 queue)
                                                            \
 	SEC("?fentry") int paimon_fentry_##name(void *ctx) \
 	{                                                  \
-		bpf_tail_call(ctx, &iopf_fn_##name, 0);    \
+		dispatch_to(ctx, &iopf_fn_##name, 0);      \
 		return count_undispatched();               \
 	}
 
@@ -203,13 +195,13 @@ static __always_inline void on_report_return(int r)
                                                            \
 	SEC("?kprobe") int paimon_kprobe_##name(void *ctx) \
 	{                                                  \
-		bpf_tail_call(ctx, &iopf_kprobes, index);  \
+		dispatch_to(ctx, &iopf_kprobes, index);    \
 		return count_undispatched();               \
 	}                                                  \
                                                            \
 	SEC("?kprobe") int paimon_multi_##name(void *ctx)  \
 	{                                                  \
-		bpf_tail_call(ctx, &iopf_multi, index);    \
+		dispatch_to(ctx, &iopf_multi, index);      \
 		return count_undispatched();               \
 	}
 

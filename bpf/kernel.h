@@ -253,6 +253,28 @@ enum iommu_fault_type {
 #define atomic_xchg(ptr, v) __sync_lock_test_and_set(ptr, v)
 #define atomic_cmpxchg(ptr, old, new) __sync_val_compare_and_swap(ptr, old, new)
 
+/*
+ * Ends a dispatcher in a program of an array; behind it the element is empty. Without a JIT
+ * what is called runs on the stack of what calls it, and since 6.9 the kernel gives that one
+ * no more than it uses itself: what the other uses beyond would overwrite the kernel's. So a
+ * dispatcher uses the last word that any program can have (MAX_BPF_STACK). It has no
+ * functions: with those, nothing can be called this way without a JIT.
+ */
+#define dispatch_to(ctx, programs, index)                                          \
+	do {                                                                       \
+		asm volatile("*(u64 *)(r10 - 512) = %0" : : "r"(0ULL) : "memory"); \
+		bpf_tail_call(ctx, programs, index);                               \
+	} while (0)
+
+/*
+ * A loop that the verifier follows step by step: max is its bound and a constant, nr the
+ * caller's. bpf_loop() is not for kernels without a JIT, which refuse a whole program for
+ * one callback. A long loop goes into a function that is not static: such a one is verified
+ * once, by itself, and not with each state that its callers may be in.
+ */
+#define for_up_to(i, nr, max) \
+	_Pragma("clang loop unroll(disable)") for (u32 i = 0; i < (max) && i < (nr); i++)
+
 /* An index below mask + 1 that the verifier believes in: the compiler, which knows
  * it too, would drop the mask. */
 static __always_inline u32 masked(u32 index, u32 mask)

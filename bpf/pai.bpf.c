@@ -84,9 +84,8 @@ struct {
 struct scratch {
 	struct paimon_pai_record records[PAI_COUNTERS];
 	u64 nowhere[PAI_COUNTERS];
-	u64 names[PAI_CGROUP_DEPTH]; /* from the cgroup up */
-	u32 depth;
-	u32 len;
+	u64 sum;			  /* over records */
+	u64 names[PAI_CGROUP_DEPTH];	  /* from the cgroup up */
 	char path[PAI_CGROUP_PATH + 256]; /* a name more than fits */
 };
 
@@ -98,6 +97,7 @@ struct {
 } pai_scratch SEC(".maps");
 
 #define PAI_UNNAMED 0xffffffffu /* somebody else is about to name it */
+#define PAI_LOOKS 256		/* less than a microsecond */
 #define E2BIG 7
 
 static const struct pai_task no_task;
@@ -121,15 +121,11 @@ static __always_inline struct pai_cgroup *cgroup_at(u32 index)
 	return bpf_map_lookup_elem(&pai_cgroups, &index);
 }
 
-static long until_named(u32 i __attribute__((unused)), u32 **index)
-{
-	return READ_ONCE(**index) != PAI_UNNAMED;
-}
-
 /*
  * The index of a cgroup by path, a new one for a new path, 0 once all are taken, or
  * -1 if that is not known yet. Of CPUs that meet a new path at once one adds it to
- * pai_cgroup_paths; the others wait while it takes an index, so that none is wasted.
+ * pai_cgroup_paths and takes an index right after, so that none is wasted; the others look
+ * for it a few times, and wait no longer, as they hold their run queue's lock.
  */
 static __noinline s64 index_of_path(const char *path)
 {
@@ -146,22 +142,26 @@ static __noinline s64 index_of_path(const char *path)
 		if (known && !r) {
 			index = __sync_fetch_and_add(&st->cgroups, 1) + 1;
 			cgroup = cgroup_at(index);
+			if (!cgroup)
+				index = 0;
+			atomic_xchg(known, index);
 			if (cgroup) {
 				/* Who sees its beginning sees the whole path. */
 				bpf_probe_read_kernel(cgroup->path + 8, PAI_CGROUP_PATH - 8,
 						      path + 8);
 				atomic_xchg((u64 *)cgroup->path, *(const u64 *)path);
-			} else {
-				index = 0;
 			}
-			atomic_xchg(known, index);
 			return index;
 		}
 	}
 	if (!known)
 		return -1;
-	bpf_loop(1 << 16, until_named, &known, 0);
-	index = READ_ONCE(*known);
+	for_up_to(i, PAI_LOOKS, PAI_LOOKS)
+	{
+		index = READ_ONCE(*known);
+		if (index != PAI_UNNAMED)
+			break;
+	}
 	return index == PAI_UNNAMED ? -1 : (s64)index;
 }
 
@@ -174,54 +174,42 @@ static __always_inline const struct kernfs_node *parent_of(const struct kernfs_n
 	return BPF_CORE_READ(kn, parent);
 }
 
-struct walk {
-	const struct kernfs_node *kn;
-	struct scratch *s;
-};
-
-/* Steps up; ends at the root, which has no name. */
-static long note_name(u32 i, struct walk *walk)
+/* The path of a cgroup into s, from its root, which has no name, down; 0 if it is too long
+ * or too deep. */
+__noinline int path_of(u64 node, struct scratch *s)
 {
-	const struct kernfs_node *kn = walk->kn, *parent = parent_of(kn);
-
-	if (!parent)
-		return 1;
-	walk->s->names[masked(i, PAI_CGROUP_DEPTH - 1)] = (u64)BPF_CORE_READ(kn, name);
-	walk->s->depth = i + 1;
-	walk->kn = parent;
-	return 0;
-}
-
-static long add_name(u32 i, struct walk *walk)
-{
-	struct scratch *s = walk->s;
-	u32 len = s->len;
-	u64 name;
+	const struct kernfs_node *kn = (const void *)node, *parent = parent_of(kn);
+	u32 depth = 0, len = 0;
+	char *name;
 	long r;
 
-	if (len >= PAI_CGROUP_PATH)
-		return 1;
-	name = s->names[masked(s->depth - 1 - i, PAI_CGROUP_DEPTH - 1)];
-	s->path[len] = '/';
-	r = bpf_probe_read_kernel_str(s->path + len + 1, 256, (const void *)name);
-	s->len = r > 1 ? len + r : PAI_CGROUP_PATH;
-	return 0;
-}
-
-/* The path of a cgroup, from its root down; false if it is too long or too deep. */
-static __noinline bool path_of(const struct kernfs_node *kn, struct scratch *s)
-{
-	struct walk walk = {.kn = kn, .s = s};
-
-	s->depth = 0;
-	bpf_loop(PAI_CGROUP_DEPTH, note_name, &walk, 0);
-	if (parent_of(walk.kn))
-		return false;
+	if (!s)
+		return 0;
+	for_up_to(i, PAI_CGROUP_DEPTH, PAI_CGROUP_DEPTH)
+	{
+		if (!parent)
+			break;
+		s->names[i] = (u64)BPF_CORE_READ(kn, name);
+		depth = i + 1;
+		kn = parent;
+		parent = parent_of(kn);
+	}
+	if (parent)
+		return 0;
 	__builtin_memset(s->path, 0, PAI_CGROUP_PATH);
 	s->path[0] = '/';
-	s->len = 0;
-	bpf_loop(s->depth, add_name, &walk, 0);
-	return s->len < PAI_CGROUP_PATH;
+	for_up_to(i, depth, PAI_CGROUP_DEPTH)
+	{
+		if (len >= PAI_CGROUP_PATH)
+			break;
+		name = s->path + masked(len, PAI_CGROUP_PATH - 1);
+		*name = '/';
+		r = bpf_probe_read_kernel_str(
+			name + 1, 256,
+			(const void *)s->names[masked(depth - 1 - i, PAI_CGROUP_DEPTH - 1)]);
+		len = r > 1 ? len + r : PAI_CGROUP_PATH;
+	}
+	return len < PAI_CGROUP_PATH;
 }
 
 static __always_inline u32 current_cgroup(struct scratch *s)
@@ -234,7 +222,7 @@ static __always_inline u32 current_cgroup(struct scratch *s)
 	if (known)
 		return *known;
 	kn = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp, kn);
-	found = path_of(kn, s) ? index_of_path(s->path) : 0;
+	found = path_of((u64)kn, s) ? index_of_path(s->path) : 0;
 	if (found < 0)
 		return 0;
 	id = BPF_CORE_READ(kn, id); /* it may have been moved */
@@ -273,62 +261,62 @@ static __always_inline u64 value_of(const struct paimon_pai_record *r)
 	return *(const u64 *)((const char *)r + sizeof(u16));
 }
 
-struct check {
-	const struct paimon_pai_record *records;
-	u64 events;
-	u32 last;
-	u32 max;
-	u32 malformed;
-};
-
-static long check_record(u32 i, struct check *c)
+/* Are the records as they should be? The sum over them is then s->sum. */
+__noinline int check_records(struct scratch *s, u32 nr, u32 max)
 {
-	const struct paimon_pai_record *r = &c->records[masked(i, PAI_COUNTERS - 1)];
-	u64 value = value_of(r);
-	u32 number = number_of(r);
+	u32 last = 0;
+	u64 sum = 0;
 
-	c->malformed = number <= c->last || number > c->max || !value;
-	c->last = number;
-	c->events += value;
-	return c->malformed;
+	if (!s)
+		return 0;
+	for_up_to(i, nr, PAI_COUNTERS - 1)
+	{
+		u64 value = value_of(&s->records[i]);
+		u32 number = number_of(&s->records[i]);
+
+		if (number <= last || number > max || !value)
+			return 0;
+		last = number;
+		sum += value;
+	}
+	s->sum = sum;
+	return 1;
 }
 
-struct add {
-	const struct paimon_pai_record *records;
-	u64 *cpu;
-	u64 *cgroup;
-	u64 *task;
+struct counters {
+	u64 of[PAI_COUNTERS];
 };
 
-static long add_record(u32 i, struct add *a)
+__noinline int add_records(struct scratch *s, u32 nr, struct counters *cpu, struct counters *cgroup,
+			   struct counters *task)
 {
-	const struct paimon_pai_record *r = &a->records[masked(i, PAI_COUNTERS - 1)];
-	u32 number = masked(number_of(r), PAI_COUNTERS - 1);
-	u64 value = value_of(r);
+	if (!s || !cpu || !cgroup || !task)
+		return 0;
+	for_up_to(i, nr, PAI_COUNTERS - 1)
+	{
+		u64 value = value_of(&s->records[i]);
+		u32 number = masked(number_of(&s->records[i]), PAI_COUNTERS - 1);
 
-	a->cpu[number] += value;
-	atomic_add(&a->cgroup[number], value);
-	atomic_add(&a->task[number], value);
+		cpu->of[number] += value;
+		atomic_add(&cgroup->of[number], value);
+		atomic_add(&task->of[number], value);
+	}
 	return 0;
 }
 
 static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *records, u32 max,
 				     u64 *ret_events)
 {
-	struct check check = {
-		.records = s->records,
-		.max = max < PAI_COUNTERS ? max : PAI_COUNTERS - 1,
-	};
-
 	if (nr == 0 || nr >= PAI_COUNTERS)
 		return false;
 	/* At once: what is added is what was checked, whatever becomes of the memory. */
 	if (bpf_probe_read_kernel(s->records, masked(nr, PAI_COUNTERS - 1) * sizeof(*s->records),
 				  records))
 		return false;
-	bpf_loop(nr, check_record, &check, 0);
-	*ret_events = check.events;
-	return !check.malformed;
+	if (!check_records(s, nr, max < PAI_COUNTERS ? max : PAI_COUNTERS - 1))
+		return false;
+	*ret_events = s->sum;
+	return true;
 }
 
 /* Takes a sample: of the current task, or of who made it up. Returns the sum over its
@@ -344,7 +332,6 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	struct scratch *s;
 	const void *comm;
 	u32 zero = 0, index;
-	struct add add;
 	u64 events;
 	s64 found;
 
@@ -382,11 +369,8 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		atomic_inc(&st->dropped[PAI_DROPPED_TASKS]);
 		task = task_of_others();
 	}
-	add.records = s->records;
-	add.cpu = cpu->counts ? cpu->counters : s->nowhere;
-	add.cgroup = cgroup->counters;
-	add.task = task ? task->counters : s->nowhere;
-	bpf_loop(nr, add_record, &add, 0);
+	add_records(s, nr, (void *)(cpu->counts ? cpu->counters : s->nowhere),
+		    (void *)cgroup->counters, (void *)(task ? task->counters : s->nowhere));
 	cpu->samples++;
 	return events;
 }
@@ -464,7 +448,7 @@ static __always_inline int count_undispatched(void)
 SEC("raw_tp/paimon_pai_sample")
 int paimon_pai_sample(void *ctx)
 {
-	bpf_tail_call(ctx, &pai_programs, PAI_SAMPLE);
+	dispatch_to(ctx, &pai_programs, PAI_SAMPLE);
 	return count_undispatched();
 }
 
@@ -472,6 +456,6 @@ int paimon_pai_sample(void *ctx)
 SEC("perf_event")
 int paimon_pai_overflow(void *ctx)
 {
-	bpf_tail_call(ctx, &pai_overflow_programs, PAI_SAMPLE);
+	dispatch_to(ctx, &pai_overflow_programs, PAI_SAMPLE);
 	return count_undispatched();
 }

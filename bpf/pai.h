@@ -23,7 +23,7 @@
 
 #include <paimon/record.h>
 
-#define PAI_LAYOUT 1
+#define PAI_LAYOUT 2
 #define PAI_COUNTERS 128    /* numbers 1 to 127; 0 is none */
 #define PAI_CGROUP_PATH 512 /* with its NUL; one that is longer does not fit */
 #define PAI_CGROUP_DEPTH 16 /* the same */

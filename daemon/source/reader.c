@@ -213,22 +213,30 @@ static int lay_down(struct reader *reader)
 	return 0;
 }
 
-void reader_read(struct reader *reader)
+/* Reads a part of order, which belongs to one CPU, in one run of the program there. */
+static void read_on(struct reader *reader, int cpu, uint32_t first, uint32_t nr)
 {
 	struct events_value *values = (struct events_value *)reader->values;
+	uint64_t args[] = {first, nr};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args),
+		    .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
+	int r = bpf_prog_test_run_opts(bpf_program__fd(reader->bpf->progs.events_read), &options);
 
+	for (uint32_t i = 0; r < 0 && i < nr; i++)
+		values[reader->order[first + i]].error = r;
+}
+
+void reader_read(struct reader *reader)
+{
 	if (reader->changed && lay_down(reader) < 0)
 		return;
 	for (uint32_t i = 0; i < reader->nr_parts; i++) {
 		const struct reader_part *part = &reader->parts[i];
-		uint64_t args[] = {part->first, part->nr};
-		LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args),
-			    .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = part->cpu);
-		int r = bpf_prog_test_run_opts(bpf_program__fd(reader->bpf->progs.events_read),
-					       &options);
 
-		for (uint32_t j = 0; r < 0 && j < part->nr; j++)
-			values[reader->order[part->first + j]].error = r;
+		for (uint32_t done = 0; done < part->nr; done += EVENTS_AT_ONCE)
+			read_on(reader, part->cpu, part->first + done,
+				part->nr - done < EVENTS_AT_ONCE ? part->nr - done
+								 : EVENTS_AT_ONCE);
 	}
 }
 

@@ -56,7 +56,7 @@ def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
     unload()
-    for pins in "iopf-2", "nnpa-1", "pai-1":
+    for pins in "iopf-3", "nnpa-1", "pai-2":
         shutil.rmtree(f"/sys/fs/bpf/paimon/{pins}", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
@@ -103,7 +103,7 @@ def from_module(devices):
 def from_maps():
     """The pinned map, read by bpftool: name, requests and responses lead an element."""
     dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
-                          "/sys/fs/bpf/paimon/iopf-2/iopf_devices"))
+                          "/sys/fs/bpf/paimon/iopf-3/iopf_devices"))
     result = {}
     for element in dump:
         data = bytes(int(byte, 16) for byte in element["value"][:160])
