@@ -133,9 +133,15 @@ static void source_start(struct daemon *daemon, struct source *source)
 
 	memcpy(before, source->reason, sizeof(before));
 	source->reason[0] = '\0';
+	/* What is said on the way is said again only where it ends in another way. */
+	if (before[0])
+		log_hold();
 	r = source->ops->probe(source);
 	if (!r)
 		r = source->ops->attach(source);
+	if (r < 0 && !source->reason[0])
+		source_fail(source, r, "%s", strerror(-r));
+	log_release(!r || strcmp(before, source->reason));
 	if (!r) {
 		source->state = SOURCE_UP;
 		source->attached_ns = clock_ns(CLOCK_REALTIME);
@@ -147,8 +153,6 @@ static void source_start(struct daemon *daemon, struct source *source)
 	}
 	source->state = r == -ENODEV && wanted(daemon, source) == SOURCE_AUTO ? SOURCE_OFF
 									      : SOURCE_FAILED;
-	if (!source->reason[0])
-		source_fail(source, r, "%s", strerror(-r));
 	if (strcmp(before, source->reason))
 		log_line(source->state == SOURCE_OFF ? SD_INFO : SD_ERR, "%s: %s",
 			 source->ops->name, source->reason);
@@ -729,8 +733,11 @@ static int setup(struct daemon *daemon)
 		struct source *iopf = find_source(daemon, &iopf_source);
 		struct source *pai = find_source(daemon, &pai_source);
 
-		if (iopf->state != SOURCE_UP || pai->state != SOURCE_UP)
+		if (iopf->state != SOURCE_UP || pai->state != SOURCE_UP) {
+			log_error("nothing can be replayed without the sources above "
+				  "(paimonctl check says what this machine lacks)");
 			return -ENOTSUP;
+		}
 		r = replay_new(iopf, pai, daemon->event, daemon->options->replay_rate,
 			       &daemon->replay);
 		if (r < 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../util/fail.h"
+#include "load.h"
 #include "perf_file.skel.h"
 
 struct inspect {
@@ -24,13 +25,17 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 	LIBBPF_OPTS(bpf_iter_attach_opts, attach, .link_info = &info,
 		    .link_info_len = sizeof(info));
 	struct inspect *inspect = calloc(1, sizeof(*inspect));
+	char why[224];
 	int r;
 
 	*ret_error = NULL;
 	if (!inspect)
 		return -ENOMEM;
-	inspect->bpf = perf_file_bpf__open_opts(&open);
-	r = inspect->bpf ? perf_file_bpf__load(inspect->bpf) : -errno;
+	r = load_begin(NULL);
+	if (!r)
+		inspect->bpf = perf_file_bpf__open_opts(&open);
+	if (!r)
+		r = inspect->bpf ? perf_file_bpf__load(inspect->bpf) : -errno;
 	if (!r) {
 		inspect->link = bpf_program__attach_iter(inspect->bpf->progs.perf_file_look,
 							 &attach);
@@ -38,10 +43,9 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 	}
 	if (r < 0) {
 		inspect_free(inspect);
+		load_why(r, why, sizeof(why));
 		return fail(ret_error, r,
-			    "cannot look at descriptors (needs BPF iterators of task files, "
-			    "CAP_BPF and CAP_PERFMON): %s",
-			    strerror(-r));
+			    "cannot look at descriptors, by a BPF iterator of task files: %s", why);
 	}
 	*ret_inspect = inspect;
 	return 0;

@@ -25,6 +25,7 @@
 #include "../util/kernel.h"
 #include "../util/log.h"
 #include "iopf_source.h"
+#include "load.h"
 #include "map_memory.h"
 #include "source.h"
 
@@ -79,6 +80,7 @@ static enum source_wanted iopf_wanted(const struct config *config)
 static int iopf_probe(struct source *source)
 {
 	enum iopf_backend wanted = source->config->iopf_backend;
+	int r;
 
 	if (source->replay)
 		return 0;
@@ -90,6 +92,9 @@ static int iopf_probe(struct source *source)
 					   "paimon.ko is not loaded (modprobe paimon; paimond "
 					   "looks again by itself)");
 	}
+	r = iopf_functions_found() ? 0 : load_begin(source);
+	if (r < 0)
+		return r;
 	if (!iopf_functions_found())
 		return source_fail(source, -ENODEV,
 				   "paimon.ko is not loaded, and this kernel has no handler of "
@@ -182,6 +187,9 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	const struct pins pins = iopf_pins(source);
 	int reused = 0, r;
 
+	r = load_begin(source);
+	if (r < 0)
+		return r;
 	iopf->bpf = iopf_bpf__open_opts(&options);
 	if (!iopf->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
@@ -206,8 +214,7 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	}
 	r = iopf_bpf__load(iopf->bpf);
 	if (r < 0)
-		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
-				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+		return load_failed(source, r);
 	iopf->devices = map_memory(iopf->bpf->maps.iopf_devices);
 	iopf->slots = map_memory(iopf->bpf->maps.iopf_slots);
 	iopf->state = map_memory(iopf->bpf->maps.iopf_state);

@@ -74,11 +74,10 @@ bool iopf_functions_found(void)
 
 	if (looked)
 		return complete;
-	looked = true;
 	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
 	if (!btf)
 		return false;
-	complete = true;
+	looked = complete = true;
 	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
 		struct function *f = &functions[i];
 

@@ -206,8 +206,8 @@ static int all_failed(const struct pai *pai)
 	return error;
 }
 
-/* Writes the source's reason: what is not as the configuration has it. Said once. */
-static void give_reason(struct source *source)
+/* Writes the source's reason: what is not as the configuration has it. say: once. */
+static void give_reason(struct source *source, bool say)
 {
 	struct pai *pai = source->data;
 	char before[sizeof(source->reason)];
@@ -234,7 +234,7 @@ static void give_reason(struct source *source)
 				    cpus ?: "?", strerror(-error), reader_advice(error));
 	}
 	source->backend = backend(source, pai);
-	if (source->reason[0] && strcmp(before, source->reason))
+	if (say && source->reason[0] && strcmp(before, source->reason))
 		log_warning("pai: %s", source->reason);
 }
 
@@ -317,9 +317,10 @@ static int pai_attach(struct source *source)
 	}
 	if (!r && !nr_pmus && !source->replay)
 		r = source_fail(source, -ENODEV, "the PMUs have no events in sysfs");
-	if (!r)
-		give_reason(source);
-	r = r ?: all_failed(pai);
+	if (!r) {
+		r = all_failed(pai);
+		give_reason(source, !r); /* of a failure the daemon says it */
+	}
 	if (r < 0)
 		pai_detach(source, true);
 	return r;
@@ -366,7 +367,7 @@ static void pai_retry(struct source *source)
 	tend(source, true);
 	if (pai->samples && !source->replay)
 		pai_samples_reap(pai->samples);
-	give_reason(source);
+	give_reason(source, true);
 }
 
 static int pai_reload(struct source *source)
@@ -379,7 +380,7 @@ static int pai_reload(struct source *source)
 			"maps that are pinned (stop it, then paimonctl purge pai-%d; it loses "
 			"%s)",
 			pai->samples->max_cgroups, PAI_LAYOUT, state_loses("pai"));
-	give_reason(source);
+	give_reason(source, true);
 	return 0;
 }
 

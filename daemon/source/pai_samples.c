@@ -21,6 +21,7 @@
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "../util/utf8.h"
+#include "load.h"
 #include "map_memory.h"
 #include "pai_source.h"
 #include "source.h"
@@ -82,6 +83,9 @@ static int load(struct source *source, struct pai_samples *samples)
 	struct bpf_map *maps[NR_MAPS];
 	int r = 0;
 
+	r = load_begin(source);
+	if (r < 0)
+		return r;
 	samples->bpf = pai_bpf__open_opts(&options);
 	if (!samples->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
@@ -102,8 +106,7 @@ static int load(struct source *source, struct pai_samples *samples)
 	bpf_program__set_autoload(samples->bpf->progs.pai_play, source->replay);
 	r = pai_bpf__load(samples->bpf);
 	if (r < 0)
-		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
-				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+		return load_failed(source, r);
 	samples->cpus = map_memory(samples->bpf->maps.pai_cpus);
 	samples->cgroups = map_memory(samples->bpf->maps.pai_cgroups);
 	samples->state = map_memory(samples->bpf->maps.pai_state);

@@ -10,6 +10,7 @@
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "load.h"
 #include "map_memory.h"
 #include "perf_open.h"
 #include "source.h"
@@ -73,6 +74,9 @@ static int load(struct source *source, struct reader *reader, const struct pins 
 	struct bpf_map *maps[NR_MAPS];
 	int first = array ? 1 : 0, r = 0;
 
+	r = load_begin(source);
+	if (r < 0)
+		return r;
 	reader->bpf = events_bpf__open_opts(&options);
 	if (!reader->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
@@ -94,8 +98,7 @@ static int load(struct source *source, struct reader *reader, const struct pins 
 								  : reader->nr_slots);
 	r = events_bpf__load(reader->bpf);
 	if (r < 0)
-		return source_fail(source, r, "cannot load the BPF programs: %s%s", strerror(-r),
-				   r == -EPERM ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+		return load_failed(source, r);
 	r = pins && !reader->reused ? pins_put(pins, maps + first, NR_MAPS - first) : 0;
 	if (r || !array || reader->adopted)
 		return r;

@@ -4,8 +4,31 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static FILE *held;
+static char *held_text;
+static size_t held_length;
+
+void log_hold(void)
+{
+	/* Without memory for it lines are written as they come. */
+	held = open_memstream(&held_text, &held_length);
+}
+
+void log_release(bool write)
+{
+	if (!held)
+		return;
+	fclose(held);
+	held = NULL;
+	if (write)
+		fwrite(held_text, 1, held_length, stderr);
+	free(held_text);
+	held_text = NULL;
+}
 
 void log_line(const char *priority, const char *format, ...)
 {
@@ -17,7 +40,7 @@ void log_line(const char *priority, const char *format, ...)
 	errno = error; /* for %m */
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "" : priority, line);
+	fprintf(held ?: stderr, "%s%s\n", isatty(STDERR_FILENO) ? "" : priority, line);
 }
 
 void log_text(const char *priority, const char *text)

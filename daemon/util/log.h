@@ -6,12 +6,20 @@
 #ifndef PAIMON_LOG_H
 #define PAIMON_LOG_H
 
+#include <stdbool.h>
 #include <systemd/sd-daemon.h>
 
 void log_line(const char *priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The lines of a text, each as a message of its own. */
 void log_text(const char *priority, const char *text);
+
+/*
+ * Holds lines back until log_release(), which writes or forgets them: an attempt that is
+ * made over and over says what it says once.
+ */
+void log_hold(void);
+void log_release(bool write);
 
 #define log_error(...) log_line(SD_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(SD_WARNING, __VA_ARGS__)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Why BPF programs cannot be loaded, in one message: what is missing where that can be
+ * told, else what libbpf said first. Called around the load of an object, on the
+ * daemon's one thread.
+ */
+#ifndef PAIMON_LOAD_H
+#define PAIMON_LOAD_H
+
+#include <stddef.h>
+
+struct source;
+
+/*
+ * Before an object is opened: is there BTF of the kernel? What libbpf says from here on
+ * is kept for load_failed(), and not printed. 0, or a negative errno and the source's
+ * reason; source may be NULL.
+ */
+int load_begin(struct source *source);
+
+/* Why it failed, as "Invalid argument (prog 'x': ...)". */
+void load_why(int error, char *ret_text, size_t size);
+
+/* Writes that to the source's reason, and returns error. */
+int load_failed(struct source *source, int error);
+
+#endif
