@@ -23,7 +23,7 @@ static int run(struct context *context, int argc, char **argv)
 	if (!context->json)
 		puts("configuration reloaded");
 	if (failures)
-		complain("but not all of it counts: %s", failures);
+		complain("not all of it counts:\n%s", failures);
 	r = failures ? EXIT_FAILED : EXIT_DONE;
 	if (context->json)
 		return print_json(answer) ?: r;
