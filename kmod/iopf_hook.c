@@ -86,9 +86,8 @@ static int on_report(struct kprobe *probe, struct pt_regs *regs)
 	if (fault->type != IOMMU_FAULT_PAGE_REQ)
 		return 0;
 	remember(dev);
-	trace_paimon_iopf_request((u64)(uintptr_t)dev, prm->pasid, prm->grpid, prm->addr,
-				  prm->perm & PAIMON_IOPF_PERM_ALL, paimon_request_flags(prm),
-				  dev_name(dev));
+	paimon_fire(iopf_request, (u64)(uintptr_t)dev, prm->pasid, prm->grpid, prm->addr,
+		    prm->perm & PAIMON_IOPF_PERM_ALL, paimon_request_flags(prm), dev_name(dev));
 	return 0;
 }
 
@@ -122,11 +121,11 @@ static int on_report_return(struct kretprobe_instance *instance, struct pt_regs 
 	if (r >= 0)
 		return 0;
 	if (report->last)
-		trace_paimon_iopf_response(report->dev, report->pasid, report->grpid,
-					   PAIMON_IOPF_INVALID);
+		paimon_fire(iopf_response, report->dev, report->pasid, report->grpid,
+			    PAIMON_IOPF_INVALID);
 	else
-		trace_paimon_iopf_discard(report->dev, report->pasid, report->grpid, 1,
-					  r == -ENOMEM ? PAIMON_IOPF_NOMEM : PAIMON_IOPF_REFUSED);
+		paimon_fire(iopf_discard, report->dev, report->pasid, report->grpid, 1,
+			    r == -ENOMEM ? PAIMON_IOPF_NOMEM : PAIMON_IOPF_REFUSED);
 	return 0;
 }
 
@@ -153,7 +152,7 @@ static int on_work(struct kprobe *probe, struct pt_regs *regs)
 		list_for_each(node, &group->faults) nr++;
 	}
 #endif
-	trace_paimon_iopf_handle((u64)(uintptr_t)dev, prm->pasid, prm->grpid, nr);
+	paimon_fire(iopf_handle, (u64)(uintptr_t)dev, prm->pasid, prm->grpid, nr);
 	return 0;
 }
 
@@ -164,8 +163,8 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 	const struct iopf_group *group = argument(regs, 0);
 	const struct iommu_fault_page_request *prm = &group->last_fault.fault.prm;
 
-	trace_paimon_iopf_response((u64)(uintptr_t)paimon_group_device(group), prm->pasid,
-				   prm->grpid, (u32)(uintptr_t)argument(regs, 1));
+	paimon_fire(iopf_response, (u64)(uintptr_t)paimon_group_device(group), prm->pasid,
+		    prm->grpid, (u32)(uintptr_t)argument(regs, 1));
 	return 0;
 }
 #else
@@ -174,8 +173,8 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct iommu_page_response *response = argument(regs, 1);
 
-	trace_paimon_iopf_response((u64)(uintptr_t)argument(regs, 0), response->pasid,
-				   response->grpid, response->code);
+	paimon_fire(iopf_response, (u64)(uintptr_t)argument(regs, 0), response->pasid,
+		    response->grpid, response->code);
 	return 0;
 }
 #endif
@@ -199,8 +198,8 @@ static int on_discard(struct kprobe *probe, struct pt_regs *regs)
 		const struct device *dev = READ_ONCE(seen[i]);
 
 		if (has_queue(dev, queue))
-			trace_paimon_iopf_discard((u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
-						  PAIMON_IOPF_OVERFLOW);
+			paimon_fire(iopf_discard, (u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
+				    PAIMON_IOPF_OVERFLOW);
 	}
 	return 0;
 }
@@ -209,8 +208,8 @@ static int on_remove(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct device *dev = argument(regs, 1);
 
-	trace_paimon_iopf_discard((u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
-				  PAIMON_IOPF_REMOVED);
+	paimon_fire(iopf_discard, (u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
+		    PAIMON_IOPF_REMOVED);
 	forget(dev);
 	return 0;
 }

@@ -163,7 +163,7 @@ static void iopf_drop(struct iopf_group *group, const struct paimon_iopf_fault *
 	struct paimon_iopf_device *dev = group->dev;
 
 	iopf_unlink(group, IOPF_DISCARDED);
-	trace_paimon_iopf_discard(iopf_id(dev), iopf_pasid(first), first->grpid, group->nr, reason);
+	paimon_fire(iopf_discard, iopf_id(dev), iopf_pasid(first), first->grpid, group->nr, reason);
 	if (dev->ops->discard)
 		dev->ops->discard(dev, fault, group->nr, reason);
 	if (group->busy)
@@ -259,7 +259,7 @@ static void iopf_respond(struct iopf_group *group)
 		response.flags = PAIMON_IOPF_PASID_VALID;
 		response.pasid = fault->pasid;
 	}
-	trace_paimon_iopf_response(iopf_id(dev), iopf_pasid(fault), fault->grpid, group->code);
+	paimon_fire(iopf_response, iopf_id(dev), iopf_pasid(fault), fault->grpid, group->code);
 	dev->ops->respond(dev, &response);
 }
 
@@ -287,8 +287,8 @@ static void iopf_work(struct work_struct *work)
 		}
 		if (state != IOPF_DISCARDED) {
 			list_splice_init(&group->waiting, &batch);
-			trace_paimon_iopf_handle(iopf_id(dev), iopf_pasid(first), first->grpid,
-						 group->nr - group->picked);
+			paimon_fire(iopf_handle, iopf_id(dev), iopf_pasid(first), first->grpid,
+				    group->nr - group->picked);
 			group->picked = group->nr;
 		}
 		spin_unlock(&dev->lock);
@@ -510,8 +510,8 @@ int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_
 		group = iopf_open(dev, request);
 	list_add_tail(&request->entry, &group->waiting);
 	group->nr++;
-	trace_paimon_iopf_request(iopf_id(dev), iopf_pasid(fault), fault->grpid, fault->addr,
-				  fault->perm, fault->flags, dev->name);
+	paimon_fire(iopf_request, iopf_id(dev), iopf_pasid(fault), fault->grpid, fault->addr,
+		    fault->perm, fault->flags, dev->name);
 	if (closes)
 		iopf_unlink(group, IOPF_CLOSED);
 	if (handler && !group->busy && (closes || queue->flags & PAIMON_IOPF_QUEUE_IMMEDIATE)) {

@@ -171,7 +171,7 @@ static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
 	memset(cpu->counters, 0, sizeof(cpu->counters));
 	local64_set(&event->hw.prev_count, 0);
 
-	trace_paimon_pai_sample(nr, cpu->records);
+	paimon_fire(pai_sample, nr, cpu->records);
 	perf_sample_data_init(&data, 0, event->hw.last_period);
 	raw.frag.size = nr * sizeof(*cpu->records);
 	raw.frag.data = cpu->records;
@@ -219,7 +219,7 @@ static void pai_put_sampling(void)
 static void pai_set_mode(struct pai_cpu *cpu, int nr, enum paimon_pai_mode mode)
 {
 	cpu->mode = mode;
-	trace_paimon_pai_mode(nr, mode);
+	paimon_fire(pai_mode, nr, mode);
 }
 
 static void pai_destroy(struct perf_event *event)
@@ -262,7 +262,9 @@ static int pai_event_init(struct perf_event *event)
 	struct perf_event_attr *attr = &event->attr;
 	int ret;
 
-	if (attr->type != PERF_TYPE_RAW && attr->type != event->pmu->type)
+	/* Raw events are the processor's. Where it has no PMU for them, perf asks all PMUs. */
+	if (attr->type != event->pmu->type &&
+	    !(IS_ENABLED(CONFIG_S390) && attr->type == PERF_TYPE_RAW))
 		return -ENOENT;
 	if (attr->config < PAIMON_NNPA_BASE || attr->config > PAIMON_NNPA_BASE + provider->counters)
 		return -EINVAL;
@@ -456,7 +458,8 @@ static int pai_register(const struct paimon_pai_provider *new)
 
 /*
  * Makes the PMU appear, with the provider's counters. -ENODEV: it has none (a18);
- * -EEXIST: the kernel has a PMU of that name, or this one has a provider.
+ * -EEXIST: the kernel has a PMU of that name, or this one has a provider. There may be
+ * events before this returns: from the init of a module, nothing may fail after it (a19).
  */
 int paimon_pai_register(const struct paimon_pai_provider *new)
 {
@@ -474,7 +477,7 @@ int paimon_pai_register(const struct paimon_pai_provider *new)
 }
 EXPORT_SYMBOL_GPL(paimon_pai_register);
 
-/* From the exit of the provider's module, or where it can have had no events yet. */
+/* From the exit of the provider's module, which is where no event can be left. */
 void paimon_pai_unregister(const struct paimon_pai_provider *old)
 {
 	mutex_lock(&pai_registration);

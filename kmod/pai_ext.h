@@ -6,7 +6,9 @@
  *
  * A provider registers, and the PMU appears; it unregisters, and the PMU is gone.
  * While there are events, the provider's module cannot be unloaded: the provider
- * need not expect that. Both functions may sleep.
+ * need not expect that. But an event does not keep a module whose init fails: the PMU
+ * is the last thing that an init makes appear, and only the exit takes it away (a19).
+ * Both functions may sleep.
  *
  * The PMU keeps a control block for each CPU and tells the provider which one is
  * in force on the CPU it runs on. As long as one is, the provider adds to the

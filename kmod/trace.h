@@ -12,10 +12,25 @@
 #if !defined(PAIMON_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define PAIMON_TRACE_H
 
+#include <linux/preempt.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
 #include <paimon/record.h>
+
+/*
+ * The one way in which a module fires an event: paimon_fire(iopf_handle, ...), with
+ * preemption disabled (c21). Newer kernels leave that to their callers. There, while a
+ * BPF program on an event is preempted, others on that CPU have theirs left out.
+ */
+#define paimon_fire(event, ...)                        \
+	do {                                           \
+		if (!trace_paimon_##event##_enabled()) \
+			break;                         \
+		preempt_disable();                     \
+		trace_paimon_##event(__VA_ARGS__);     \
+		preempt_enable();                      \
+	} while (0)
 
 TRACE_EVENT(
 	paimon_iopf_request,

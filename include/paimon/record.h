@@ -15,6 +15,9 @@
  * paimon_pai_sample    u32 nr, const struct paimon_pai_record *records
  * paimon_pai_mode      u32 cpu, u32 mode
  *
+ * They are fired with preemption disabled on every kernel (c21), so that no program on
+ * one is left out because another one was preempted.
+ *
  * dev identifies the device for as long as it lives (an address; it may be
  * reused); name is its name, or NULL. A request without a PASID carries 0.
  * One group is identified by (dev, pasid, grpid) from its first request to its

@@ -51,6 +51,10 @@ static bool __init param_ok(const char *name, unsigned int value, unsigned int m
 	return false;
 }
 
+/*
+ * The device and the PMU may be in use as soon as they are there, and a use does not
+ * keep a module whose init fails: nothing fails after the first of the two (a19).
+ */
 static int __init soft_init(void)
 {
 	int ret;
@@ -65,16 +69,12 @@ static int __init soft_init(void)
 	ret = soft_endpoint_init(devices, depth, immediate);
 	if (ret)
 		goto err_bindings;
-	ret = soft_nnpa_init(nnpa_counters);
-	if (ret)
-		goto err_endpoint;
 	ret = misc_register(&soft_misc);
 	if (ret)
-		goto err_nnpa;
+		goto err_endpoint;
+	soft_nnpa_init(nnpa_counters);
 	return 0;
 
-err_nnpa:
-	soft_nnpa_exit();
 err_endpoint:
 	soft_endpoint_exit();
 err_bindings:
@@ -84,8 +84,8 @@ err_bindings:
 
 static void __exit soft_exit(void)
 {
-	misc_deregister(&soft_misc);
 	soft_nnpa_exit();
+	misc_deregister(&soft_misc);
 	soft_endpoint_exit();
 	soft_bindings_exit();
 }

@@ -51,7 +51,8 @@ int soft_nnpa_execute(struct paimon_soft_nnpa *call)
 	return 0;
 }
 
-int soft_nnpa_init(unsigned int counters)
+/* Without a PMU the unit works and is not counted. */
+void soft_nnpa_init(unsigned int counters)
 {
 	int ret;
 
@@ -59,7 +60,9 @@ int soft_nnpa_init(unsigned int counters)
 	ret = paimon_pai_register(&nnpa);
 	if (ret == -EEXIST)
 		pr_info("paimon_soft: there is a PMU pai_ext already, which does not count this unit\n");
-	return ret == -EEXIST || ret == -ENODEV ? 0 : ret;
+	else if (ret && ret != -ENODEV)
+		pr_err("paimon_soft: no PMU pai_ext, so nothing counts the NNPA unit (error %d): load again\n",
+		       ret);
 }
 
 void soft_nnpa_exit(void)

@@ -75,7 +75,7 @@ void soft_endpoint_discard(struct soft_file *file);
 void soft_reply_free(struct soft_reply *reply);
 
 /* nnpa.c */
-int soft_nnpa_init(unsigned int counters);
+void soft_nnpa_init(unsigned int counters);
 void soft_nnpa_exit(void);
 int soft_nnpa_execute(struct paimon_soft_nnpa *call);
 

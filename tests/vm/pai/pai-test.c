@@ -255,7 +255,6 @@ static uint64_t sum(const struct sample *samples, unsigned int nr)
 static void test_a1(void)
 {
 	struct perf_event_attr attr = attr_of(1);
-	int fd;
 
 	attr.type = 0x7fff0000; /* nobody's: perf asks every PMU */
 	expect("a1", open_attr(attr, -1, 0) == -ENOENT);
@@ -263,13 +262,15 @@ static void test_a1(void)
 	expect("a1", open_attr(attr, -1, 0) == -ENOENT || !access(PMU "/../cpu", F_OK));
 	attr.type = type;
 	expect("a1", !outcome(open_attr(attr, -1, 0)));
-	/* Raw events are those of the processor, where perf has its PMU. */
+	/* Raw events are those of the processor, also where perf has no PMU of it. */
 	if (access(PMU "/../cpu", F_OK)) {
 		attr.type = PERF_TYPE_RAW;
-		fd = open_attr(attr, -1, 0);
-		execute_on(0, 1, 3);
-		expect("a1", value(fd) == 3);
-		close(fd);
+		for (int i = 0; i <= last; i++) {
+			attr.config = PAIMON_NNPA_BASE + i;
+			expect("a1", open_attr(attr, -1, 0) == -ENOENT);
+		}
+		attr.config = 0x3c;
+		expect("a1", open_attr(attr, -1, 0) == -ENOENT);
 	}
 }
 
