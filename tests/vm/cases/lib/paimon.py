@@ -65,7 +65,7 @@ def fresh_start():
 
 def start_load(requests, groups, processes=4, devices=3, seed=1):
     return subprocess.Popen(
-        ["/tests/bin/paimon-load", "--requests", str(requests), "--groups", str(groups),
+        ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups),
          "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
         stdout=subprocess.PIPE, text=True)
 
@@ -73,7 +73,7 @@ def start_load(requests, groups, processes=4, devices=3, seed=1):
 def end_load(load):
     """The plan of a load that has played; raises if a response was not as planned."""
     output = load.communicate()[0]
-    equal("exit status of paimon-load", load.returncode, 0)
+    equal("exit status of paimon-soft-load", load.returncode, 0)
     plan = json.loads(output)["devices"]
     return {device: {"requests": numbers["requests"], "groups": numbers["groups"]}
             for device, numbers in plan.items()}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon-load: a seeded load on /dev/paimon-soft, whose result is known before
+ * paimon-soft-load: a seeded load on /dev/paimon-soft, whose result is known before
  * it runs.
  *
  * The parent draws the whole plan from the seed: groups, their device and size,
@@ -87,7 +87,7 @@ static uint64_t random_state;
 
 static void die(const char *what)
 {
-	fprintf(stderr, "paimon-load: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "paimon-soft-load: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
@@ -267,7 +267,7 @@ static int cold_file(void)
 	char path[256], page[PAGE];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/paimon-load-XXXXXX", options.folder);
+	snprintf(path, sizeof(path), "%s/paimon-soft-load-XXXXXX", options.folder);
 	fd = mkstemp(path);
 	if (fd < 0)
 		die(path);
@@ -375,7 +375,8 @@ static void check(const struct worker *worker, const struct paimon_soft_response
 	uint32_t code, flags;
 
 	if (!group) {
-		fprintf(stderr, "paimon-load: a response to group %u, which is not in flight\n",
+		fprintf(stderr,
+			"paimon-soft-load: a response to group %u, which is not in flight\n",
 			response->grpid);
 		exit(1);
 	}
@@ -386,7 +387,7 @@ static void check(const struct worker *worker, const struct paimon_soft_response
 	    response->pasid == (flags ? worker->pasid : 0))
 		return;
 	fprintf(stderr,
-		"paimon-load: group %u of soft%u: response device %u code %u requests %u flags %x "
+		"paimon-soft-load: group %u of soft%u: response device %u code %u requests %u flags %x "
 		"pasid %u, expected code %u requests %u flags %x\n",
 		response->grpid, group->device, response->device, response->code,
 		response->requests, response->flags, response->pasid, code, group->size, flags);
@@ -470,7 +471,7 @@ static uint32_t number(const char *name, const char *text, uint32_t min, uint32_
 	unsigned long value = strtoul(text, &end, 10);
 
 	if (*end || end == text || value < min || value > max) {
-		fprintf(stderr, "paimon-load: --%s %s: from %u to %u\n", name, text, min, max);
+		fprintf(stderr, "paimon-soft-load: --%s %s: from %u to %u\n", name, text, min, max);
 		exit(2);
 	}
 	return value;
@@ -523,7 +524,7 @@ static void parse(int argc, char **argv)
 	}
 	if (options.requests < options.groups ||
 	    options.requests > (uint64_t)options.groups * MAX_SIZE) {
-		fprintf(stderr, "paimon-load: a group has 1 to %d requests\n", MAX_SIZE);
+		fprintf(stderr, "paimon-soft-load: a group has 1 to %d requests\n", MAX_SIZE);
 		exit(2);
 	}
 }
@@ -551,7 +552,7 @@ int main(int argc, char **argv)
 	close(fd);
 	if (info.devices < options.devices || info.depth < MAX_SIZE) {
 		fprintf(stderr,
-			"paimon-load: the module has %u devices of depth %u; %u of %d are "
+			"paimon-soft-load: the module has %u devices of depth %u; %u of %d are "
 			"needed\n",
 			info.devices, info.depth, options.devices, MAX_SIZE);
 		return 1;
