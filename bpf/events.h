@@ -23,7 +23,7 @@
 #include <linux/types.h>
 #endif
 
-#define EVENTS_LAYOUT 1
+#define EVENTS_LAYOUT 2
 #define EVENTS_AT_ONCE 4096 /* slots that one run of the program reads at most */
 #define EVENTS_NAME_LEN 64
 #define EVENTS_SPEC_LEN 256
@@ -56,7 +56,7 @@ struct events_slot {
 	__u32 cpu;
 	__u32 event; /* element of events_list, plus 1; 0: free */
 	__u32 terms; /* current of its event when it was opened */
-	__u32 unused;
+	__u32 type;  /* of its PMU, where the event is of several; else 0 */
 };
 
 /* Who asked for an event. */
@@ -69,9 +69,14 @@ enum events_origin {
 
 /* What is counted. */
 struct events_terms {
-	__u64 config[4];
+	__u64 config[5];
+	__u32 exclude; /* EVENT_EXCLUDE_... of daemon/source/event_spec.h */
+	__u32 unused;
 	char spec[EVENTS_SPEC_LEN];
 };
+
+#define EVENTS_LEVEL 1 /* a reading of the moment: neither a count nor to be summed */
+#define EVENTS_CORE 2  /* of a PMU of CPUs, which may have guests */
 
 /* Element of events_list: a registered event, on all of its CPUs. */
 struct events_event {
@@ -86,6 +91,7 @@ struct events_event {
 	__u32 origin; /* enum events_origin */
 	__u32 uid;    /* of whom asked for it; 0 from the configuration */
 	__u32 pid;
+	__u32 flags; /* EVENTS_LEVEL, EVENTS_CORE */
 	char name[EVENTS_NAME_LEN];
 	char pmu[32];
 	char unit[16];

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../source/event_spec.h"
 #include "../util/cpulist.h"
 #include "command.h"
 #include "escape.h"
@@ -405,26 +404,6 @@ static int print_changed(const struct context *context, struct json_object *even
 	return EXIT_DONE;
 }
 
-/*
- * tracefs is for root, and paimond is not root: whoever may read it says the id of a
- * tracepoint, and its name is the event's, unless there is another. What cannot be
- * read, or is no tracepoint, is left to paimond. 0 or -ENOMEM.
- */
-static int add_spec(struct json_object *body, const char *text, struct wanted *wanted)
-{
-	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
-	_cleanup_free_ char *error = NULL;
-	char by_id[64];
-
-	if (!strchr(text, ':') || strchr(text, '/') ||
-	    event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, &error) < 0)
-		return json_add_text(body, "spec", text);
-	snprintf(by_id, sizeof(by_id), "%s/config=%" PRIu64 "/", spec->pmu, spec->config);
-	if (!wanted->name)
-		wanted->name = text;
-	return json_add_text(body, "spec", by_id);
-}
-
 static int run_open(struct context *context, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -439,7 +418,7 @@ static int run_open(struct context *context, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	body = json_object_new_object();
-	r = add_spec(body, context->arguments[0], &wanted);
+	r = json_add_text(body, "spec", context->arguments[0]);
 	r = r ?: add_wanted(body, "name", wanted.name);
 	r = r ?: add_wanted(body, "cpus", wanted.cpus);
 	if (r < 0)

@@ -3,10 +3,15 @@
  * What event is meant by a text, in the syntax of perf:
  *
  *	cycles, page-faults	a hardware or software event by its name
+ *	L1-dcache-load-misses	what is done in a cache, and whether it misses
  *	r1a2			a raw event of the CPU, in hex
  *	sched:sched_switch	a tracepoint
- *	pmu/term=value,.../	terms of the PMU's format folder, and config to config3;
+ *	pmu/term=value,.../	terms of the PMU's format folder, config to config4, or r1a2;
  *				a term alone is 1, or an event of its events folder
+ *	imc/term=value,.../	the same of all boxes: uncore_imc_0, uncore_imc_1, ...
+ *
+ * and behind a : or the last / which of user (u), kernel (k), hypervisor (h), guests (G) and
+ * host (H) counts.
  *
  * Nothing is opened but files of the two folders given, and what those hold is not
  * trusted either. Keeps no state: any thread.
@@ -15,6 +20,7 @@
 #define PAIMON_EVENT_SPEC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../util/cleanup.h"
@@ -22,16 +28,42 @@
 #define EVENT_SPEC_PMUS "/sys/bus/event_source/devices"
 #define EVENT_SPEC_TRACEPOINTS "/sys/kernel/tracing/events"
 
+/* What does not count: of struct perf_event_attr. */
+#define EVENT_EXCLUDE_USER 1
+#define EVENT_EXCLUDE_KERNEL 2
+#define EVENT_EXCLUDE_HV 4
+#define EVENT_EXCLUDE_GUEST 8
+#define EVENT_EXCLUDE_HOST 16
+#define EVENT_GUESTS_CHOSEN 32 /* the text says which of the latter two */
+#define EVENT_EXCLUDE_MODES (EVENT_EXCLUDE_USER | EVENT_EXCLUDE_KERNEL | EVENT_EXCLUDE_HV)
+
+struct event_pmu {
+	char *name;
+	uint32_t type;
+	char *cpus;  /* cpumask, or the CPUs that it is of; NULL: any CPU */
+	bool uncore; /* cpus is a cpumask: counts for the system, on these CPUs only */
+};
+
 struct event_spec {
 	char *text;    /* canonical: numbers in one way, the named event first, each term once, one
 			* name of those that an event has; the order of terms is kept */
-	char *pmu;     /* its folder's name; without one: hardware, software, tracepoint or raw */
+	char *pmu;     /* as the text has it; without one: hardware, hw-cache, software, tracepoint
+			* or raw */
 	uint32_t type; /* as the next ones: of struct perf_event_attr */
-	uint64_t config, config1, config2, config3;
-	char *unit;  /* of the named event, "" if none */
-	char *scale; /* what a count is multiplied with: text of a finite number, "" if none */
-	char *cpus;  /* cpumask of the PMU, or the CPUs that it is of; NULL: any CPU */
-	bool uncore; /* cpus is a cpumask: counts for the system, on these CPUs only */
+	uint64_t config, config1, config2, config3, config4;
+	uint32_t exclude; /* EVENT_EXCLUDE_... */
+	char *unit;	  /* of the named event, "" if none */
+	char *scale;	  /* what a count is multiplied with: text of a finite number, "" if none */
+	char *cpus;	  /* of all of its PMUs; NULL: any CPU */
+	bool uncore;
+	bool core;  /* of a PMU of CPUs, which may have guests */
+	bool level; /* a reading of the moment: neither a count nor to be summed */
+	/*
+	 * The PMU, or the boxes that are meant: it is opened on the CPUs of each. Of an event
+	 * without a PMU: those of the CPUs where these are of several kinds, else none.
+	 */
+	struct event_pmu *pmus;
+	size_t nr_pmus;
 };
 
 /*
@@ -42,6 +74,18 @@ struct event_spec {
  */
 int event_spec_parse(const char *pmus, const char *tracefs_events, const char *text,
 		     struct event_spec **ret_spec, char **ret_error);
+
+/* Finds what PMUs a name stands for, as pmu of a specification has it: only pmus of *ret_spec
+ * says something. 0, -ENOENT or another negative errno. */
+int event_spec_pmus(const char *pmus, const char *name, struct event_spec **ret_spec);
+
+/* The same as far as it needs no machine: 0, or -EINVAL or -ENOMEM with *ret_error. */
+int event_spec_check(const char *text, char **ret_error);
+
+/* Finds the id of a tracepoint, as system:event, where tracefs does not say it: 0 or a negative
+ * errno. NULL: there is nobody to be asked. */
+extern int (*event_spec_ask_tracepoint)(const char *text, uint64_t *ret_id);
+
 void event_spec_free(struct event_spec *spec);
 DEFINE_CLEANUP(struct event_spec *, event_spec_free);
 

@@ -14,6 +14,7 @@
 #include "event_spec.h"
 #include "events_registry.h"
 #include "inspect.h"
+#include "perf_open.h"
 #include "pins.h"
 #include "source.h"
 
@@ -128,6 +129,11 @@ static const struct metric metric_value = {
 	.name = "paimon_event_value_total",
 	.help = "Count of a kept perf event, as the kernel gives it: not scaled.",
 	.type = METRIC_COUNTER,
+};
+static const struct metric metric_level = {
+	.name = "paimon_event_level",
+	.help = "Reading of a kept perf event that is a level of the moment: not scaled.",
+	.type = METRIC_GAUGE,
 };
 static const struct metric metric_enabled = {
 	.name = "paimon_event_enabled_seconds_total",
@@ -250,10 +256,13 @@ static void format_config(const struct events_event *event, char ret_text[24])
 	snprintf(ret_text, 24, "0x%llx", (unsigned long long)events_terms(event)->config[0]);
 }
 
+/* level: it has no count. */
 static int add_reading(struct snapshot *snapshot, const struct label *labels, size_t nr_labels,
-		       const struct events_reading *reading)
+		       bool level, const struct events_reading *reading)
 {
-	int r = snapshot_add_integer(snapshot, &metric_value, labels, nr_labels, reading->value);
+	int r = level ? 0
+		      : snapshot_add_integer(snapshot, &metric_value, labels, nr_labels,
+					     reading->value);
 
 	r = r
 		    ?: snapshot_add_real(snapshot, &metric_enabled, labels, nr_labels,
@@ -263,9 +272,31 @@ static int add_reading(struct snapshot *snapshot, const struct label *labels, si
 					    reading->running / 1e9);
 }
 
+/* What an event has counted in a slot, and in the others on its CPU; nothing where one before it
+ * is on that CPU too. */
+static bool read_cpu(const struct events *events, uint32_t index, struct events_reading *ret_total)
+{
+	const struct events_slot *slots = events->reader->slots;
+	const struct events_event *event = &events->reader->events[slots[index].event - 1];
+	struct events_reading all = {};
+
+	for_each_slot(i, events, event) {
+		struct events_reading total = reader_total(&slots[i]);
+
+		if (slots[i].cpu != slots[index].cpu)
+			continue;
+		if (i < index)
+			return false;
+		all = reader_sum(all, &total);
+	}
+	*ret_total = all;
+	return true;
+}
+
 static int add_event(struct events *events, bool per_cpu, const struct events_event *event,
 		     struct snapshot *snapshot)
 {
+	bool level = event->flags & EVENTS_LEVEL;
 	struct events_reading all = {};
 	char id[24], config[24], cpu[12];
 	struct label info[] = {
@@ -288,11 +319,13 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 
 		all = reader_sum(all, &total);
 		snprintf(cpu, sizeof(cpu), "%u", slot->cpu);
-		if (per_cpu && !r)
-			r = add_reading(snapshot, labels, 2, &total);
+		if (level && !r)
+			r = snapshot_add_integer(snapshot, &metric_level, labels, 2, total.value);
+		if (per_cpu && !r && read_cpu(events, i, &total))
+			r = add_reading(snapshot, labels, 2, level, &total);
 	}
 	if (!per_cpu)
-		r = r ?: add_reading(snapshot, labels, 1, &all);
+		r = r ?: add_reading(snapshot, labels, 1, level, &all);
 	r = r ?: snapshot_add_integer(snapshot, &metric_info, info, 7, 1);
 	r = r ?: snapshot_add_integer(snapshot, &metric_resets, labels, 1, event->resets);
 	r = r ?: snapshot_add_integer(snapshot, &metric_changes, labels, 1, event->changes);
@@ -338,7 +371,8 @@ static struct json_object *event_json(struct events *events, const struct events
 		[EVENTS_FROM_HANDOFF] = "hand-off",
 	};
 	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
-	struct events_reading all = {};
+	struct json_object *levels = event->flags & EVENTS_LEVEL ? json_object_new_array() : NULL;
+	struct events_reading all = {}, of_cpu;
 	char config[24], comm[UTF8_NAME_LEN(sizeof(event->comm))];
 
 	for_each_slot(i, events, event) {
@@ -346,7 +380,15 @@ static struct json_object *event_json(struct events *events, const struct events
 		struct events_reading total = reader_total(slot);
 
 		all = reader_sum(all, &total);
-		json_object_array_add(cpus, json_object_new_int(slot->cpu));
+		if (read_cpu(events, i, &of_cpu))
+			json_object_array_add(cpus, json_object_new_int(slot->cpu));
+		if (levels) {
+			struct json_object *level = json_object_new_object();
+
+			json_object_object_add(level, "cpu", json_object_new_int(slot->cpu));
+			json_object_object_add(level, "value", json_object_new_uint64(total.value));
+			json_object_array_add(levels, level);
+		}
 	}
 	json_object_array_sort(cpus, compare_numbers);
 	format_config(event, config);
@@ -371,7 +413,10 @@ static struct json_object *event_json(struct events *events, const struct events
 		json_object_new_uint64(events->given[event - events->reader->events]));
 	json_object_object_add(object, "opened_timestamp_seconds",
 			       json_object_new_double(event->opened_ns * 1e-9));
-	json_object_object_add(object, "value", json_object_new_uint64(all.value));
+	/* Levels are not to be added up. */
+	json_object_object_add(object, "value", levels ? NULL : json_object_new_uint64(all.value));
+	if (levels)
+		json_object_object_add(object, "levels", levels);
 	json_object_object_add(object, "enabled_seconds",
 			       json_object_new_double(all.enabled / 1e9));
 	json_object_object_add(object, "running_seconds",
@@ -406,6 +451,13 @@ struct json_object *events_show(struct source *source, uint64_t id)
 		return NULL;
 	events_read_all(events);
 	return event_json(events, event);
+}
+
+struct json_object *events_show_new(struct source *source, uint64_t id)
+{
+	struct events_event *event = events_find(source->data, id);
+
+	return event ? event_json(source->data, event) : NULL;
 }
 
 /* The source */
@@ -462,11 +514,17 @@ static void events_detach(struct source *source, bool keep)
 	free(events->given);
 	free(events->lacking);
 	clear_refused(events->refused, events->nr_refused);
+	free(events->names);
 	free(events->states);
 	free(events->cpus);
 	free(events->online);
 	free(events);
 	source->data = NULL;
+}
+
+static int ask_tracepoint(const char *text, uint64_t *ret_id)
+{
+	return perf_open_tracepoint(NULL, text, ret_id);
 }
 
 static int events_attach(struct source *source)
@@ -480,6 +538,7 @@ static int events_attach(struct source *source)
 	if (!events)
 		return -ENOMEM;
 	source->data = events;
+	event_spec_ask_tracepoint = ask_tracepoint;
 	/* One more on each CPU: what is opened anew is for a moment beside what it replaces. */
 	r = reader_new(source, &pins, NULL, (max + 1) * get_nprocs_conf(), max, &events->reader);
 	if (r < 0) {
@@ -501,7 +560,8 @@ static int events_attach(struct source *source)
 		memset(events->fds, -1, nr_slots * sizeof(*events->fds));
 	if (!r) {
 		events_recover(events);
-		r = events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
+		r = events_index_names(events)
+			    ?: events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
 	}
 	if (r < 0) {
 		events_detach(source, false);

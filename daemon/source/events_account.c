@@ -32,7 +32,7 @@ static bool account(struct events_event *event, struct events_slot *slot,
 
 	if (value->error)
 		return false;
-	if (value->reading.value < count.seen.value) {
+	if (!(event->flags & EVENTS_LEVEL) && value->reading.value < count.seen.value) {
 		/* Whoever holds a descriptor may reset it; the total goes on (d15). */
 		count.base.value += count.seen.value;
 		event->resets++;
@@ -81,7 +81,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 		if (handed_over || events->reader->values[index].error == -EINVAL)
 			mark(events, index, SLOT_STOPPED, "counts no more, or elsewhere than");
 		else
-			events_cpu_on(events, event, slot->cpu);
+			events_restart(events, event, index);
 	} else if (events_inspect(events, index, &file) < 0) {
 		mark(events, index, SLOT_STOPPED, "stands still, why cannot be seen,");
 	} else if (file.detached && handed_over) {
@@ -89,8 +89,9 @@ static void look_at_stalled(struct events *events, uint32_t index)
 		mark(events, index, SLOT_STOPPED,
 		     "was opened by another process, and counts no more since its CPU was off,");
 	} else if (file.detached) {
-		events_cpu_on(events, event, slot->cpu);
-	} else if ((uint32_t)file.cpu != slot->cpu && !events_slot_on(events, event, file.cpu)) {
+		events_restart(events, event, index);
+	} else if ((uint32_t)file.cpu != slot->cpu &&
+		   !events_slot_on(events, event, slot->type, file.cpu)) {
 		events_move_slot(events, index, file.cpu);
 	} else if (events->reader->values[index].error) {
 		mark(events, index, SLOT_STOPPED, "cannot be read");

@@ -49,29 +49,35 @@ bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
 	return false;
 }
 
-/* A list of CPUs that an event's PMU has in sysfs. 0, or a negative errno. */
-static int read_list(const struct events_event *event, const char *name, unsigned int **ret_cpus,
-		     size_t *ret_nr)
+/* The PMUs that an event is of; none is known of what is no PMU's, or of one that has gone. */
+static struct event_spec *find_pmus(const struct events_event *event)
 {
-	_cleanup_free_ char *path = NULL;
+	struct event_spec *spec = NULL;
 
-	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/%s", event->pmu, name) < 0)
-		return -ENOMEM;
-	return cpulist_read(path, MAX_CPU, ret_cpus, ret_nr);
+	return event_spec_pmus(EVENT_SPEC_PMUS, event->pmu, &spec) < 0 ? NULL : spec;
 }
 
-/* Does an event's PMU count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
-static bool counts_on(const struct events_event *event, unsigned int cpu)
+/* One of them, as slots have its type; i may be 0 where none is known. */
+static uint32_t type_of(const struct event_spec *spec, size_t i)
+{
+	return spec && spec->nr_pmus > 1 ? spec->pmus[i].type : 0;
+}
+
+/* Does it count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
+static bool counts_on(const struct event_spec *spec, size_t i, unsigned int cpu)
 {
 	_cleanup_free_ unsigned int *cpus = NULL;
 	size_t nr;
 
-	return read_list(event, "cpus", &cpus, &nr) < 0 || events_is_in(cpus, nr, cpu);
+	return !spec || !spec->nr_pmus || spec->pmus[i].uncore || !spec->pmus[i].cpus ||
+	       cpulist_parse(spec->pmus[i].cpus, MAX_CPU, &cpus, &nr) < 0 ||
+	       events_is_in(cpus, nr, cpu);
 }
 
-void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
+static void open_on(struct events *events, struct events_event *event, uint32_t type,
+		    unsigned int cpu)
 {
-	struct events_slot *before = events_slot_on(events, event, cpu);
+	struct events_slot *before = events_slot_on(events, event, type, cpu);
 	uint32_t index = before ? before - events->reader->slots : NO_SLOT;
 
 	/* One that was handed over is looked at when its time stands still. */
@@ -80,9 +86,9 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 			events->states[index] = SLOT_STALLED;
 		return;
 	}
-	if (!before && (event->cpus[0] || !counts_on(event, cpu)))
+	if (!before && event->cpus[0])
 		return;
-	if (events_open_again(events, event, cpu, before) < 0) {
+	if (events_open_again(events, event, type, cpu, before) < 0) {
 		if (before)
 			events->states[index] = SLOT_STOPPED;
 		else
@@ -91,6 +97,26 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 	}
 	event->reopened++;
 	log_info("events: %s is opened anew on CPU %u", event->name, cpu);
+}
+
+void events_restart(struct events *events, struct events_event *event, uint32_t index)
+{
+	const struct events_slot *slot = &events->reader->slots[index];
+
+	open_on(events, event, slot->type, slot->cpu);
+}
+
+void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
+{
+	/* A slot that was handed over says no type. */
+	_cleanup_(event_spec_freep) struct event_spec *spec = event->origin == EVENTS_FROM_HANDOFF
+								      ? NULL
+								      : find_pmus(event);
+	size_t nr = spec && spec->nr_pmus ? spec->nr_pmus : 1;
+
+	for (size_t i = 0; i < nr; i++)
+		if (events_slot_on(events, event, type_of(spec, i), cpu) || counts_on(spec, i, cpu))
+			open_on(events, event, type_of(spec, i), cpu);
 }
 
 /*
@@ -109,36 +135,71 @@ static void follow_slot(struct events *events, struct events_event *event, uint3
 			return;
 		cpu = file.cpu;
 	}
-	if (cpu != NO_SLOT && !events_slot_on(events, event, cpu))
+	if (cpu != NO_SLOT &&
+	    !events_slot_on(events, event, events->reader->slots[index].type, cpu))
 		events_move_slot(events, index, cpu);
 }
 
-bool events_follow_mask(struct events *events, struct events_event *event)
+/* What an event has on one of its PMUs, a system PMU of this mask. */
+static void follow_pmu(struct events *events, struct events_event *event, uint32_t type,
+		       const char *mask)
 {
-	uint32_t number = events_number(events, event), nr_outside = 0, nr_vacant = 0, guess = 0;
+	uint32_t number = events_number(events, event);
+	uint32_t nr_slots = 0, nr_outside = 0, nr_vacant = 0, guess = 0;
 	_cleanup_free_ unsigned int *cpus = NULL;
 	const struct events_slot *slots = events->reader->slots;
 	size_t nr;
 
-	if (read_list(event, "cpumask", &cpus, &nr) < 0)
-		return false;
+	if (cpulist_parse(mask, MAX_CPU, &cpus, &nr) < 0)
+		return;
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		nr_outside += slots[i].event == number && !events_is_in(cpus, nr, slots[i].cpu);
+		if (slots[i].event == number && slots[i].type == type) {
+			nr_slots++;
+			nr_outside += !events_is_in(cpus, nr, slots[i].cpu);
+		}
+	/* A box that does not have the event. */
+	if (type && !nr_slots)
+		return;
 	for (size_t i = 0; i < nr; i++)
-		if (!events_slot_on(events, event, cpus[i])) {
+		if (!events_slot_on(events, event, type, cpus[i])) {
 			guess = cpus[i];
 			nr_vacant++;
 		}
 	if (nr_outside != 1 || nr_vacant != 1)
 		guess = NO_SLOT;
 	for (uint32_t i = 0; nr_outside && i < events->reader->nr_slots; i++)
-		if (slots[i].event == number && !events_is_in(cpus, nr, slots[i].cpu))
+		if (slots[i].event == number && slots[i].type == type &&
+		    !events_is_in(cpus, nr, slots[i].cpu))
 			follow_slot(events, event, i, guess);
 	/* A package or a node that is new. */
 	for (size_t i = 0; i < nr; i++)
-		if (!events_slot_on(events, event, cpus[i]))
-			events_cpu_on(events, event, cpus[i]);
-	return true;
+		if (!events_slot_on(events, event, type, cpus[i]))
+			open_on(events, event, type, cpus[i]);
+}
+
+bool events_follow_mask(struct events *events, struct events_event *event)
+{
+	_cleanup_(event_spec_freep) struct event_spec *spec = find_pmus(event);
+	bool uncore = false;
+
+	for (size_t i = 0; spec && i < spec->nr_pmus; i++)
+		if (spec->pmus[i].uncore) {
+			follow_pmu(events, event, type_of(spec, i), spec->pmus[i].cpus);
+			uncore = true;
+		}
+	return uncore;
+}
+
+/* Has an event anything on a CPU? */
+static bool has_slot(const struct events *events, const struct events_event *event,
+		     unsigned int cpu)
+{
+	uint32_t number = events_number(events, event);
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
+			return true;
+	return false;
 }
 
 void events_complete(struct events *events)
@@ -153,7 +214,7 @@ void events_complete(struct events *events)
 		if (events_follow_mask(events, event))
 			continue;
 		for (size_t j = 0; j < events->nr_cpus; j++)
-			if (!events_slot_on(events, event, events->cpus[j]))
+			if (!has_slot(events, event, events->cpus[j]))
 				events_cpu_on(events, event, events->cpus[j]);
 	}
 }

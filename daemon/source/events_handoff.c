@@ -125,7 +125,7 @@ static int fill_slots(struct events *events, const struct perf_file *files, cons
 			break;
 		fd = events_have_descriptors(events, nr - i) ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0)
 							     : (errno = EMFILE, -1);
-		r = fd < 0 ? -errno : events_fill_slot(events, slot, fd, files[i].cpu, 0);
+		r = fd < 0 ? -errno : events_fill_slot(events, slot, fd, 0, files[i].cpu, 0);
 		if (r < 0)
 			break;
 		slots[i] = slot;
@@ -192,12 +192,29 @@ static bool is_possible(unsigned int cpu)
 	       events_is_in(cpus, nr, cpu);
 }
 
+/* What an event has on a CPU, of all its PMUs: how many slots, and one of them. */
+static size_t slots_on(const struct events *events, const struct events_event *event, uint32_t cpu,
+		       uint32_t *ret_slot)
+{
+	uint32_t number = events_number(events, event);
+	size_t nr = 0;
+
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event == number &&
+		    events->reader->slots[i].cpu == cpu) {
+			*ret_slot = i;
+			nr++;
+		}
+	return nr;
+}
+
 int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
 		      char **ret_error)
 {
 	struct events *events = source->data;
 	const struct events_event *event = events_find(events, id);
-	const struct events_slot *slot;
+	uint32_t slot = NO_SLOT;
+	size_t nr;
 	int fd;
 
 	*ret_error = NULL;
@@ -207,10 +224,14 @@ int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t
 		return events_no_event(id, ret_error);
 	if (!may_use(event, uid))
 		return not_owner(event, ret_error);
-	slot = events_slot_on(events, event, cpu);
-	if (!slot)
+	nr = slots_on(events, event, cpu, &slot);
+	if (!nr)
 		return fail(ret_error, -ENOENT, "%s: does not count on CPU %u", event->name, cpu);
-	fd = events->fds[slot - events->reader->slots];
+	if (nr > 1)
+		return fail(ret_error, -EINVAL,
+			    "%s: counts on %zu PMUs on CPU %u (open it on one of them)",
+			    event->name, nr, cpu);
+	fd = events->fds[slot];
 	if (fd < 0)
 		return fail(ret_error, -ESTALE,
 			    "%s: only its count is left to read: the paimond that had its "

@@ -15,7 +15,8 @@ static void drop_replaced(struct events *events, const struct events_event *even
 
 	for_each_slot(i, events, event)
 		for_each_slot(j, events, event)
-			if (slots[i].cpu == slots[j].cpu && slots[i].seq < slots[j].seq) {
+			if (slots[i].cpu == slots[j].cpu && slots[i].type == slots[j].type &&
+			    slots[i].seq < slots[j].seq) {
 				events_free_slot(events, i);
 				break;
 			}
@@ -68,8 +69,8 @@ void events_finish_change(struct events *events, struct events_event *event)
 	events_account_all(events);
 	for_each_slot(i, events, event)
 		if (events->reader->slots[i].terms != event->current)
-			events_open_again(events, event, events->reader->slots[i].cpu,
-					  &events->reader->slots[i]);
+			events_open_again(events, event, events->reader->slots[i].type,
+					  events->reader->slots[i].cpu, &events->reader->slots[i]);
 }
 
 void events_recover(struct events *events)

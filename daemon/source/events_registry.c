@@ -46,6 +46,8 @@ void events_free_slot(struct events *events, uint32_t slot)
 		events->nr_fds--;
 	}
 	events->states[slot] = SLOT_COUNTS;
+	if (slot < events->free_slot)
+		events->free_slot = slot;
 }
 
 /* Without descriptors nobody can connect, nor close what has used them up. */
@@ -64,7 +66,8 @@ bool events_have_descriptors(const struct events *events, size_t nr)
  * Puts a perf event into a free slot, not yet into force: events_free_slot() undoes it.
  * Takes fd.
  */
-int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu, uint32_t terms)
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t type, uint32_t cpu,
+		     uint32_t terms)
 {
 	struct events_slot *slot = &events->reader->slots[index];
 	char name[32];
@@ -73,6 +76,7 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 	memset(slot, 0, sizeof(*slot));
 	slot->cpu = cpu;
 	slot->terms = terms;
+	slot->type = type;
 	events_store_name(index, name);
 	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
 		r = -errno;
@@ -92,8 +96,11 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu
 void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 {
 	struct events_slot *slots = events->reader->slots;
+	struct events_count *count = &slots[new].counts[slots[new].current & 1];
 
-	slots[new].counts[slots[new].current & 1].base = reader_total(&slots[old]);
+	count->base = reader_total(&slots[old]);
+	if (events->reader->events[slots[old].event - 1].flags & EVENTS_LEVEL)
+		count->base.value = 0;
 	slots[new].seq = slots[old].seq + 1;
 	reader_commit(&slots[new].event, slots[old].event);
 	events_free_slot(events, old);
@@ -106,12 +113,93 @@ void events_move_slot(struct events *events, uint32_t index, uint32_t cpu)
 }
 
 /* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
-int events_find_slot(const struct events *events, uint32_t *index)
+int events_find_slot(struct events *events, uint32_t *index)
 {
-	for (; *index < events->reader->nr_slots; ++*index)
-		if (!events->reader->slots[*index].event && events->fds[*index] < 0)
-			return 0;
-	return -ENOSPC;
+	uint32_t first = events->free_slot;
+	uint32_t i = *index > first ? *index : first;
+
+	while (i < events->reader->nr_slots &&
+	       (events->reader->slots[i].event || events->fds[i] >= 0))
+		i++;
+	if (*index <= first)
+		events->free_slot = i;
+	*index = i;
+	return i < events->reader->nr_slots ? 0 : -ENOSPC;
+}
+
+/* Names */
+
+#define NO_EVENT UINT32_MAX
+
+/* By the hash of the name, lists of events. */
+struct events_names {
+	uint32_t nr_lists; /* a power of 2 */
+	uint32_t closed;   /* how many events were: numbers have come free */
+	struct {
+		uint32_t next;
+		/* Numbers behind this event's name below this are taken, as of so many closed. */
+		uint32_t number, closed;
+	} * events;
+	uint32_t lists[];
+};
+
+static uint64_t hash(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3;
+	return h;
+}
+
+static uint32_t *list_of(struct events_names *names, const char *name)
+{
+	uint64_t h = hash(name);
+
+	return &names->lists[(h ^ h >> 32) & (names->nr_lists - 1)];
+}
+
+static void index_name(struct events *events, uint32_t event)
+{
+	struct events_names *names = events->names;
+	uint32_t *list = list_of(names, events->reader->events[event].name);
+
+	names->events[event].next = *list;
+	names->events[event].number = 2;
+	*list = event;
+}
+
+static void forget_name(struct events *events, uint32_t event)
+{
+	struct events_names *names = events->names;
+	uint32_t *place = list_of(names, events->reader->events[event].name);
+
+	while (*place != NO_EVENT && *place != event)
+		place = &names->events[*place].next;
+	if (*place == event)
+		*place = names->events[event].next;
+	names->closed++;
+}
+
+int events_index_names(struct events *events)
+{
+	uint32_t nr_events = events->reader->nr_events, nr_lists = 1;
+	struct events_names *names;
+
+	while (nr_lists < nr_events)
+		nr_lists *= 2;
+	names = malloc(sizeof(*names) + nr_lists * sizeof(*names->lists) +
+		       nr_events * sizeof(*names->events));
+	if (!names)
+		return -ENOMEM;
+	*names = (struct events_names){nr_lists, 0, (void *)&names->lists[nr_lists]};
+	memset(names->lists, 0xff, nr_lists * sizeof(*names->lists));
+	memset(names->events, 0, nr_events * sizeof(*names->events));
+	events->names = names;
+	for (uint32_t i = 0; i < nr_events; i++)
+		if (events->reader->events[i].id)
+			index_name(events, i);
+	return 0;
 }
 
 /* Opening and closing */
@@ -126,9 +214,12 @@ struct events_event *events_find(const struct events *events, uint64_t id)
 
 struct events_event *events_find_name(const struct events *events, const char *name)
 {
-	for (uint32_t i = 0; i < events->reader->nr_events; i++)
-		if (events->reader->events[i].id && !strcmp(events->reader->events[i].name, name))
-			return &events->reader->events[i];
+	struct events_event *list = events->reader->events;
+
+	for (uint32_t i = *list_of(events->names, name); i != NO_EVENT;
+	     i = events->names->events[i].next)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
 	return NULL;
 }
 
@@ -138,51 +229,60 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 	return event - events->reader->events + 1;
 }
 
-/* The slot that an event has for a CPU, or NULL. */
 struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
-				   unsigned int cpu)
+				   uint32_t type, unsigned int cpu)
 {
 	uint32_t number = events_number(events, event);
 
-	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
-		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
-			return &events->reader->slots[i];
+	for (uint32_t i = 0; i < events->reader->nr_slots; i++) {
+		struct events_slot *slot = &events->reader->slots[i];
+
+		if (slot->event == number && slot->cpu == cpu && slot->type == type)
+			return slot;
+	}
 	return NULL;
 }
 
-static int open_failed(char **ret_error, int r, const char *spec, unsigned int cpu)
+static int open_failed(char **ret_error, int r, const struct events_event *event, unsigned int cpu)
 {
-	return fail(ret_error, r, "%s: cannot be opened on CPU %u: %s%s", spec, cpu, strerror(-r),
-		    reader_advice(r));
+	return fail(ret_error, r, "%s: cannot be opened on CPU %u: %s%s", events_terms(event)->spec,
+		    cpu, strerror(-r), reader_advice(r, event->type));
 }
 
-/* Opens an event on its CPUs, in slots that are not yet in force. */
+/* Where a perf event is to be. */
+struct place {
+	uint32_t type; /* of the PMU, as in a slot */
+	uint32_t cpu;
+};
+
+/* Opens an event in its places, in slots that are not yet in force. */
 static int open_slots(struct events *events, const struct events_event *event,
-		      const unsigned int *cpus, size_t nr_cpus, uint32_t *slots, char **ret_error)
+		      const struct place *places, size_t nr, uint32_t *slots, char **ret_error)
 {
 	const char *spec = events_terms(event)->spec;
 	uint32_t slot = 0;
 	size_t i;
 	int r = 0;
 
-	if (!events_have_descriptors(events, nr_cpus))
-		return open_failed(ret_error, -EMFILE, spec, cpus[0]);
-	for (i = 0; i < nr_cpus; i++) {
-		int fd = reader_open(event, cpus[i]);
+	if (!events_have_descriptors(events, nr))
+		return open_failed(ret_error, -EMFILE, event, places[0].cpu);
+	for (i = 0; i < nr; i++) {
+		int fd = reader_open(event, places[i].type, places[i].cpu);
 
 		if (fd < 0) {
-			r = open_failed(ret_error, fd, spec, cpus[i]);
+			r = open_failed(ret_error, fd, event, places[i].cpu);
 			break;
 		}
 		if (events_find_slot(events, &slot) < 0) {
 			close(fd);
 			r = fail(ret_error, -ENOSPC,
-				 "%s: no room for it on %zu CPUs (raise max in [events], and see "
-				 "paimond.conf(5))",
-				 spec, nr_cpus);
+				 "%s: no room for its %zu perf events (raise max in [events], and "
+				 "see paimond.conf(5))",
+				 spec, nr);
 			break;
 		}
-		r = events_fill_slot(events, slot, fd, cpus[i], event->current);
+		r = events_fill_slot(events, slot, fd, places[i].type, places[i].cpu,
+				     event->current);
 		if (r < 0) {
 			fail(ret_error, r, "%s: cannot be kept: %s", spec, strerror(-r));
 			break;
@@ -194,24 +294,54 @@ static int open_slots(struct events *events, const struct events_event *event,
 	return r;
 }
 
+/* A name that no other text gets: where it is too long, or not of a name's characters, its
+ * beginning, a hash of all of it, and its end. */
+static void shorten(const char *text, char ret_name[EVENTS_NAME_LEN])
+{
+	size_t length = strlen(text), ends = 22;
+	bool cut = length >= EVENTS_NAME_LEN - 5; /* leaves room for a number */
+
+	for (const char *c = text; *c; c++)
+		cut |= !isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c);
+	if (cut)
+		snprintf(ret_name, EVENTS_NAME_LEN, "%.*s.%012llx.%s", (int)ends, text,
+			 (unsigned long long)hash(text) >> 16,
+			 text + (length > ends ? length - ends : length));
+	else
+		strcpy(ret_name, text);
+	for (char *c = ret_name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c))
+			*c = '_';
+}
+
 /* A name that nothing has yet, from a text: with a number behind it if need be. */
 static void make_name(const struct events *events, const char *text, char ret_name[EVENTS_NAME_LEN])
 {
-	char base[49];
+	struct events_names *names = events->names;
+	const struct events_event *first;
+	char base[EVENTS_NAME_LEN];
+	uint32_t index, number;
 
-	snprintf(base, sizeof(base), "%.48s", text);
-	for (char *c = base; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c))
-			*c = '_';
+	shorten(text, base);
 	strcpy(ret_name, base);
-	for (unsigned int i = 2; events_find_name(events, ret_name); i++)
-		snprintf(ret_name, EVENTS_NAME_LEN, "%s.%u", base, i);
+	first = events_find_name(events, base);
+	if (!first)
+		return;
+	index = first - events->reader->events;
+	number = names->events[index].closed == names->closed ? names->events[index].number : 2;
+	do
+		snprintf(ret_name, EVENTS_NAME_LEN, "%.*s.%u", EVENTS_NAME_LEN - 7, base, number++);
+	while (events_find_name(events, ret_name));
+	names->events[index].number = number;
+	names->events[index].closed = names->closed;
 }
 
 static struct events_terms make_terms(const struct event_spec *spec)
 {
 	struct events_terms terms = {
-		.config = {spec->config, spec->config1, spec->config2, spec->config3},
+		.config = {spec->config, spec->config1, spec->config2, spec->config3,
+			   spec->config4},
+		.exclude = spec->exclude,
 	};
 
 	strcpy(terms.spec, spec->text);
@@ -246,6 +376,7 @@ int events_describe(struct events *events, struct events_event *event,
 	memcpy(event->comm, owner->comm, sizeof(event->comm));
 	event->terms[0] = make_terms(spec);
 	event->type = spec->type;
+	event->flags = (spec->level ? EVENTS_LEVEL : 0) | (spec->core ? EVENTS_CORE : 0);
 	event->origin = owner->origin;
 	event->uid = owner->uid;
 	event->pid = owner->pid;
@@ -253,58 +384,82 @@ int events_describe(struct events *events, struct events_event *event,
 	return 0;
 }
 
-/* A system PMU counts on the CPUs of its mask only, whatever is asked for. */
-static int check_mask(const struct event_spec *spec, const unsigned int *cpus, size_t nr,
-		      char **ret_error)
+/* One of the PMUs on those CPUs that it has, of a list, and online, in *places, which is large
+ * enough. The CPUs of a list that it has are taken out. */
+static int add_places(const struct events *events, const struct event_pmu *pmu, uint32_t type,
+		      unsigned int *asked, size_t nr_asked, bool *taken, struct place *places,
+		      size_t *nr)
 {
 	_cleanup_free_ unsigned int *mask = NULL;
-	size_t nr_mask;
-	int r = spec->uncore ? cpulist_parse(spec->cpus, MAX_CPU, &mask, &nr_mask) : 0;
+	size_t nr_mask = 0;
+	int r = pmu && pmu->cpus ? cpulist_parse(pmu->cpus, MAX_CPU, &mask, &nr_mask) : 0;
 
-	for (size_t i = 0; mask && i < nr; i++)
-		if (!events_is_in(mask, nr_mask, cpus[i]))
-			return fail(ret_error, -EINVAL,
-				    "%s: PMU %s counts for the system, on CPUs %s, and not on %u",
-				    spec->text, spec->pmu, spec->cpus, cpus[i]);
+	for (size_t i = 0; i < nr_asked && !r; i++) {
+		if ((mask && !events_is_in(mask, nr_mask, asked[i])) ||
+		    !events_is_in(events->cpus, events->nr_cpus, asked[i]))
+			continue;
+		taken[i] = true;
+		places[(*nr)++] = (struct place){type, asked[i]};
+	}
 	return r;
 }
 
-/* The CPUs to open on. The caller frees *ret_cpus. */
-static int choose_cpus(const struct events *events, const struct event_spec *spec,
-		       const char *asked, unsigned int **ret_cpus, size_t *ret_nr, char **ret_error)
+/* Why a CPU that was asked for is not to be had. */
+static int refuse_cpu(const struct events *events, const struct event_spec *spec, unsigned int cpu,
+		      char **ret_error)
 {
-	const char *text = asked && *asked ? asked : spec->cpus ?: events->online;
+	if (!events_is_in(events->cpus, events->nr_cpus, cpu))
+		return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)", spec->text,
+			    cpu, events->online);
+	return fail(ret_error, -EINVAL, "%s: PMU %s counts %s, on CPUs %s, and not on %u",
+		    spec->text, spec->pmu, spec->uncore ? "for the system" : "for its CPUs",
+		    spec->cpus, cpu);
+}
+
+/* The PMUs and CPUs to open on. The caller frees *ret_places. */
+static int choose_places(const struct events *events, const struct event_spec *spec,
+			 const char *asked, struct place **ret_places, size_t *ret_nr,
+			 char **ret_error)
+{
+	bool given = asked && *asked;
+	const char *text = given ? asked : spec->cpus ?: events->online;
+	size_t nr_pmus = spec->nr_pmus ?: 1, nr_cpus = 0, nr = 0;
+	_cleanup_free_ struct place *places = NULL;
 	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr = 0;
-	int r = cpulist_parse(text, MAX_CPU, &cpus, &nr);
+	_cleanup_free_ bool *taken = NULL;
+	int r = cpulist_parse(text, MAX_CPU, &cpus, &nr_cpus);
 
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || !nr)
+	if (r < 0 || !nr_cpus)
 		return fail(ret_error, -EINVAL, "%s: CPUs %s: is not a list as 0-3,8", spec->text,
 			    text);
-	for (size_t i = 0; i < nr; i++)
-		if (!events_is_in(events->cpus, events->nr_cpus, cpus[i]))
-			return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)",
-				    spec->text, cpus[i], events->online);
-	r = check_mask(spec, cpus, nr, ret_error);
+	places = calloc(nr_pmus * nr_cpus, sizeof(*places));
+	taken = calloc(nr_cpus, sizeof(*taken));
+	r = places && taken ? 0 : -ENOMEM;
+	for (size_t i = 0; i < nr_pmus && !r; i++)
+		r = add_places(events, spec->nr_pmus ? &spec->pmus[i] : NULL,
+			       nr_pmus > 1 ? spec->pmus[i].type : 0, cpus, nr_cpus, taken, places,
+			       &nr);
 	if (r < 0)
 		return r;
-	*ret_cpus = cpus;
+	/* What a PMU lists may be off. */
+	for (size_t i = 0; i < nr_cpus; i++)
+		if (!taken[i] && (given || !nr || spec->uncore))
+			return refuse_cpu(events, spec, cpus[i], ret_error);
+	*ret_places = places;
 	*ret_nr = nr;
-	cpus = NULL;
+	places = NULL;
 	return 0;
 }
 
-/* A free element of the list, or NULL. */
-struct events_event *events_find_free(const struct events *events, const char *text,
-				      char **ret_error)
+struct events_event *events_find_free(struct events *events, const char *text, char **ret_error)
 {
 	const struct reader *reader = events->reader;
 
-	for (uint32_t i = 0; i < reader->nr_events; i++)
-		if (!reader->events[i].id)
-			return &reader->events[i];
+	for (; events->free_event < reader->nr_events; events->free_event++)
+		if (!reader->events[events->free_event].id)
+			return &reader->events[events->free_event];
 	fail(ret_error, -ENOSPC,
 	     "%s: there are %u events already (raise max in [events], and see paimond.conf(5))",
 	     text, reader->nr_events);
@@ -316,14 +471,20 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 			     const struct events_event *filled, const uint32_t *slots, size_t nr)
 {
 	struct reader *reader = events->reader;
+	uint32_t index = event - reader->events;
 
 	*event = *filled;
-	events->given[event - reader->events] = 0;
-	events->lacking[event - reader->events] = false;
+	events->given[index] = 0;
+	events->lacking[index] = false;
 	reader->state->last_id++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	for (size_t i = 0; i < nr; i++)
+	events->first[index] = NO_SLOT;
+	for (size_t i = nr; i-- > 0;) {
 		reader_commit(&reader->slots[slots[i]].event, events_number(events, event));
+		events->next[slots[i]] = events->first[index];
+		events->first[index] = slots[i];
+	}
+	index_name(events, index);
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
 		 events_terms(event)->spec);
@@ -335,7 +496,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 {
 	struct events *events = source->data;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
-	_cleanup_free_ unsigned int *list = NULL;
+	_cleanup_free_ struct place *places = NULL;
 	_cleanup_free_ uint32_t *slots = NULL;
 	struct events_event *event, filled;
 	size_t nr = 0;
@@ -350,13 +511,13 @@ int events_open(struct source *source, const char *text, const char *name, const
 	if (!event)
 		return -ENOSPC;
 	r = events_describe(events, &filled, spec, name, cpus, owner, ret_error);
-	r = r ?: choose_cpus(events, spec, cpus, &list, &nr, ret_error);
+	r = r ?: choose_places(events, spec, cpus, &places, &nr, ret_error);
 	if (r < 0)
 		return r;
 	slots = calloc(nr, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	r = open_slots(events, &filled, list, nr, slots, ret_error);
+	r = open_slots(events, &filled, places, nr, slots, ret_error);
 	if (r < 0)
 		return r;
 	*ret_id = events_put_in_force(events, event, &filled, slots, nr);
@@ -368,6 +529,9 @@ void events_close_event(struct events *events, struct events_event *event)
 	uint32_t number = events_number(events, event);
 
 	log_info("events: %s, event %llu, is closed", event->name, (unsigned long long)event->id);
+	forget_name(events, number - 1);
+	if (number - 1 < events->free_event)
+		events->free_event = number - 1;
 	__atomic_store_n(&event->id, 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
@@ -410,15 +574,15 @@ static int open_replacements(struct events *events, const struct events_event *e
 
 		if (old[i].event != number)
 			continue;
-		fd = reader_open(event, old[i].cpu);
+		fd = reader_open(event, old[i].type, old[i].cpu);
 		if (fd < 0) {
-			r = open_failed(ret_error, fd, spec, old[i].cpu);
+			r = open_failed(ret_error, fd, event, old[i].cpu);
 			break;
 		}
 		r = events_find_slot(events, &new);
 		if (r < 0)
 			close(fd);
-		r = r ?: events_fill_slot(events, new, fd, old[i].cpu, event->current);
+		r = r ?: events_fill_slot(events, new, fd, old[i].type, old[i].cpu, event->current);
 		if (r < 0)
 			fail(ret_error, r, "%s: cannot be kept beside what it replaces: %s", spec,
 			     strerror(-r));
@@ -463,6 +627,10 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return r == -ENOENT ? -EINVAL : r;
 	if (strlen(spec->text) >= sizeof(before->spec))
 		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
+	if (spec->type != event->type || spec->level != !!(event->flags & EVENTS_LEVEL))
+		return fail(ret_error, -EINVAL,
+			    "%.80s: is another kind of event than %s (open it beside that)",
+			    spec->text, before->spec);
 	slots = malloc(events->reader->nr_slots * sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
@@ -486,10 +654,10 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	return 0;
 }
 
-int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
-		      struct events_slot *before)
+int events_open_again(struct events *events, const struct events_event *event, uint32_t type,
+		      unsigned int cpu, struct events_slot *before)
 {
-	int fd = reader_open(event, cpu), r = fd < 0 ? fd : 0;
+	int fd = reader_open(event, type, cpu), r = fd < 0 ? fd : 0;
 	uint32_t new = 0;
 
 	if (!r) {
@@ -497,7 +665,7 @@ int events_open_again(struct events *events, const struct events_event *event, u
 		if (r < 0)
 			close(fd);
 	}
-	r = r ?: events_fill_slot(events, new, fd, cpu, event->current);
+	r = r ?: events_fill_slot(events, new, fd, type, cpu, event->current);
 	if (r < 0)
 		log_error("events: %s does not count on CPU %u: %s (reload tries it again)",
 			  event->name, cpu, strerror(-r));

@@ -18,6 +18,7 @@
 #include "events_source.h"
 #include "reader.h"
 
+struct event_pmu;
 struct event_spec;
 struct inspect;
 struct perf_file;
@@ -48,7 +49,9 @@ struct events {
 	bool *lacking;		 /* of the events: one could not be opened on a CPU that came new */
 	char **refused;	   /* of those of the configuration, why one could not be opened, or NULL */
 	size_t nr_refused; /* of the configuration, opened or not */
-	struct inspect *inspect; /* NULL: nothing was looked at yet */
+	struct events_names *names;	/* of the events */
+	uint32_t free_slot, free_event; /* before these none is free */
+	struct inspect *inspect;	/* NULL: nothing was looked at yet */
 };
 
 /* Are there descriptors left for so many perf events, beside those for all else? */
@@ -56,10 +59,11 @@ bool events_have_descriptors(const struct events *events, size_t nr);
 /* Empties a slot, whatever is in it. */
 void events_free_slot(struct events *events, uint32_t slot);
 /* Puts a perf event into a free slot, not yet into force. Takes fd, also on failure.
- * terms: those of its event that it was opened with. */
-int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t cpu, uint32_t terms);
+ * terms: those of its event that it was opened with; type: of its PMU, as in the slot. */
+int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t type, uint32_t cpu,
+		     uint32_t terms);
 /* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
-int events_find_slot(const struct events *events, uint32_t *index);
+int events_find_slot(struct events *events, uint32_t *index);
 /* Puts a filled slot in the place of another one, whose total goes on in it. */
 void events_replace_slot(struct events *events, uint32_t old, uint32_t new);
 /* Says on which CPU a slot's event is now. */
@@ -76,17 +80,18 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 	for (uint32_t i = (events)->first[events_number(events, event) - 1]; i != NO_SLOT; \
 	     i = (events)->next[i])
 
-/* The slot that an event has for a CPU, or NULL. */
+/* The slot that an event has on a PMU, by its type as in the slot, for a CPU, or NULL. */
 struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
-				   unsigned int cpu);
+				   uint32_t type, unsigned int cpu);
 
-/* Fills in all but the id. 0, or -EINVAL or -EEXIST with *ret_error. */
+/* Fills in all but the id. 0, or -EINVAL or -EEXIST with *ret_error. name: NULL for one that is
+ * made of spec: whatever its length it tells one spec from another, and does not depend on what
+ * else there is, but for a number behind what there is already. */
 int events_describe(struct events *events, struct events_event *event,
 		    const struct event_spec *spec, const char *name, const char *cpus,
 		    const struct events_owner *owner, char **ret_error);
 /* A free element of the list, or NULL with *ret_error: -ENOSPC. */
-struct events_event *events_find_free(const struct events *events, const char *text,
-				      char **ret_error);
+struct events_event *events_find_free(struct events *events, const char *text, char **ret_error);
 /* Lists an event that has its perf events in slots. Returns its id. */
 uint64_t events_put_in_force(struct events *events, struct events_event *event,
 			     const struct events_event *filled, const uint32_t *slots, size_t nr);
@@ -102,6 +107,8 @@ bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);
 int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before);
 /* A CPU has come back: what an event has on it stands still for ever, and is opened anew. */
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu);
+/* The same of one slot. */
+void events_restart(struct events *events, struct events_event *event, uint32_t index);
 /* The kernel takes the events of a system PMU along when their CPU goes off: finds out
  * where they are to be read now. False: it is none of a system PMU. */
 bool events_follow_mask(struct events *events, struct events_event *event);
@@ -115,10 +122,13 @@ int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_
 void events_store_name(uint32_t slot, char ret_name[32]);
 /* Opens anew what was on CPUs that are back, and follows the masks of system PMUs. */
 void events_follow_cpus(struct events *events);
-/* Opens an event on a CPU once more, with the terms in force, in place of what is in slot
- * before, which has been accounted for, or NULL. 0, or a negative errno, which is logged. */
-int events_open_again(struct events *events, const struct events_event *event, unsigned int cpu,
-		      struct events_slot *before);
+/* Opens an event once more on a CPU and a PMU, by its type as in a slot, with the terms in force,
+ * in place of what is in slot before, which has been accounted for, or NULL. 0, or a negative
+ * errno, which is logged. */
+int events_open_again(struct events *events, const struct events_event *event, uint32_t type,
+		      unsigned int cpu, struct events_slot *before);
+/* Makes what finds events by their names, of those that there are. 0 or -ENOMEM. */
+int events_index_names(struct events *events);
 /* Finds out which slots every event has: there are many of both. */
 void events_link_slots(struct events *events);
 /* Reads all events into their accounts. */

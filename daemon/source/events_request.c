@@ -106,7 +106,9 @@ int events_request(struct source *source, const struct http_events_request *requ
 		json_object_object_add(*ret_object, "closed", json_object_new_uint64(id));
 		return 0;
 	}
-	*ret_object = id ? events_show(source, id) : events_list(source);
+	*ret_object = !strcmp(request->method, "POST") ? events_show_new(source, id)
+		      : id			       ? events_show(source, id)
+						       : events_list(source);
 	return *ret_object ? 0
 			   : fail(ret_error, -ENOENT, "%s",
 				  "there is no event of this id "

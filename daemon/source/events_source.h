@@ -73,6 +73,8 @@ int events_close(struct source *source, uint64_t id, char **ret_error);
 /* The events, or the one of this id, as /v1/events has them; NULL: no such id. */
 struct json_object *events_list(struct source *source);
 struct json_object *events_show(struct source *source, uint64_t id);
+/* The same of one that has just been opened: nothing is read. */
+struct json_object *events_show_new(struct source *source, uint64_t id);
 
 struct http_events_request;
 

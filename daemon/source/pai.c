@@ -231,7 +231,7 @@ static void give_reason(struct source *source, bool say)
 				cpus ?: "?", pmu->plan.counts ? "count" : "sample");
 		else if (error)
 			source_fail(source, 0, "%s cannot be opened on CPUs %s: %s%s", pmu->name,
-				    cpus ?: "?", strerror(-error), reader_advice(error));
+				    cpus ?: "?", strerror(-error), reader_advice(error, pmu->type));
 	}
 	source->backend = backend(source, pai);
 	if (say && source->reason[0] && strcmp(before, source->reason))

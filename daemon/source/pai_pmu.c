@@ -192,7 +192,7 @@ static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 
 		if (!event->id || slot_of(pmu, cpu, number)->event)
 			continue;
-		r = reader_open(event, cpu);
+		r = reader_open(event, 0, cpu);
 		r = r < 0 ? r : fill(pmu, cpu, number, r);
 		if (r < 0)
 			return r;
@@ -235,7 +235,7 @@ static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai
 		return fd;
 	/* What says how much there was to sample; it goes without, where it must. */
 	all = pmu->own ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-		       : reader_open(&pmu->reader->events[PAI_NUMBER_ALL], cpu);
+		       : reader_open(&pmu->reader->events[PAI_NUMBER_ALL], 0, cpu);
 	if (all >= 0)
 		r = fill(pmu, cpu, PAI_NUMBER_ALL, all);
 	else if (pmu->own)

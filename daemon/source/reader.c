@@ -3,13 +3,17 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/perf_event.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "event_spec.h"
 #include "load.h"
 #include "map_memory.h"
 #include "perf_open.h"
@@ -243,45 +247,153 @@ void reader_read(struct reader *reader)
 	}
 }
 
-/* struct perf_event_attr of Linux 6.3 and later, which has config3; the headers may be older. */
+/* struct perf_event_attr with words that newer kernels have; the headers may be older. */
 union attr {
 	struct perf_event_attr attr;
 	struct {
 		char to_config3[128];
-		__u64 config3;
+		__u64 config3, config4; /* Linux 6.3, and after 6.18 */
 	};
 };
 
-/* A perf event of the CPU, or a negative errno. */
-int reader_open(const struct events_event *event, unsigned int cpu)
+/* A line of a file of sysfs or procfs, or "". */
+static void read_word(const char *path, char ret_word[16])
 {
-	const struct events_terms *terms = events_terms(event);
-	union attr u = {};
+	FILE *file = fopen(path, "re");
 
-	u.config3 = terms->config[3];
-	u.attr.size = u.config3 ? sizeof(u) : PERF_ATTR_SIZE_VER7;
-	u.attr.type = event->type;
-	u.attr.config = terms->config[0];
-	u.attr.config1 = terms->config[1];
-	u.attr.config2 = terms->config[2];
-	return perf_open(&u, cpu);
+	if (!file || !fgets(ret_word, 16, file))
+		ret_word[0] = '\0';
+	if (file)
+		fclose(file);
+	ret_word[strcspn(ret_word, "\n")] = '\0';
 }
 
-const char *reader_advice(int error)
+/* Does KVM give the counters of CPUs to guests? An event that counts guests too is then refused
+ * while there is one, or keeps it from starting. */
+static bool is_vpmu_mediated(void)
 {
+	static const char *const paths[] = {
+		"/sys/module/kvm_intel/parameters/enable_mediated_pmu",
+		"/sys/module/kvm_amd/parameters/enable_mediated_pmu",
+		"/sys/module/kvm/parameters/enable_mediated_pmu",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		char word[16];
+
+		read_word(paths[i], word);
+		if (*word == 'Y' || *word == '1')
+			return true;
+	}
+	return false;
+}
+
+int reader_open(const struct events_event *event, uint32_t type, unsigned int cpu)
+{
+	const struct events_terms *terms = events_terms(event);
+	bool generic = event->type == PERF_TYPE_HARDWARE || event->type == PERF_TYPE_HW_CACHE;
+	uint32_t exclude = terms->exclude;
+	union attr u = {};
+	int r;
+
+	if (event->flags & EVENTS_CORE && !(exclude & EVENT_GUESTS_CHOSEN) && is_vpmu_mediated())
+		exclude |= EVENT_EXCLUDE_GUEST;
+	u.config3 = terms->config[3];
+	u.config4 = terms->config[4];
+	u.attr.size = u.config4	  ? offsetof(union attr, config4) + sizeof(u.config4)
+		      : u.config3 ? offsetof(union attr, config3) + sizeof(u.config3)
+				  : PERF_ATTR_SIZE_VER7;
+	u.attr.type = type && !generic ? type : event->type;
+	u.attr.config = terms->config[0] | (generic ? (uint64_t)type << 32 : 0);
+	u.attr.config1 = terms->config[1];
+	u.attr.config2 = terms->config[2];
+	u.attr.exclude_user = !!(exclude & EVENT_EXCLUDE_USER);
+	u.attr.exclude_kernel = !!(exclude & EVENT_EXCLUDE_KERNEL);
+	u.attr.exclude_hv = !!(exclude & EVENT_EXCLUDE_HV);
+	u.attr.exclude_guest = !!(exclude & EVENT_EXCLUDE_GUEST);
+	u.attr.exclude_host = !!(exclude & EVENT_EXCLUDE_HOST);
+	r = perf_open(&u, cpu);
+	/* Where the kernel knows nothing of types in there it finds the CPU's PMU itself. */
+	if (r == -ENOENT && generic && u.attr.config >> 32) {
+		u.attr.config = (uint32_t)u.attr.config;
+		r = perf_open(&u, cpu);
+	}
+	return r;
+}
+
+/* These PMUs set a probe wherever they are told to. */
+static bool sets_probes(uint32_t type)
+{
+	static const char *const paths[] = {EVENT_SPEC_PMUS "/kprobe/type",
+					    EVENT_SPEC_PMUS "/uprobe/type"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		char word[16];
+
+		read_word(paths[i], word);
+		if (*word && strtoul(word, NULL, 10) == type)
+			return true;
+	}
+	return false;
+}
+
+/* Is there a PMU that counts for CPUs? */
+static bool has_cpu_pmu(void)
+{
+	static const char *const patterns[] = {EVENT_SPEC_PMUS "/cpu", EVENT_SPEC_PMUS "/*/cpus",
+					       EVENT_SPEC_PMUS "/cpum_cf"};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns) && !found; i++) {
+		glob_t names;
+
+		if (!glob(patterns[i], 0, NULL, &names)) {
+			found = true;
+			globfree(&names);
+		}
+	}
+	return found;
+}
+
+const char *reader_advice(int error, uint32_t type)
+{
+	bool of_cpus = type == PERF_TYPE_HARDWARE || type == PERF_TYPE_HW_CACHE ||
+		       type == PERF_TYPE_RAW;
+	char word[16];
+
 	switch (error) {
 	case -EACCES:
 	case -EPERM:
-		return " (Debian's kernel.perf_event_paranoid = 3 asks for more than CAP_PERFMON: "
-		       "systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)";
+		if (sets_probes(type))
+			return " (only root may set probes: open it as root, and hand it over)";
+		read_word("/proc/sys/kernel/perf_event_paranoid", word);
+		return atoi(word) > 2
+			       ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
+				 "CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl "
+				 "kernel.perf_event_paranoid=2)"
+			       : " (the PMU asks for more than CAP_PERFMON: open it as root, and "
+				 "hand it over)";
 	case -ETIMEDOUT:
 		return " (paimon-opener does not answer: see journalctl -u paimon-opener)";
 	case -EMFILE:
-		return " (raise LimitNOFILE of paimond.service)";
+		return " (paimond may have no more descriptors: raise LimitNOFILE of its unit, or "
+		       "its ulimit -n)";
+	case -ENFILE:
+		return " (nor may any process: raise sysctl fs.file-max)";
+	case -E2BIG:
+		return " (this kernel does not have all of config3 and config4)";
 	case -ENOENT:
+	case -ENODEV:
+		return of_cpus && !has_cpu_pmu()
+			       ? " (the CPUs of this machine have no PMU, as in virtual machines "
+				 "without one: see paimonctl list)"
+			       : " (the PMU does not have this event there: see paimonctl list)";
 	case -EOPNOTSUPP:
+		return " (the PMU cannot count this, or not while guests have its counters)";
 	case -EINVAL:
-		return " (the PMU does not take this event: see paimonctl list)";
+		return " (the PMU does not take these terms or modifiers: see paimonctl list)";
+	case -EBUSY:
+		return " (somebody else has what it counts with)";
 	default:
 		return "";
 	}

@@ -69,10 +69,11 @@ static inline const struct events_terms *events_terms(const struct events_event 
 	return &event->terms[event->current & 1];
 }
 
-/* A perf event of the CPU, or a negative errno. */
-int reader_open(const struct events_event *event, unsigned int cpu);
-/* What to do about an error of opening one, in parentheses, or "". */
-const char *reader_advice(int error);
+/* A perf event of the CPU, or a negative errno. type: of the PMU, where the event is of several;
+ * else 0. */
+int reader_open(const struct events_event *event, uint32_t type, unsigned int cpu);
+/* What an error of opening one means, and what to do, in parentheses, or "". type: the event's. */
+const char *reader_advice(int error, uint32_t type);
 
 /* Stores a word of the pinned maps behind all that was stored before, should the daemon die. */
 void reader_commit(__u32 *word, __u32 value);

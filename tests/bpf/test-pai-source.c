@@ -237,7 +237,7 @@ static void test_ended(void **data)
 	char path[64];
 
 	live_and_die(10, true);
-	snprintf(path, sizeof(path), "%s/nnpa-1/nnpa-array", folder);
+	snprintf(path, sizeof(path), "%s/nnpa-%d/nnpa-array", folder, EVENTS_LAYOUT);
 	assert_int_equal(unlink(path), 0);
 	usleep(100000);
 	load(3);
