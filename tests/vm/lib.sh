@@ -12,7 +12,11 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
 vm=$build/vm
+# Debian's kernels; the one that runs every case; and the guests: a kernel, or one of them with a
+# boot option (run has what -preempt and -nojit are).
 KERNELS="6.1 6.12"
+STOCK=6.12
+GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit"
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }

@@ -18,6 +18,11 @@ ACCESS = {1: "read", 2: "write", 3: "read_write"}
 RESPONSES = ["success", "invalid", "failure"]
 
 
+# A kernel that checks everything, or a run that need not repeat everything.
+SLOW = os.path.exists("/sys/kernel/debug/kmemleak")
+SHORT = SLOW or "PAIMON_SHORT" in os.environ
+
+
 def run(*command, **options):
     """Runs a command to its end and returns its output; a failure raises."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,

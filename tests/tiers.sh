@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What `./dev test` runs. The plan is a list of names, FOLDER/TEST; --list prints it.
+# What ran says `time NAME SECONDS`; what was planned and does not say so has failed.
+# Beside it a test prints lines `ok ...`, `not ok ... - why`, `skip ... - why`.
+#
+# Sourced by dev, which has what builds. Tests that keep one processor busy run two
+# at once, the longest first.
+
+# The newest stock kernel runs all cases. Others run what may differ there.
+cases_of() {
+	local case
+	case $1 in
+	"$STOCK") ;;
+	6.1) echo 10-smoke 40-restart 45-pins 65-nnpa 90-kernel-handler && return ;;
+	debug) echo 20-queue 25-pai 30-load 70-cycles 90-kernel-handler 95-abuse && return ;;
+	*) echo 10-smoke 30-load 40-restart 65-nnpa && return ;;
+	esac
+	for case in tests/vm/cases/*; do
+		[ ! -f "$case" ] || echo "${case##*/}"
+	done
+}
+
+# What a newcomer runs: it touches every source, in ten minutes from nothing.
+first_plan() {
+	printf '%s\n' unit bpf 6.12/{10-smoke,30-load,60-events,65-nnpa}
+}
+
+# With the unit and bpf tests only where the build is configured, which knows them.
+plan() {
+	local kernel patch
+	if [ -e "$build/build.ninja" ]; then
+		meson test -C "$build" --list --no-rebuild 2>/dev/null |
+			sed -nE 's,^paimon:(unit|bpf) / (.*),\1/\2,p'
+	fi
+	echo unit/sanitized
+	for kernel in tests/fuzz/fuzz-*.c; do
+		kernel=${kernel##*/}
+		echo "unit/${kernel%.c}"
+	done
+	for kernel in $GUESTS debug; do
+		# shellcheck disable=SC2046 # words
+		printf "$kernel/%s\n" $(cases_of "$kernel")
+	done
+	for patch in tests/mutations/*.patch; do
+		patch=${patch##*/}
+		echo "mutations/${patch%%-*}"
+	done | sort -uV
+}
+
+# The lines of the plan that are NAME, or in that folder; vm is the guests of all stock kernels.
+in_plan() {
+	local kernel
+	case $1 in
+	vm) for kernel in $GUESTS; do in_plan "$kernel"; done ;;
+	debug-kernel) in_plan debug ;;
+	*) awk -v name="$1" '$0 == name || index($0, name "/") == 1' "$build/plan" ;;
+	esac
+}
+
+# select_tests [NAME...]: the tests of these names, the longest first; without a name all.
+select_tests() {
+	local name found
+	[ $# -gt 0 ] || cat "$build/plan"
+	for name; do
+		found=$(in_plan "${name/#unit\/test-/unit/}")
+		[ -n "$found" ] || die "no test $name; ./dev test --list names them all"
+		echo "$found"
+	done
+}
+
+# The tests of a folder among those in build/selected, without the folder's name.
+selected() { sed -n "s,^$1/,,p" "$build/selected"; }
+
+# A suite of meson: suite NAME TEST...
+meson_suite() {
+	local suite=$1 log=$build/meson-logs/testlog.json
+	shift
+	rm -f "$log"
+	meson test -C "$build" --suite "$suite" --no-rebuild --print-errorlogs "$@" \
+		>"$build/$suite.log" 2>&1 || cat "$build/$suite.log" >&2
+	python3 - "$suite" "$log" <<-'PYTHON'
+		import json, sys
+		suite, log = sys.argv[1:]
+		try:
+		    tests = [json.loads(line) for line in open(log)]
+		except FileNotFoundError:
+		    tests = []
+		for test in tests:
+		    name = test["name"].split(" / ")[-1].split(":")[-1]
+		    last = ((test.get("stdout") or "").strip().splitlines() or [test["result"]])[-1]
+		    if test["result"] == "OK":
+		        print(f"ok {suite}/{name}")
+		    elif test["result"] == "SKIP":
+		        print(f"skip {suite}/{name} - {last}")
+		    else:
+		        print(f"not ok {suite}/{name} - {test['result']}: see {log}")
+		    print(f"time {suite}/{name} {test['duration']:.0f}")
+	PYTHON
+}
+
+skip_all() {
+	local name
+	for name in $(selected "$1"); do
+		echo "skip $1/$name - $2"
+		echo "time $1/$name 0"
+	done
+}
+
+# The unit tests once more, under ASan and UBSan.
+sanitized() {
+	local dir=$build/sanitize start=$SECONDS
+	[ -e "$dir/build.ninja" ] || meson setup "$dir" -Db_sanitize=address,undefined >&2
+	meson compile -C "$dir" >&2
+	if meson test -C "$dir" --suite unit --no-rebuild --print-errorlogs >"$build/sanitize.log" 2>&1; then
+		echo "ok unit/sanitized"
+	else
+		cat "$build/sanitize.log" >&2
+		echo "not ok unit/sanitized - see $build/sanitize.log"
+	fi
+	echo "time unit/sanitized $((SECONDS - start))"
+}
+
+# One boot; the cases print the lines themselves.
+guest() {
+	local kernel=$1 short='' cases status=0
+	[ "$kernel" = "$STOCK" ] || short=--short
+	mapfile -t cases < <(selected "$kernel")
+	tests/vm/run --kernel "$kernel" --name cases --bare --timeout 2700 -- \
+		/tests/run-cases $short "${cases[@]}" |
+		sed -uE "s,^(ok|not ok|skip|time) ,&$kernel/," || status=$?
+	if [ $status = 0 ]; then
+		echo "ok $kernel/guest"
+	else
+		echo "not ok $kernel/guest - exit status $status: see $vm/logs/cases-$kernel.console"
+	fi
+}
+
+# The jobs of the selection, the longest first. Each keeps one processor busy.
+jobs_of() {
+	local job tests
+	for job in "$STOCK" debug live ${GUESTS/#$STOCK/} modules sanitized fuzz; do
+		case $job in
+		live) tests='(bpf/|mutations/d)' ;;
+		modules) tests='mutations/[ac]' ;;
+		sanitized) tests='unit/sanitized$' ;;
+		fuzz) tests='unit/fuzz-' ;;
+		*) tests="$job/" ;;
+		esac
+		! grep -qE "^$tests" "$build/selected" || echo "$job"
+	done
+}
+
+# run_job JOB: what the tests print, and nothing else, goes to stdout.
+run_job() {
+	local names
+	case $1 in
+	fuzz)
+		mapfile -t names < <(selected unit | sed -n 's/^fuzz-//p')
+		tests/fuzz/run --bounded "${names[@]}"
+		;;
+	sanitized) sanitized ;;
+	live) # On the machine's own kernel: one after the other.
+		mapfile -t names < <(selected bpf)
+		if [ "$(id -u)" != 0 ]; then
+			skip_all bpf "needs root"
+		elif [ ${#names[@]} -gt 0 ]; then
+			meson_suite bpf "${names[@]}"
+		fi
+		mapfile -t names < <(selected mutations | grep ^d)
+		[ ${#names[@]} = 0 ] || tests/mutations/events "${names[@]}"
+		;;
+	modules)
+		mapfile -t names < <(selected mutations | grep '^[ac]')
+		tests/mutations/modules "${names[@]}"
+		;;
+	debug)
+		build_modules debug
+		guest debug
+		;;
+	*) guest "$1" ;;
+	esac || true # what has not run is seen by the plan
+}
+
+# run_selected: the whole of it, in a process of its own, which may be ended.
+run_selected() {
+	local job names
+	mapfile -t names < <(selected unit | grep -v -e ^fuzz- -e ^sanitized)
+	[ ${#names[@]} = 0 ] || meson_suite unit "${names[@]}"
+	for job in $(jobs_of); do
+		while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
+			wait -n || true
+		done
+		say "== $job"
+		run_job "$job" &
+	done
+	wait
+}
+
+# The kernels whose modules the selection needs, beside the debug kernel.
+kernels_needed() {
+	local kernel
+	for kernel in $KERNELS; do
+		! grep -qE "^$kernel(-[a-z]+)?/" "$build/selected" || echo "$kernel"
+	done
+	! grep -q '^mutations/[ac]' "$build/selected" || echo "$STOCK"
+}
+
+# run_tests [all | --list | NAME...]
+run_tests() {
+	local log=$build/test.log limit=${PAIMON_TEST_MINUTES:-0} passed failed skipped kernel name left
+	for name; do
+		case ${name%%/*} in
+		--list | all | unit | bpf | vm | debug | debug-kernel | mutations) ;;
+		*) [[ " $GUESTS " = *" ${name%%/*} "* ]] ||
+			die "no test $name; ./dev test --list names them all" ;;
+		esac
+	done
+	configure
+	plan >"$build/plan"
+	case ${1:-} in
+	--list) cat "$build/plan" && return ;;
+	all) select_tests ;;
+	'')
+		# shellcheck disable=SC2046 # words
+		select_tests $(first_plan) | grep -vE '^unit/(sanitized|fuzz-)'
+		;;
+	*) select_tests "$@" ;;
+	esac >"$build/selected"
+	[ -s "$build/selected" ] || exit 1
+	build_daemon
+	! grep -q '^unit/fuzz-' "$build/selected" || need fuzz
+	if grep -qvE '^(unit|bpf|mutations/d)' "$build/selected"; then
+		need guests
+		! grep -q ^debug/ "$build/selected" || need debug-kernel
+		build_variant
+		for kernel in $(kernels_needed | sort -u); do
+			build_modules "$kernel"
+		done
+	fi
+	timeout "$((limit * 60))" "$0" run-selected | tee "$log" || true
+	# What says nothing of its end did not come to one.
+	left=$(awk '$1 == "time" { print $2 }' "$log" | grep -vxFf - "$build/selected" || true)
+	[ -z "$left" ] || sed 's/.*/not ok & - it did not come to its end/' <<<"$left" | tee -a "$log"
+	echo "the slowest, in seconds:" >&2
+	awk '$1 == "time" { print $3, $2 }' "$log" | sort -rn | head -n 20 >&2
+	left=$(grep -vxFf "$build/selected" "$build/plan" | cut -d / -f 1 | sort | uniq -c || true)
+	[ -z "$left" ] || say "not run (./dev test all runs them):" \
+		"$(awk '{ printf "%s%s of %s", n++ ? ", " : "", $1, $2 }' <<<"$left")"
+	passed=$(grep -c '^ok ' "$log" || true)
+	failed=$(grep -c '^not ok ' "$log" || true)
+	skipped=$(grep -c '^skip ' "$log" || true)
+	grep '^not ok ' "$log" >&2 || true
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] && [ "$passed" != 0 ]
+}
