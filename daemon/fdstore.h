@@ -20,7 +20,8 @@ bool fdstore_available(void);
  * It stays in systemd's store; the caller owns its own copy of it. */
 int fdstore_take(const char *name);
 
-/* Gives back what is in the store: the next one who takes that name gets it. Takes fd. */
+/* Gives back a descriptor: the next one in this process who takes that name gets it, with
+ * systemd's store or without. Takes fd. */
 void fdstore_give_back(const char *name, int fd);
 
 /* Removes all that nobody has taken, of names that begin so. */

@@ -484,7 +484,7 @@ static void warn_max(const struct source *source)
 			events->reader->nr_events, PINS_PURGE_OF(&pins));
 }
 
-/* What is in systemd's store is for the next who attaches: in this process, unless it ends. */
+/* For the next who attaches in this process, or in the one after it what systemd has. */
 static void give_back(struct events *events, bool ends)
 {
 	char name[32];
@@ -493,7 +493,7 @@ static void give_back(struct events *events, bool ends)
 		if (events->fds[i] < 0)
 			continue;
 		events_store_name(i, name);
-		if (fdstore_available() && !ends)
+		if (!ends)
 			fdstore_give_back(name, events->fds[i]);
 		else
 			close(events->fds[i]);

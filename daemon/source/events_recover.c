@@ -76,6 +76,7 @@ void events_finish_change(struct events *events, struct events_event *event)
 void events_recover(struct events *events)
 {
 	struct reader *reader = events->reader;
+	size_t nr_read = 0;
 
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		check_event(events, &reader->events[i]);
@@ -104,4 +105,12 @@ void events_recover(struct events *events)
 			events_follow_mask(events, &reader->events[i]);
 			events_finish_change(events, &reader->events[i]);
 		}
+	for (uint32_t i = 0; i < reader->nr_slots; i++)
+		nr_read += reader->slots[i].event && events->fds[i] < 0;
+	if (nr_read)
+		log_warning(
+			"events: %zu perf events count on and can only be read: their "
+			"descriptors ended with the paimond before, for which systemd kept none "
+			"(to have them back, close and open the events)",
+			nr_read);
 }
