@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "config_file.h"
+#include "source/event_spec.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/cpulist.h"
@@ -193,10 +194,13 @@ static int set_seconds(const struct key *key, void *target, const char *value, c
 	return 0;
 }
 
-/* What is in it is looked at when the event is opened: the machine may have its PMU by then. */
+/* What it takes of the machine is looked at when the event is opened: its PMU may be there by
+ * then. */
 static int set_spec(const struct key *key, void *target, const char *value, char **ret_error)
 {
-	return *value ? set_string(target, value) : fail(ret_error, -EINVAL, "is empty");
+	int r = *value ? event_spec_check(value, ret_error) : fail(ret_error, -EINVAL, "is empty");
+
+	return r ?: set_string(target, value);
 }
 
 /* Stored in the one way that the kernel writes a list. */

@@ -22,7 +22,7 @@ static void add_text(struct buffer *buffer, const char *text)
 void config_error(struct config_errors *errors, const char *path, unsigned int line,
 		  const char *format, ...)
 {
-	char where[16] = ": ", what[400];
+	char where[16] = ": ", what[800];
 	va_list args;
 
 	if (errors->nr++ >= MAX_ERRORS)

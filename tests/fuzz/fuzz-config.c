@@ -16,7 +16,7 @@
 const struct seed fuzz_seeds[] = {
 	SEED("[paimond]\nstate_dir = /sys/fs/bpf/x\nsocket=/run/x\nlisten = [::1]:1\n"
 	     "allowed_hosts = a, b.example\n"),
-	SEED("[event a]\n\tspec = page-faults\n\tcpus = 0-3,8\n[event b]\nspec = x\nspec = y\n[event c]\n"
+	SEED("[event a]\n\tspec = page-faults\n\tcpus = 0-3,8\n[event b]\nspec = cs\nspec = cs\n[event c]\n"
 	     "[evnts]\n[events]\nmax = 4096\n"),
 	SEED("[paimond]\nhandoff = //run/./x/\nsocket = /run/x\n[pai] x\n[pai\0]\nmode = \"auto\"\n"),
 	SEED("; comment\n[iopf]\nenable = yes\nbackend = kprobe\nmax_devices = 1024\n"

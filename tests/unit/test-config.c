@@ -184,31 +184,35 @@ static void test_bad(void **state)
 		BAD("[IOPF]\n", 1, "no section"),
 		BAD("[event]\n", 1, "no section"),
 		BAD("[event\ta]\n", 1, "no section"),
-		BAD("[event  a]\nspec = x\n", 1, "not a name"),
-		BAD("[event ]\nspec = x\n", 1, "not a name"),
-		BAD("[event 12]\nspec = x\n", 1, "not a name"),
-		BAD("[event a b]\nspec = x\n", 1, "not a name"),
-		BAD("[event \xc3\xa4]\nspec = x\n", 1, "not a name"),
-		BAD("[event " LONG_NAME "00000]\nspec = x\n", 1, "not a name"),
-		BAD("[event a]\n#spec = x\n", 1, "no spec"),
+		BAD("[event  a]\nspec = cs\n", 1, "not a name"),
+		BAD("[event ]\nspec = cs\n", 1, "not a name"),
+		BAD("[event 12]\nspec = cs\n", 1, "not a name"),
+		BAD("[event a b]\nspec = cs\n", 1, "not a name"),
+		BAD("[event \xc3\xa4]\nspec = cs\n", 1, "not a name"),
+		BAD("[event " LONG_NAME "00000]\nspec = cs\n", 1, "not a name"),
+		BAD("[event a]\n#spec = cs\n", 1, "no spec"),
 		BAD("\n[event a]\ncpus = 0\n[iopf]\n[event a]\n", 2, "no spec"),
 		BAD("[event a]\nspec =\n", 2, "is empty"),
-		BAD("[event a]\nspec = x\nspec = y\n", 3,
+		BAD("[event a]\nspec = cs\nspec = faults\n", 3,
 		    "a second one in this file, after that in line 2"),
-		BAD("[event a]\nspec = x\n[iopf]\n[event a]\nspec = x\n", 5,
+		BAD("[event a]\nspec = cs\n[iopf]\n[event a]\nspec = cs\n", 5,
 		    "after that in line 2"),
-		BAD("[event a]\nspec = x\nname = y\n", 3, "has no key name"),
+		BAD("[event a]\nspec = cs\nname = y\n", 3, "has no key name"),
 		BAD("[event a]\nspec = \"x\"\n", 2, "quotation marks"),
-		BAD("[event a]\nspec = x # each CPU\n", 2, "no comment behind it"),
-		BAD("[event a]\nspec = x\t;\n", 2, "no comment behind it"),
+		BAD("[event a]\nspec = cs # each CPU\n", 2, "no comment behind it"),
+		BAD("[event a]\nspec = cs\t;\n", 2, "no comment behind it"),
 		BAD("[iopf]\nexclude = # none\n", 2, "no comment behind it"),
 		BAD("[iopf]\nexclude = a 'b'\n", 2, "quotation marks"),
-		BAD("[event a]\nspec = x\ncpus = 0 1\n", 3, "list of CPUs"),
-		BAD("[event a]\nspec = x\ncpus = all\n", 3, "list of CPUs"),
-		BAD("[event a]\nspec = x\ncpus =\n", 3, "list of CPUs"),
-		BAD("[event a]\nspec = x\ncpus = 1-0\n", 3, "list of CPUs"),
-		BAD("[event a]\nspec = x\ncpus = 0,\n", 3, "list of CPUs"),
-		BAD("[event a]\nspec = x\ncpus = 8192\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = nosuch\n", 2, "no such event"),
+		BAD("[event a]\nspec = cpu/event=1\n", 2, "no second /"),
+		BAD("[event a]\nspec = cs faults\n", 2, "no such event"),
+		BAD("[event a]\nspec = cpu/=1/\n", 2, "term"),
+		BAD("[event a]\nspec = cs\ncpus = 0 1\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\ncpus = all\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\ncpus =\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\ncpus = 1-0\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\ncpus = 0,\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\ncpus = 8192\n", 3, "list of CPUs"),
 		BAD("[nosuch]\nx = 1\nx = 1\n", 1, "[nosuch]"),
 		BAD("[evnts]\n#max = 64\n", 1, "[evnts]"),
 		BAD("[iopf]\n\nnosuch = 1\n", 3, "nosuch"),
@@ -278,7 +282,7 @@ static void test_bad(void **state)
 		BAD("[iopf]\n# \0\n", 2, "byte 0x00"),
 		BAD("\0", 1, "byte 0x00"),
 		BAD("[iopf]\rmax_devices = 7\renable = yes\r", 1, "LF or CR LF"),
-		BAD("[event a]\rspec = x", 1, "LF or CR LF"),
+		BAD("[event a]\rspec = cs", 1, "LF or CR LF"),
 		BAD("[iopf]\nenable = yes\r\r\n", 2, "byte 0x0d"),
 		BAD("[iopf]\ninclude = a\x1b[2Jb\n", 2, "byte 0x1b"),
 		BAD("[iopf]\ninclude = a\x7f\n", 2, "byte 0x7f"),
@@ -319,7 +323,7 @@ static void test_same(void **state)
 		"\xef\xbb\xbf[event a]\r\nspec = page-faults\r\ncpus = 0-1\r\n\r\n[iopf]\r\nmax_devices = 7\r\n",
 		"\t[event a] \n\tspec = page-faults\t\n    cpus = 1,0\n \t\n  [iopf]\n  max_devices\t=\t007  \n",
 		"# c\n;c\n  # [pai]\n[iopf]\nmax_devices = 7\n[event a]\ncpus = 0,1,1\n[iopf]\n[event a]\n"
-		"#spec = x\nspec = page-faults\n",
+		"#spec = cs\nspec = page-faults\n",
 	};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
@@ -409,17 +413,17 @@ static void test_over_files(void **state)
 	struct config *config;
 	char file[100];
 
-	put(path, "[event a]\nspec = x\ncpus = 0\n[event b]\nspec = y\n");
+	put(path, "[event a]\nspec = cs\ncpus = 0\n[event b]\nspec = faults\n");
 	snprintf(file, sizeof(file), "%s/1.conf", extra);
-	put(file, "[event a]\nspec = z\n[event c]\ncpus = 1\n");
+	put(file, "[event a]\nspec = dummy\n[event c]\ncpus = 1\n");
 	snprintf(file, sizeof(file), "%s/2.conf", extra);
-	put(file, "[event c]\nspec = w\n[event b]\n");
+	put(file, "[event c]\nspec = cycles\n[event b]\n");
 	config = load();
 	assert_int_equal(config->nr_events, 3);
-	assert_string_equal(config->events[0].spec, "z");
+	assert_string_equal(config->events[0].spec, "dummy");
 	assert_string_equal(config->events[0].cpus, "0");
-	assert_string_equal(config->events[1].spec, "y");
-	assert_string_equal(config->events[2].spec, "w");
+	assert_string_equal(config->events[1].spec, "faults");
+	assert_string_equal(config->events[2].spec, "cycles");
 	assert_string_equal(config->events[2].cpus, "1");
 	config_free(config);
 }
@@ -490,11 +494,11 @@ static void test_many_events(void **state)
 
 	assert_non_null(f);
 	for (int i = 0; i < 4096; i++)
-		fprintf(f, "[event e%d]\nspec = x\n", i);
+		fprintf(f, "[event e%d]\nspec = cs\n", i);
 	fclose(f);
 	config_free(load());
 	f = fopen(path, "a");
-	fputs("[event e0]\n[event f]\nspec = x\n", f);
+	fputs("[event e0]\n[event f]\nspec = cs\n", f);
 	fclose(f);
 	error = load_bad(-EINVAL);
 	snprintf(line, sizeof(line), "%s:8194: [event f]: ", path);
