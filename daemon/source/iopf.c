@@ -116,7 +116,7 @@ static bool sized_by_devices(const struct bpf_map *map)
 	       !strcmp(name, "iopf_index") || !strcmp(name, "iopf_names");
 }
 
-/* Reuses all maps; returns 1 then, and 0 where there is no finished set. */
+/* Returns an enum pins_reused, or a negative errno. */
 static int reuse_maps(struct source *source, struct iopf *iopf)
 {
 	const struct pins pins = iopf_pins(source);
@@ -139,7 +139,7 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 			    "it " PINS_PURGE ")",
 			    pinned, PINS_PURGE_OF(&pins));
 	iopf->max_devices = pinned;
-	return 1;
+	return r;
 }
 
 static void clear_hash(int fd, void *key)
@@ -178,9 +178,9 @@ static struct iopf *iopf_free(struct iopf *iopf)
 }
 
 /* Opens the object with the sizes that the configuration or the pins ask for,
- * and loads it. *ret_reused: the maps are an earlier daemon's. */
+ * and loads it. *ret_reused: which maps are an earlier daemon's. */
 static int load(struct source *source, struct iopf *iopf, enum iopf_backend backend,
-		bool *ret_reused)
+		enum pins_reused *ret_reused)
 {
 	/* Modules' BTF is not for the unprivileged, and not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
@@ -227,7 +227,9 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 /* From load to counting, adopted or afresh. */
 static int start(struct source *source, struct iopf *iopf, enum iopf_backend backend)
 {
-	bool reused = false;
+	const struct pins pins = iopf_pins(source);
+	enum pins_reused reused = PINS_NONE;
+	struct bpf_map *maps[NR_MAPS];
 	int r;
 
 	r = load(source, iopf, backend, &reused);
@@ -237,19 +239,16 @@ static int start(struct source *source, struct iopf *iopf, enum iopf_backend bac
 	if (source->replay)
 		return iopf_hooks_set_programs(source, iopf);
 
-	source->adopted = reused && iopf_hooks_adopt(source, iopf);
+	source->adopted = reused == PINS_ALL && iopf_hooks_adopt(source, iopf);
 	if (source->adopted)
 		return iopf_hooks_set_programs(source, iopf);
 	iopf_hooks_drop(source);
-	if (!reused) {
-		const struct pins pins = iopf_pins(source);
-		struct bpf_map *maps[NR_MAPS];
-
-		list_maps(iopf->bpf, maps);
-		r = pins_put(&pins, maps, NR_MAPS);
-		if (r < 0)
-			return r;
-	}
+	list_maps(iopf->bpf, maps);
+	r = reused == PINS_NONE	  ? pins_put(&pins, maps, NR_MAPS)
+	    : reused == PINS_DATA ? pins_put_arrays(&pins, maps, NR_MAPS)
+				  : 0;
+	if (r < 0)
+		return r;
 	clear_groups(iopf);
 	r = iopf_hooks_set_programs(source, iopf);
 	if (r < 0)

@@ -273,7 +273,8 @@ void iopf_hooks_close(struct iopf *iopf)
 
 /*
  * The pin of an attached dispatcher: whoever adopts its link cannot ask for the
- * program, and wants to know what it costs. NULL: out of memory.
+ * program, and wants to know whether it is the one that calls what is in the arrays
+ * of this layout, and what it costs. NULL: out of memory.
  */
 static char *program_path(struct source *source, const struct iopf_hook *hook)
 {
@@ -284,16 +285,16 @@ static char *program_path(struct source *source, const struct iopf_hook *hook)
 	return pins_path(&pins, name);
 }
 
-/* Without the pin nothing is lost but the account of the program's run time. */
-static void pin_program(struct source *source, const struct iopf_hook *hook)
+static int pin_program(struct source *source, const struct iopf_hook *hook)
 {
 	char *path = program_path(source, hook);
+	int r = path ? 0 : -ENOMEM;
 
 	if (path)
 		unlink(path);
-	if (!path || bpf_obj_pin(bpf_program__fd(hook->dispatcher), path) < 0)
-		log_warning("iopf: cannot pin the program of %s: %s", hook->name, strerror(errno));
+	r = r ?: bpf_obj_pin(bpf_program__fd(hook->dispatcher), path);
 	free(path);
+	return r;
 }
 
 bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
@@ -302,23 +303,23 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		struct iopf_hook *hook = &iopf->hooks[i];
-		int fd = pins_take(&pins, hook->name);
-		char *path;
+		char *path = program_path(source, hook);
 
-		if (fd >= 0 && !is_link_of(fd, hook)) {
-			log_warning("iopf: what is kept as %s is not a link to %s, left aside",
+		hook->adopted = path ? bpf_obj_get(path) : -1;
+		hook->link = pins_take(&pins, hook->name);
+		free(path);
+		if (hook->link >= 0 && (!is_link_of(hook->link, hook) ||
+					!pins_is_link_of(hook->link, hook->adopted))) {
+			log_warning("iopf: what is kept as %s is not a link of this layout to %s, "
+				    "attached anew",
 				    hook->name, hook->target);
-			close(fd);
-			fd = -1;
+			close(hook->link);
+			hook->link = -1;
 		}
-		hook->link = fd;
-		if (fd < 0) {
+		if (hook->link < 0) {
 			iopf_hooks_close(iopf);
 			return false;
 		}
-		path = program_path(source, hook);
-		hook->adopted = path ? bpf_obj_get(path) : -1;
-		free(path);
 	}
 	return true;
 }
@@ -425,14 +426,14 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 						   : "");
 	}
 	for (int i = 0; i < iopf->nr_hooks; i++) {
-		int r = pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
+		int r = pin_program(source, &iopf->hooks[i])
+				?: pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
 
 		if (r < 0)
 			return source_fail(source, r,
 					   "cannot keep the link to %s for the next "
 					   "daemon: %s",
 					   iopf->hooks[i].target, strerror(-r));
-		pin_program(source, &iopf->hooks[i]);
 	}
 	return 0;
 }

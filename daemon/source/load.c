@@ -1,29 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "load.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <unistd.h>
 
+#include "../util/cleanup.h"
 #include "source.h"
 
 #define BTF "/sys/kernel/btf/vmlinux"
 
-static char first[160]; /* that libbpf warned of since load_begin() */
+#define LOG "-- BEGIN PROG LOAD LOG --\n"
+
+/* What libbpf warned of since load_begin(): first, or as the verdict of the verifier. */
+static char first[160];
+static bool verdict;
+
+/* The verdict is the last line before the verifier's statistics. */
+static const char *find_verdict(const char *log)
+{
+	const char *found = NULL;
+
+	while (*log && strncmp(log, "verification time", 17) && strncmp(log, "processed ", 10) &&
+	       strncmp(log, "-- END", 6)) {
+		if (*log != '\n')
+			found = log;
+		log += strcspn(log, "\n");
+		log += !!*log;
+	}
+	return found;
+}
 
 /* It has several lines for one failure, and whole logs of the verifier. */
 static int keep_first(enum libbpf_print_level level, const char *format, va_list ap)
 {
-	char line[sizeof(first)];
+	_cleanup_free_ char *text = NULL;
+	const char *line, *log, *found;
 
-	if (level != LIBBPF_WARN || first[0])
+	if (level != LIBBPF_WARN || verdict || vasprintf(&text, format, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), format, ap);
-	line[strcspn(line, "\n")] = '\0';
-	strcpy(first, strncmp(line, "libbpf: ", 8) ? line : line + 8);
+	line = strncmp(text, "libbpf: ", 8) ? text : text + 8;
+	log = strstr(text, LOG);
+	found = log ? find_verdict(log + strlen(LOG)) : NULL;
+	verdict = found;
+	if (found) /* "prog 'x': " */
+		snprintf(first, sizeof(first), "%.*s%.*s", (int)(log - line), line,
+			 (int)strcspn(found, "\n"), found);
+	else if (!first[0])
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(line, "\n"), line);
 	return 0;
 }
 
@@ -31,6 +62,7 @@ int load_begin(struct source *source)
 {
 	libbpf_set_print(keep_first);
 	first[0] = '\0';
+	verdict = false;
 	if (!access(BTF, R_OK))
 		return 0;
 	if (!source)
@@ -73,4 +105,40 @@ int load_failed(struct source *source, int error)
 
 	load_why(error, why, sizeof(why));
 	return source_fail(source, error, "cannot load the BPF programs: %s", why);
+}
+
+/* A number in what the kernel tells of a descriptor, by what stands before it. -1: none. */
+static int read_info(int fd, const char *key)
+{
+	char path[64], line[128];
+	int number, found = -1;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && found < 0 && fgets(line, sizeof(line), info))
+		if (!strncmp(line, key, strlen(key)) &&
+		    sscanf(line + strlen(key), ": %d", &number) == 1)
+			found = number;
+	if (info)
+		fclose(info);
+	return found;
+}
+
+bool load_fits(int array)
+{
+	/* r0 = 0; exit */
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	_cleanup_close_ int program = -1;
+	int array_compiled = read_info(array, "owner_jited"), compiled;
+
+	if (array_compiled < 0) /* it has had none yet */
+		return true;
+	program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "paimon_jit", "GPL", nothing, 2,
+				NULL);
+	compiled = program < 0 ? -1 : read_info(program, "prog_jited");
+	return compiled < 0 || compiled == array_compiled;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Why BPF programs cannot be loaded, in one message: what is missing where that can be
- * told, else what libbpf said first. Called around the load of an object, on the
+ * told, else what the verifier or libbpf said. Called around the load of an object, on the
  * daemon's one thread.
  */
 #ifndef PAIMON_LOAD_H
 #define PAIMON_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct source;
@@ -23,5 +24,12 @@ void load_why(int error, char *ret_text, size_t size);
 
 /* Writes that to the source's reason, and returns error. */
 int load_failed(struct source *source, int error);
+
+/*
+ * Would a program array take programs that are loaded now? It takes only such as its first
+ * one, compiled (by the JIT) or not, and net.core.bpf_jit_enable may change at any time.
+ * Also true if that cannot be found out.
+ */
+bool load_fits(int array);
 
 #endif

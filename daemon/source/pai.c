@@ -384,12 +384,10 @@ static int pai_reload(struct source *source)
 	return 0;
 }
 
-static void add_program(struct source_objects *objects, const struct bpf_program *program,
-			const char *name)
+static void add_program(struct source_objects *objects, int fd, const char *name)
 {
-	if (bpf_program__fd(program) >= 0)
-		objects->programs[objects->nr_programs++] =
-			(struct source_object){name, bpf_program__fd(program)};
+	if (fd >= 0)
+		objects->programs[objects->nr_programs++] = (struct source_object){name, fd};
 }
 
 /* What a dispatcher calls counts as its own run time. */
@@ -410,15 +408,15 @@ static void pai_objects(const struct source *source, struct source_objects *obje
 
 		if (!reader)
 			continue;
-		add_program(objects, reader->bpf->progs.events_read, names[i][6]);
+		add_program(objects, bpf_program__fd(reader->bpf->progs.events_read), names[i][6]);
 		bpf_object__for_each_map(map, reader->bpf->obj) if (j < 6)
 			objects->maps[objects->nr_maps++] =
 			(struct source_object){names[i][j++], bpf_map__fd(map)};
 	}
 	if (!pai->samples)
 		return;
-	add_program(objects, pai->samples->bpf->progs.paimon_pai_sample, "paimon_pai_sample");
-	add_program(objects, pai->samples->bpf->progs.paimon_pai_overflow, "paimon_pai_overflow");
+	add_program(objects, pai->samples->tracepoint, "paimon_pai_sample");
+	add_program(objects, pai->samples->overflow, "paimon_pai_overflow");
 	bpf_object__for_each_map(map, pai->samples->bpf->obj) objects->maps[objects->nr_maps++] =
 		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
 	for (uint32_t cpu = 0; cpu < pai->samples->nr_cpus; cpu++)

@@ -4,11 +4,13 @@
  * they tell of cgroups and processes.
  *
  * The maps are pinned, pai_state last. The links, one to the tracepoint or one for each
- * CPU's sampling event, are kept for the next daemon (pins_keep()): it puts its own
- * programs behind the dispatchers that they run.
+ * CPU's sampling event, are kept for the next daemon (pins_keep()), and the dispatchers that
+ * they run are pinned beside the maps: it links more CPUs to the same ones, and puts its own
+ * programs behind them.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <paimon/nnpa.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@
 #include "source.h"
 
 #define LINK "pai-sample" /* to the tracepoint */
+#define TRACEPOINT_PROGRAM "pai-sample-program"
+#define OVERFLOW_PROGRAM "pai-overflow-program"
 #define NR_MAPS 8
 
 static struct pins pai_pins(struct source *source)
@@ -75,13 +79,61 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 	return 0;
 }
 
+/* After PINS_DATA: what runs dispatchers of another kind ends, and they are taken by nobody. */
+static int put_arrays(struct source *source, const struct pai_samples *samples,
+		      struct bpf_map *const *maps)
+{
+	const struct pins pins = pai_pins(source);
+
+	pai_samples_end_left(source, samples->nr_cpus);
+	pins_remove(&pins, TRACEPOINT_PROGRAM);
+	pins_remove(&pins, OVERFLOW_PROGRAM);
+	fdstore_sync();
+	return pins_put_arrays(&pins, maps, NR_MAPS);
+}
+
+/* The pinned dispatcher of a name, or else our own, which is then pinned: a descriptor, the
+ * caller's, or a negative errno. */
+static int find_dispatcher(struct source *source, const struct pai_samples *samples,
+			   const struct bpf_program *own, const char *name)
+{
+	const struct pins pins = pai_pins(source);
+	_cleanup_free_ char *path = pins_path(&pins, name);
+	int fd = path && samples->adopts ? bpf_obj_get(path) : -1, r;
+
+	if (fd >= 0)
+		return fd;
+	if (!path)
+		return -ENOMEM;
+	if (!source->replay)
+		pins_remove(&pins, name);
+	r = source->replay ? 0 : bpf_obj_pin(bpf_program__fd(own), path);
+	if (r < 0)
+		return source_fail(source, r, "cannot pin %s: %s", path, strerror(-r));
+	fd = fcntl(bpf_program__fd(own), F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int find_dispatchers(struct source *source, struct pai_samples *samples)
+{
+	const struct pai_bpf *bpf = samples->bpf;
+
+	samples->tracepoint = find_dispatcher(source, samples, bpf->progs.paimon_pai_sample,
+					      TRACEPOINT_PROGRAM);
+	if (samples->tracepoint < 0)
+		return samples->tracepoint;
+	samples->overflow = find_dispatcher(source, samples, bpf->progs.paimon_pai_overflow,
+					    OVERFLOW_PROGRAM);
+	return samples->overflow < 0 ? samples->overflow : 0;
+}
+
 static int load(struct source *source, struct pai_samples *samples)
 {
 	/* Modules' BTF is not for the unprivileged, and not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	const struct pins pins = pai_pins(source);
 	struct bpf_map *maps[NR_MAPS];
-	int r = 0;
+	int reused = PINS_NONE, r;
 
 	r = load_begin(source);
 	if (r < 0)
@@ -91,14 +143,13 @@ static int load(struct source *source, struct pai_samples *samples)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
 	list_maps(samples->bpf, maps);
 	if (!source->replay) {
-		r = pins_open(&pins) ?: pins_reuse(&pins, maps, NR_MAPS, is_sized);
-		if (r > 0)
-			r = check_sizes(source, samples) ?: 1;
+		reused = pins_open(&pins) ?: pins_reuse(&pins, maps, NR_MAPS, is_sized);
+		r = reused > PINS_NONE ? check_sizes(source, samples) : reused;
 		if (r < 0)
 			return r;
 	}
-	samples->reused = r;
-	if (!samples->reused) {
+	samples->adopts = reused == PINS_ALL;
+	if (reused == PINS_NONE) {
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cpus, samples->nr_cpus);
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroups, samples->max_cgroups + 1);
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroup_paths, samples->max_cgroups);
@@ -114,7 +165,11 @@ static int load(struct source *source, struct pai_samples *samples)
 	if (!samples->cpus || !samples->cgroups || !samples->state ||
 	    (source->replay && !samples->made_up))
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
-	return source->replay || samples->reused ? 0 : pins_put(&pins, maps, NR_MAPS);
+	r = source->replay	  ? 0
+	    : reused == PINS_NONE ? pins_put(&pins, maps, NR_MAPS)
+	    : reused == PINS_DATA ? put_arrays(source, samples, maps)
+				  : 0;
+	return r ?: find_dispatchers(source, samples);
 }
 
 /* The element for processes that do not fit; a failure is one of memory. */
@@ -152,21 +207,14 @@ static void link_name(uint32_t cpu, char ret_name[32])
 	snprintf(ret_name, 32, "pai-overflow-%u", cpu);
 }
 
-static bool is_link(int fd, enum bpf_link_type type)
-{
-	struct bpf_link_info info = {};
-	__u32 size = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == type;
-}
-
-/* Is what was kept by a name a link of this type? It is kept on. */
-static bool is_kept(struct source *source, const char *name, enum bpf_link_type type)
+/* Is what was kept by a name a link of this dispatcher? It is kept on. */
+static bool is_kept(struct source *source, const struct pai_samples *samples, const char *name,
+		    int dispatcher)
 {
 	const struct pins pins = pai_pins(source);
-	_cleanup_close_ int fd = pins_take(&pins, name);
+	_cleanup_close_ int fd = samples->adopts ? pins_take(&pins, name) : -1;
 
-	return fd >= 0 && is_link(fd, type);
+	return fd >= 0 && pins_is_link_of(fd, dispatcher);
 }
 
 /* Takes fd. */
@@ -188,7 +236,7 @@ bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint
 	char name[32];
 
 	link_name(cpu, name);
-	return samples->reused && is_kept(source, name, BPF_LINK_TYPE_PERF_EVENT);
+	return is_kept(source, samples, name, samples->overflow);
 }
 
 int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_t cpu, int fd)
@@ -199,8 +247,7 @@ int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_
 		return 0;
 	link_name(cpu, name);
 	return keep_link(source, name,
-			 bpf_link_create(bpf_program__fd(samples->bpf->progs.paimon_pai_overflow),
-					 fd, BPF_PERF_EVENT, NULL));
+			 bpf_link_create(samples->overflow, fd, BPF_PERF_EVENT, NULL));
 }
 
 void pai_samples_unlink(struct source *source, uint32_t cpu)
@@ -229,18 +276,15 @@ static int hear(struct source *source, struct pai_samples *samples)
 
 	for (uint32_t cpu = 0; samples->by != PAI_BY_PERF_EVENT && cpu < samples->nr_cpus; cpu++)
 		pai_samples_unlink(source, cpu);
-	if (samples->reused && samples->by == PAI_BY_TRACEPOINT &&
-	    is_kept(source, LINK, BPF_LINK_TYPE_RAW_TRACEPOINT))
+	if (samples->by == PAI_BY_TRACEPOINT && is_kept(source, samples, LINK, samples->tracepoint))
 		return 0;
 	pins_drop(&pins, LINK);
 	/* What samples next must not count beside them. */
 	fdstore_sync();
 	if (samples->by != PAI_BY_TRACEPOINT)
 		return 0;
-	r = keep_link(
-		source, LINK,
-		bpf_raw_tracepoint_open("paimon_pai_sample",
-					bpf_program__fd(samples->bpf->progs.paimon_pai_sample)));
+	r = keep_link(source, LINK,
+		      bpf_raw_tracepoint_open("paimon_pai_sample", samples->tracepoint));
 	return r < 0 ? source_fail(source, r, "cannot attach to paimon_pai_sample: %s",
 				   strerror(-r))
 		     : 0;
@@ -257,6 +301,7 @@ int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number
 	samples->nr_cpus = nr_cpus;
 	samples->max_cgroups = source->config->pai_max_cgroups;
 	samples->by = by;
+	samples->tracepoint = samples->overflow = -1;
 	r = load(source, samples);
 	if (!r)
 		samples->state->max_number = max_number < PAI_COUNTERS ? max_number
@@ -287,6 +332,10 @@ struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *
 		unmap_memory(samples->bpf->maps.pai_state, samples->state);
 		unmap_memory(samples->bpf->maps.pai_made_up, samples->made_up);
 	}
+	if (samples->tracepoint >= 0)
+		close(samples->tracepoint);
+	if (samples->overflow >= 0)
+		close(samples->overflow);
 	pai_bpf__destroy(samples->bpf);
 	free(samples);
 	return NULL;

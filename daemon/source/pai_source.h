@@ -100,7 +100,8 @@ const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number);
 struct pai_samples {
 	struct pai_bpf *bpf;
 	uint32_t nr_cpus, max_cgroups;
-	bool reused;
+	bool adopts; /* an earlier daemon's links, if they are of these dispatchers: */
+	int tracepoint, overflow;
 	enum pai_samples_by by;
 	struct pai_cpu *cpus;
 	const struct pai_cgroup *cgroups;

@@ -16,6 +16,7 @@
 #include "../fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "load.h"
 #include "source.h"
 
 /* Maps of another version of paimon are not ours to read or remove. */
@@ -111,22 +112,72 @@ static int reuse_map(const struct pins *pins, struct bpf_map *map, const char *p
 	return r < 0 ? source_fail(source, r, "cannot use %s: %s", path, strerror(-r)) : 0;
 }
 
+static bool is_program_array(const struct bpf_map *map)
+{
+	return bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY;
+}
+
+/* Do the pinned program arrays take programs that are loaded now? */
+static bool arrays_fit(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		_cleanup_free_ char *path = is_program_array(maps[i])
+						    ? pins_path(pins, bpf_map__name(maps[i]))
+						    : NULL;
+		_cleanup_close_ int fd = path ? bpf_obj_get(path) : -1;
+
+		if (fd >= 0 && !load_fits(fd))
+			return false;
+	}
+	return true;
+}
+
 int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 	       bool (*sized)(const struct bpf_map *map))
 {
+	bool fit = arrays_fit(pins, maps, nr);
+
 	for (size_t i = nr; i-- > 0;) {
 		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
-		int r = path ? reuse_map(pins, maps[i], path, sized(maps[i])) : -ENOMEM;
+		int r;
 
+		if (!fit && is_program_array(maps[i]))
+			continue;
+		r = path ? reuse_map(pins, maps[i], path, sized(maps[i])) : -ENOMEM;
 		if (r == -ENOENT && i == nr - 1)
-			return 0;
+			return PINS_NONE;
 		if (r == -ENOENT)
 			return source_fail(pins->source, r, "%s is missing (" PINS_PURGE ")", path,
 					   PINS_PURGE_OF(pins));
 		if (r < 0)
 			return r;
 	}
-	return 1;
+	return fit ? PINS_ALL : PINS_DATA;
+}
+
+int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
+{
+	log_warning("%s: net.core.bpf_jit_enable has changed, and programs of before and after do "
+		    "not call each other: attached anew, totals go on",
+		    pins->name);
+	for (size_t i = 0; i < nr; i++) {
+		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i])), *new = NULL;
+		int r;
+
+		if (!is_program_array(maps[i]))
+			continue;
+		/* At once: a set that lacks one is of no use. */
+		if (!path || asprintf(&new, "%s-new", path) < 0)
+			return -ENOMEM;
+		unlink(new);
+		r = bpf_obj_pin(bpf_map__fd(maps[i]), new);
+		if (!r && rename(new, path) < 0)
+			r = -errno;
+		if (r < 0)
+			return source_fail(pins->source, r, "cannot pin %s: %s", path,
+					   strerror(-r));
+	}
+	return 0;
 }
 
 int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
@@ -142,6 +193,17 @@ int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 					   strerror(-r));
 	}
 	return 0;
+}
+
+bool pins_is_link_of(int link, int program)
+{
+	struct bpf_link_info link_info = {};
+	struct bpf_prog_info program_info = {};
+	__u32 link_size = sizeof(link_info), program_size = sizeof(program_info);
+
+	return !bpf_obj_get_info_by_fd(link, &link_info, &link_size) &&
+	       !bpf_obj_get_info_by_fd(program, &program_info, &program_size) &&
+	       link_info.prog_id == program_info.id;
 }
 
 /* What is in the store, for whoever attaches next in this process. */

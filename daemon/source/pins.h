@@ -38,16 +38,30 @@ char *pins_path(const struct pins *pins, const char *name);
 /* Removes a pin; no error where there is none. */
 void pins_remove(const struct pins *pins, const char *name);
 
+/* What of a set is an earlier daemon's. */
+enum pins_reused {
+	PINS_NONE, /* there is no finished set */
+	PINS_ALL,
+	PINS_DATA, /* all but the program arrays: they do not take the programs of now */
+};
+
 /*
  * Hands the pinned maps to an object that is about to be loaded; maps[nr - 1] is the
  * one that finishes the set. sized: may a map's number of entries differ, and is
- * then what was pinned? Returns 1, 0 where there is no finished set, or a negative errno.
+ * then what was pinned? Returns an enum pins_reused, or a negative errno.
  */
 int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 	       bool (*sized)(const struct bpf_map *map));
 
 /* Pins the maps of a loaded object. 0 or a negative errno. */
 int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
+
+/* After PINS_DATA: pins the program arrays of a loaded object in place of those before. All
+ * links to dispatchers are dropped by then. 0 or a negative errno. */
+int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
+
+/* Is a link one of this program? A name in the descriptor store may be of another layout. */
+bool pins_is_link_of(int link, int program);
 
 /*
  * What is to go on without the daemon and yet to end with its unit, a link or a map with

@@ -401,6 +401,76 @@ static void test_samples(void **data)
 	pai_samples_free(&source, s, false);
 }
 
+/* The number of what is pinned: of a map, a program or a link. */
+static __u32 pinned_id(const char *name)
+{
+	struct {
+		__u32 type, id;
+	} info = {};
+	__u32 size = sizeof(info);
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/pai-%d/%s", folder, PAI_LAYOUT, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(-fd));
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	close(fd);
+	return info.id;
+}
+
+static bool jit_has_changed;
+
+/* Linked in place of load_fits(). */
+bool __real_load_fits(int array);
+bool __wrap_load_fits(int array);
+bool __wrap_load_fits(int array)
+{
+	return __real_load_fits(array) && !jit_has_changed;
+}
+
+static const char *const kept[] = {"pai_cpus", "pai_cgroups", "pai_overflow_programs",
+				   "pai-overflow-program", "pai-overflow-0"};
+
+/* A daemon that takes over, hears samples, and leaves all of it to the next. */
+static void sample_once(__u32 ret_ids[5])
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+	struct pai_samples *s;
+	uint64_t before;
+
+	assert_int_equal(attach_sampler(&s), 0);
+	before = heard(s);
+	usleep(200000);
+	assert_true(heard(s) > before);
+	for (int i = 0; i < 5; i++)
+		ret_ids[i] = pinned_id(kept[i]);
+	/* Its runs and misses are those that are served. */
+	assert_int_equal(bpf_obj_get_info_by_fd(s->overflow, &info, &size), 0);
+	assert_int_equal(info.id, ret_ids[3]);
+	pai_pmu_detach(&source, &pmu, true);
+	pai_samples_free(&source, s, true);
+}
+
+static void test_jit_has_changed(void **data)
+{
+	__u32 first[5], second[5];
+
+	sample_once(first);
+	sample_once(second);
+	assert_memory_equal(first, second, sizeof(first));
+	jit_has_changed = true;
+	sample_once(second);
+	jit_has_changed = false;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(first[i] != second[i], i >= 2);
+	sample_once(first);
+	assert_memory_equal(first, second, sizeof(first));
+	pai_samples_end_left(&source, get_nprocs_conf());
+}
+
 /* No descriptor left for a copy: nothing samples, and nobody says so. */
 static void test_no_dup(void **data)
 {
@@ -505,6 +575,16 @@ static void test_foreign_link(void **data)
 	in_child(take_foreign_link);
 }
 
+/* The maps are not: a daemon of another layout was here in between, under systemd. */
+static void test_foreign_link_beside_maps(void **data)
+{
+	struct pai_samples *s;
+
+	assert_int_equal(pai_samples_new(&source, get_nprocs_conf(), 2, PAI_BY_NOTHING, &s), 0);
+	pai_samples_free(&source, s, true);
+	in_child(take_foreign_link);
+}
+
 /* A PMU with no counter that can be read is none, and nothing new every five seconds. */
 static void test_no_counters(void **data)
 {
@@ -592,6 +672,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_link_left_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_link_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_link_beside_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jit_has_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 	};

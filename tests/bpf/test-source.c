@@ -219,6 +219,38 @@ static void test_pins(void **data)
 	assert_int_not_equal(pinned_id("iopf_devices"), devices);
 }
 
+static bool jit_has_changed;
+
+/* Linked in place of load_fits(). */
+bool __real_load_fits(int array);
+bool __wrap_load_fits(int array);
+bool __wrap_load_fits(int array)
+{
+	return __real_load_fits(array) && !jit_has_changed;
+}
+
+/* Arrays that do not take the programs of now are made anew, and nothing else is. */
+static void test_jit_has_changed(void **data)
+{
+	static const char *const names[] = {"iopf_programs", "iopf_fn_report", "iopf_multi",
+					    "iopf_devices",  "iopf_slots",     "iopf_state"};
+	__u32 before[6];
+
+	attach_without_module();
+	attach_without_module();
+	for (int i = 0; i < 6; i++)
+		before[i] = pinned_id(names[i]);
+	jit_has_changed = true;
+	attach_without_module();
+	jit_has_changed = false;
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(pinned_id(names[i]) != before[i], i < 3);
+	assert_int_equal(access(pin("iopf_programs-new"), F_OK), -1);
+	before[0] = pinned_id("iopf_programs");
+	attach_without_module();
+	assert_int_equal(pinned_id("iopf_programs"), before[0]);
+}
+
 static void test_foreign_pins(void **data)
 {
 	static const struct {
@@ -270,9 +302,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),      TEST(test_exclude),      TEST(test_name),
-		TEST(test_pins),      TEST(test_foreign_pins), TEST(test_missing_pin),
-		TEST(test_not_bpffs),
+		TEST(test_read),      TEST(test_exclude),	  TEST(test_name),
+		TEST(test_pins),      TEST(test_foreign_pins),	  TEST(test_missing_pin),
+		TEST(test_not_bpffs), TEST(test_jit_has_changed),
 	};
 	int r;
 
