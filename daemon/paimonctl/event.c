@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <json-c/json.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -62,6 +63,41 @@ static void format_count(struct json_object *event, const struct reading *readin
 		snprintf(ret_text, 48, "%" PRIu64, reading->value);
 }
 
+/* The readings of an event that is a level, by CPU, or NULL: it is a count. */
+static struct json_object *levels_of(struct json_object *event)
+{
+	struct json_object *levels = json_object_object_get(event, "levels");
+
+	return json_object_is_type(levels, json_type_array) ? levels : NULL;
+}
+
+/* One of them, in the event's unit. */
+static double level_at(struct json_object *event, size_t i)
+{
+	const char *scale = json_text(event, "scale", "");
+	double value = json_number(json_object_array_get_idx(levels_of(event), i), "value", 0);
+
+	return *scale ? value * strtod(scale, NULL) : value;
+}
+
+/* From the lowest to the highest. */
+static void format_levels(struct json_object *event, char ret_text[48])
+{
+	size_t nr = json_object_array_length(levels_of(event));
+	double low = INFINITY, high = -INFINITY;
+
+	for (size_t i = 0; i < nr; i++) {
+		low = fmin(low, level_at(event, i));
+		high = fmax(high, level_at(event, i));
+	}
+	if (!nr)
+		strcpy(ret_text, "-");
+	else if (low < high)
+		snprintf(ret_text, 48, "%.9g..%.9g", low, high);
+	else
+		snprintf(ret_text, 48, "%.9g", low);
+}
+
 static char *format_cpus(struct json_object *event)
 {
 	struct json_object *array = json_object_object_get(event, "cpus");
@@ -102,7 +138,7 @@ static int complete(struct json_object *event)
 	struct reading reading = take_reading(event);
 	int r = json_add(event, "multiplexed", json_object_new_boolean(reading.multiplexed));
 
-	if (reading.multiplexed && !(reading.running > 0))
+	if (levels_of(event) || (reading.multiplexed && !(reading.running > 0)))
 		r = r ?: json_add_text(event, "scaled_value", NULL);
 	else if (reading.multiplexed)
 		r = r ?: json_add(event, "scaled_value", json_object_new_double(reading.scaled));
@@ -205,7 +241,9 @@ static void fill_line(struct json_object *event, struct line *line)
 	char id[24], value[49] = "~";
 
 	snprintf(id, sizeof(id), "%.0f", json_number(event, "id", 0));
-	if (reading.multiplexed && !(reading.running > 0))
+	if (levels_of(event))
+		format_levels(event, value);
+	else if (reading.multiplexed && !(reading.running > 0))
 		strcpy(value, "-");
 	else
 		format_count(event, &reading, true, value + reading.multiplexed);
@@ -305,25 +343,46 @@ static void print_unless_0(const char *title, struct json_object *event, const c
 		printf("%-8s  %.0f\n", title, count);
 }
 
+static void print_levels(struct json_object *event, const char *unit)
+{
+	for (size_t i = 0; i < json_object_array_length(levels_of(event)); i++) {
+		struct json_object *level = json_object_array_get_idx(levels_of(event), i);
+
+		printf("level     %.9g%s%s on CPU %.0f\n", level_at(event, i), *unit ? " " : "",
+		       unit, json_number(level, "cpu", 0));
+	}
+}
+
+static void print_count(struct json_object *event, const struct reading *reading, const char *unit)
+{
+	const char *scale = json_text(event, "scale", "");
+	char text[48];
+
+	printf("value     %" PRIu64, reading->value);
+	if (*scale && !reading->multiplexed) {
+		format_count(event, reading, false, text);
+		printf(", which is %s %s", text, unit);
+	}
+	if (reading->multiplexed && reading->running > 0) {
+		format_count(event, reading, true, text);
+		printf(", multiplexed: about %s%s%s had it run all the time", text,
+		       *unit ? " " : "", unit);
+	} else if (reading->multiplexed) {
+		fputs(", no counter has been free for it yet", stdout);
+	}
+	puts("");
+}
+
 static void print_value(struct json_object *event)
 {
 	struct reading reading = take_reading(event);
-	const char *scale = json_text(event, "scale", "");
-	char *unit = escape_terminal(json_text(event, "unit", "")), text[48];
+	char *unit = escape_terminal(json_text(event, "unit", ""));
 
-	printf("value     %" PRIu64, reading.value);
-	if (*scale && !reading.multiplexed) {
-		format_count(event, &reading, false, text);
-		printf(", which is %s %s", text, unit ?: "");
-	}
-	if (reading.multiplexed && reading.running > 0) {
-		format_count(event, &reading, true, text);
-		printf(", multiplexed: about %s%s%s had it run all the time", text,
-		       unit && *unit ? " " : "", unit ?: "");
-	} else if (reading.multiplexed) {
-		fputs(", no counter has been free for it yet", stdout);
-	}
-	printf("\nenabled   %.6f s\nrunning   %.6f s", reading.enabled, reading.running);
+	if (levels_of(event))
+		print_levels(event, unit ?: "");
+	else
+		print_count(event, &reading, unit ?: "");
+	printf("enabled   %.6f s\nrunning   %.6f s", reading.enabled, reading.running);
 	if (reading.multiplexed)
 		printf(", %.1f %%", 100 * reading.running / reading.enabled);
 	puts("");

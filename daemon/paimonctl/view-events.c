@@ -58,6 +58,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 		struct json_object *point = json_object_array_get_idx(points, i);
 		const char *name = point_label(point, "name");
 		const char *same[] = {"name", name, "id", point_label(point, "id"), NULL};
+		const char *labels[] = {"name", name, NULL};
 		struct row *row;
 		uint64_t one;
 
@@ -72,7 +73,9 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 				return -ENOMEM;
 		}
 		/* One that was opened in the interval did not count all of it. */
-		if (sample_find(before, "paimon_event_info", same, &one))
+		/* A level counts nothing. */
+		if (sample_find(before, "paimon_event_info", same, &one) &&
+		    !sample_find(now, "paimon_event_level", labels, &one))
 			compute_row(before, now, table, point_label(point, "scale"), row);
 	}
 	return 0;
