@@ -41,9 +41,10 @@ enum paimon_handoff_op {
 	PAIMON_HANDOFF_UNCLAIM = 1,
 	/*
 	 * A descriptor of a kept event on a CPU, in SCM_RIGHTS of the reply. In: id, cpu.
-	 * Errors: -EINVAL (there is no such CPU), -ENOENT (no event of this id, or it does
-	 * not count on this CPU), -EACCES (neither who handed it over nor root), -ESTALE (the
-	 * paimond that had its descriptors is gone: it can only be read), -ENODEV.
+	 * Errors: -EINVAL (there is no such CPU, or it has several there, on several PMUs),
+	 * -ENOENT (no event of this id, or it does not count on this CPU), -EACCES (neither who
+	 * handed it over nor root), -ESTALE (the paimond that had its descriptors is gone: it can
+	 * only be read), -ENODEV.
 	 */
 	PAIMON_HANDOFF_OPEN = 2,
 	/*

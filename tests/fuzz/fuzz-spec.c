@@ -16,11 +16,16 @@
 #include "util/cpulist.h"
 
 static const char *const files[] = {
-	"pmus/p/format/a", "pmus/p/format/b", "pmus/p/events/e", "pmus/p/events/e.scale",
-	"pmus/p/cpumask",  "pmus/p/type",     "events/s/t/id",
+	"pmus/p/format/a",	 "pmus/p/format/b",	     "pmus/p/events/e",
+	"pmus/p/events/e.scale", "pmus/p/cpumask",	     "pmus/p/type",
+	"events/s/t/id",	 "pmus/uncore_b_0/format/a", "pmus/uncore_b_0/cpus",
+	"pmus/uncore_b_0/type",	 "pmus/b1/format/a",	     "pmus/b1/cpus",
+	"pmus/b1/type",
 };
 static const char *const folders[] = {
-	"pmus", "pmus/p", "pmus/p/format", "pmus/p/events", "events", "events/s", "events/s/t",
+	"pmus",		  "pmus/p",	"pmus/p/format",   "pmus/p/events",	     "events",
+	"events/s",	  "events/s/t", "pmus/uncore_b_0", "pmus/uncore_b_0/format", "pmus/b1",
+	"pmus/b1/format",
 };
 
 #define NR(array) (sizeof(array) / sizeof(*(array)))
@@ -31,8 +36,11 @@ const struct seed fuzz_seeds[] = {
 	SEED("p/e,b=3/\0config2:1-2\n\0config3:0-63\n\0a=?,b=2,config1=07\n\0001\n\0\n\0000x1\n\0"),
 	SEED("p/e/\0config:0-7,4-9\n\0config:7-0\n\0a=1,a=2,e\n\0nan\n\0004-3\n\0009\n\0"),
 	SEED("s:t\0\0\0\0\0\0\000316\n"),
-	SEED("r1a2\0"),
+	SEED("r1a2:uk\0"),
 	SEED("faults\0"),
+	SEED("L1-dcache-load-misses:G\0"),
+	SEED(" p / r3c , E , event=e / h\0config4:0-7\n\0config:3\n\0r1a2,b\n\0001\n\0\n\0003\n\0"),
+	SEED("b/a=010/H\0\0\0\0\0\0\0\0config:0-7\n\0000-1\n\0004\n\0config:0-7\n\0002\n\0005\n\0"),
 	{},
 };
 
@@ -67,27 +75,40 @@ static void make_folder(void)
 	close(root);
 }
 
+static void check_cpus(const char *text)
+{
+	unsigned int *cpus;
+	size_t nr;
+	char *end;
+
+	must(!cpulist_parse(text, 65535, &cpus, &nr));
+	end = cpulist_format(cpus, nr);
+	must(end && !strcmp(end, text));
+	free(end);
+	free(cpus);
+}
+
 static void check(const struct event_spec *spec)
 {
 	struct event_spec *again;
 	char *error = NULL, *end;
-	unsigned int *cpus;
-	size_t nr;
 
 	must(isfinite(strtod(spec->scale, &end)) && !*end);
 	must(spec->cpus || !spec->uncore);
-	if (spec->cpus) {
-		must(!cpulist_parse(spec->cpus, 65535, &cpus, &nr));
-		end = cpulist_format(cpus, nr);
-		must(end && !strcmp(end, spec->cpus));
-		free(end);
-		free(cpus);
+	if (spec->cpus)
+		check_cpus(spec->cpus);
+	for (size_t i = 0; i < spec->nr_pmus; i++) {
+		must(*spec->pmus[i].name && (spec->pmus[i].cpus || !spec->pmus[i].uncore));
+		if (spec->pmus[i].cpus)
+			check_cpus(spec->pmus[i].cpus);
 	}
 	must(!event_spec_parse(pmus, tracepoints, spec->text, &again, &error));
 	must(!strcmp(again->text, spec->text) && !strcmp(again->scale, spec->scale));
 	must(again->type == spec->type && again->config == spec->config);
 	must(again->config1 == spec->config1 && again->config2 == spec->config2);
-	must(again->config3 == spec->config3);
+	must(again->config3 == spec->config3 && again->config4 == spec->config4);
+	must(again->exclude == spec->exclude && again->level == spec->level);
+	must(again->nr_pmus == spec->nr_pmus && again->core == spec->core);
 	event_spec_free(again);
 	/* What is set last, is so. */
 	if (!event_spec_set(spec->text, "config=5", &end)) {
@@ -116,6 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!error);
 		check(spec);
 		event_spec_free(spec);
+		/* What a machine takes is good syntax. */
+		must(!event_spec_check(text, &error) && !error);
 	} else {
 		must(error && *error);
 		for (char *c = error; *c; c++)
