@@ -49,9 +49,10 @@ static void attach(void)
 		fail_msg("%s", source.reason);
 }
 
+/* The daemon ends. */
 static void detach(void)
 {
-	events_source.detach(&source, false);
+	events_source.detach(&source, true);
 }
 
 static int setup(void **data)
@@ -783,7 +784,7 @@ static void test_store(void **data)
 	id = open_event(SPEC, "x", "0-1");
 	load(1);
 	for (int i = 0; i < 2; i++) {
-		detach();
+		events_source.detach(&source, false);
 		stray = dup(store);
 		fdstore_give_back("event-4095", stray);
 		attach();
