@@ -888,9 +888,11 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 		return 0;
 	}
 	r = add_pmu(all, box);
+	all->level |= box->level;
 	if (!r && (all->config != box->config || all->config1 != box->config1 ||
 		   all->config2 != box->config2 || all->config3 != box->config3 ||
-		   all->config4 != box->config4 || all->uncore != box->uncore))
+		   all->config4 != box->config4 || all->uncore != box->uncore ||
+		   strcmp(all->unit, box->unit) || strcmp(all->scale, box->scale)))
 		r = wrong(p, -EINVAL,
 			  "PMUs %s and %s take it for different things; write one of them",
 			  all->pmu, box->pmu);

@@ -134,7 +134,7 @@ static int fill_slots(struct events *events, const struct perf_file *files, cons
 		fail(ret_error, r, "%s: cannot be kept on CPU %d: %s%s", files[i].pmu, files[i].cpu,
 		     strerror(-r),
 		     r == -ENOSPC   ? " (raise max in [events], and see paimond.conf(5))"
-		     : r == -EMFILE ? " (raise LimitNOFILE of paimond.service)"
+		     : r == -EMFILE ? reader_advice(r, files[i].attr_type)
 				    : "");
 	while (r < 0 && i-- > 0)
 		events_free_slot(events, slots[i]); /* d8 */
