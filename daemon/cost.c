@@ -2,6 +2,7 @@
 #include "cost.h"
 
 #include <bpf/bpf.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -181,19 +182,13 @@ int cost_read(struct cost *cost, struct snapshot *snapshot)
 	return r;
 }
 
-static void add_number(struct json_object *object, const char *key, bool known, double value)
+static void add_number(struct json *json, const char *key, bool known, double value)
 {
-	json_object_object_add(object, key, known ? json_object_new_double(value) : NULL);
+	json_real(json, key, known ? value : NAN);
 }
 
-static void add_bytes(struct json_object *object, const char *key, uint64_t value)
+void cost_status(struct cost *cost, struct json *json)
 {
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
-struct json_object *cost_status(struct cost *cost)
-{
-	struct json_object *object = json_object_new_object();
 	const struct cost_sample *from = &cost->before;
 	struct cost_sample now = take_sample(cost);
 	double ns = now.time_ns - from->time_ns;
@@ -207,16 +202,17 @@ struct json_object *cost_status(struct cost *cost)
 	look_for_changes(cost);
 	for (size_t i = 0; i < cost->nr_maps; i++)
 		bytes += cost->maps[i].bytes;
-	add_number(object, "events_per_second", same, events * 1e9 / ns);
-	add_number(object, "ns_per_event", measured && events, (double)run_ns / events);
-	add_number(object, "bpf_cpu_percent", measured, run_ns * 100 / ns);
-	add_number(object, "daemon_cpu_percent", ns > 0, (now.cpu_ns - from->cpu_ns) * 100 / ns);
-	json_object_object_add(object, "run_times", json_object_new_boolean(now.run_times));
-	add_bytes(object, "map_bytes", bytes);
+	json_open(json, "cost", '{');
+	add_number(json, "events_per_second", same, events * 1e9 / ns);
+	add_number(json, "ns_per_event", measured && events, (double)run_ns / events);
+	add_number(json, "bpf_cpu_percent", measured, run_ns * 100 / ns);
+	add_number(json, "daemon_cpu_percent", ns > 0, (now.cpu_ns - from->cpu_ns) * 100 / ns);
+	json_boolean(json, "run_times", now.run_times);
+	json_integer(json, "map_bytes", bytes);
 	if (!self_measure(&self)) {
-		add_bytes(object, "resident_bytes", self.resident_bytes);
-		add_bytes(object, "descriptors", self.descriptors);
-		add_bytes(object, "descriptors_max", self.descriptors_max);
+		json_integer(json, "resident_bytes", self.resident_bytes);
+		json_integer(json, "descriptors", self.descriptors);
+		json_integer(json, "descriptors_max", self.descriptors_max);
 	}
-	return object;
+	json_close(json, '}');
 }

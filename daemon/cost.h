@@ -11,13 +11,13 @@
 #ifndef PAIMON_COST_H
 #define PAIMON_COST_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/snapshot.h"
 #include "source/source.h"
+#include "util/json.h"
 
 #define COST_MAX_MAPS 64
 
@@ -50,7 +50,7 @@ void cost_tick(struct cost *cost);
 /* Adds the metrics. 0 or a negative errno. */
 int cost_read(struct cost *cost, struct snapshot *snapshot);
 
-/* A new object for "cost" in /v1/status. */
-struct json_object *cost_status(struct cost *cost);
+/* Adds "cost" to /v1/status. */
+void cost_status(struct cost *cost, struct json *json);
 
 #endif

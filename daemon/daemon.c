@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -315,11 +316,6 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 	return 0;
 }
 
-static struct json_object *json_string(const char *text)
-{
-	return text ? json_object_new_string(text) : NULL;
-}
-
 /* Tells all that is not as the configuration has it. */
 static void source_tell_all(const struct source *source, source_tell *tell, void *user)
 {
@@ -331,72 +327,91 @@ static void source_tell_all(const struct source *source, source_tell *tell, void
 
 static void add_problem(void *user, const char *text)
 {
-	json_object_array_add(user, json_object_new_string(text));
+	json_string(user, NULL, text);
 }
 
-static struct json_object *source_status(const struct source *source)
+static const char *state_name(const struct source *source)
 {
 	static const char *const states[] = {"off", "up", "failed"};
-	struct json_object *object = json_object_new_object();
-	struct json_object *problems = json_object_new_array();
 
-	json_object_object_add(object, "name", json_string(source->ops->name));
-	json_object_object_add(object, "state", json_string(states[source->state]));
-	if (source->state == SOURCE_UP) {
-		json_object_object_add(object, "backend", json_string(source->backend));
-		json_object_object_add(object, "adopted", json_object_new_boolean(source->adopted));
-		json_object_object_add(object, "attached_timestamp_seconds",
-				       json_object_new_double(source->attached_ns * 1e-9));
-	}
-	json_object_object_add(object, "reason",
-			       json_string(source->reason[0] ? source->reason : NULL));
-	source_tell_all(source, add_problem, problems);
-	json_object_object_add(object, "problems", problems);
-	return object;
+	return states[source->state];
 }
 
-static struct json_object *listener_status(int fd)
+static void source_status(const struct source *source, struct json *json)
 {
-	struct json_object *object = json_object_new_object();
+	json_open(json, NULL, '{');
+	json_string(json, "name", source->ops->name);
+	json_string(json, "state", state_name(source));
+	if (source->state == SOURCE_UP) {
+		json_string(json, "backend", source->backend);
+		json_boolean(json, "adopted", source->adopted);
+		json_real(json, "attached_timestamp_seconds", source->attached_ns * 1e-9);
+	}
+	json_string(json, "reason", source->reason[0] ? source->reason : NULL);
+	json_open(json, "problems", '[');
+	source_tell_all(source, add_problem, json);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+static void listener_status(int fd, struct json *json)
+{
 	char name[LISTEN_NAME_LEN];
 	bool local = listen_name(fd, name);
 
-	json_object_object_add(object, "address", json_string(name));
-	json_object_object_add(object, "loopback", json_object_new_boolean(local));
-	return object;
+	json_open(json, NULL, '{');
+	json_string(json, "address", name);
+	json_boolean(json, "loopback", local);
+	json_close(json, '}');
 }
 
-static struct json_object *on_status(void *data)
+static void on_status(void *data, struct json *json)
 {
 	struct daemon *daemon = data;
-	struct json_object *object = json_object_new_object();
-	struct json_object *config = json_object_new_object();
-	struct json_object *sources = json_object_new_array();
-	struct json_object *listen = json_object_new_array();
 	bool replay = daemon->options->replay;
 
-	json_object_object_add(object, "version", json_string(PAIMON_VERSION));
-	json_object_object_add(object, "revision", json_string(PAIMON_REVISION));
-	json_object_object_add(object, "pid", json_object_new_int(getpid()));
-	json_object_object_add(
-		object, "uptime_seconds",
-		json_object_new_double((clock_ns(CLOCK_MONOTONIC) - daemon->started_ns) * 1e-9));
-	json_object_object_add(object, "input", json_string(replay ? "replay" : NULL));
-	json_object_object_add(object, "state_dir",
-			       json_string(replay ? NULL : daemon->config->state_dir));
+	json_open(json, NULL, '{');
+	json_string(json, "version", PAIMON_VERSION);
+	json_string(json, "revision", PAIMON_REVISION);
+	json_integer(json, "pid", getpid());
+	json_real(json, "uptime_seconds", (clock_ns(CLOCK_MONOTONIC) - daemon->started_ns) * 1e-9);
+	json_string(json, "input", replay ? "replay" : NULL);
+	json_string(json, "state_dir", replay ? NULL : daemon->config->state_dir);
+	json_open(json, "listen", '[');
 	for (size_t i = 0; i < daemon->nr_sockets; i++)
 		if (!daemon->sockets[i].is_unix)
-			json_object_array_add(listen, listener_status(daemon->sockets[i].fd));
-	json_object_object_add(object, "listen", listen);
-	json_object_object_add(config, "path", json_string(daemon->options->config_path));
-	json_object_object_add(config, "last_reload_successful",
-			       json_object_new_boolean(daemon->last_reload_successful));
-	json_object_object_add(object, "config", config);
+			listener_status(daemon->sockets[i].fd, json);
+	json_close(json, ']');
+	json_open(json, "config", '{');
+	json_string(json, "path", daemon->options->config_path);
+	json_boolean(json, "last_reload_successful", daemon->last_reload_successful);
+	json_close(json, '}');
+	json_open(json, "sources", '[');
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		json_object_array_add(sources, source_status(&daemon->sources[i]));
-	json_object_object_add(object, "sources", sources);
-	json_object_object_add(object, "cost", cost_status(&daemon->cost));
-	return object;
+		source_status(&daemon->sources[i], json);
+	json_close(json, ']');
+	cost_status(&daemon->cost, json);
+	json_close(json, '}');
+}
+
+static void on_page(void *data, struct page *ret_page)
+{
+	struct daemon *daemon = data;
+
+	*ret_page = (struct page){
+		.version = PAIMON_VERSION,
+		.replay = daemon->options->replay,
+		.nr_sources = NR_SOURCES,
+	};
+	static_assert(NR_SOURCES <= sizeof(ret_page->sources) / sizeof(*ret_page->sources),
+		      "the page has a row for each source");
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		const struct source *source = &daemon->sources[i];
+
+		ret_page->sources[i] = (struct page_source){
+			source->ops->name, state_name(source),
+			source->state == SOURCE_UP ? source->backend : NULL, source->reason};
+	}
 }
 
 /* The source of events, or NULL with *ret_error: it is not up. */
@@ -415,12 +430,12 @@ static struct source *events_up(struct daemon *daemon, char **ret_error)
 	return source;
 }
 
-static int on_events(void *data, const struct http_events_request *request,
-		     struct json_object **ret_object, char **ret_error)
+static int on_events(void *data, const struct http_events_request *request, struct json *json,
+		     char **ret_error)
 {
 	struct source *source = events_up(data, ret_error);
 
-	return source ? events_request(source, request, ret_object, ret_error) : -ENODEV;
+	return source ? events_request(source, request, json, ret_error) : -ENODEV;
 }
 
 static int on_keep(void *data, const int *fds, size_t nr, const char *name,
@@ -677,6 +692,7 @@ static int setup(struct daemon *daemon)
 	struct http_callbacks callbacks = {
 		.snapshot = on_snapshot,
 		.status = on_status,
+		.page = on_page,
 		.reload = on_reload,
 		.allowed_hosts = on_allowed_hosts,
 		.events = on_events,

@@ -15,9 +15,9 @@ struct arena {
 	_Alignas(uint64_t) char data[];
 };
 
-static void *arena_alloc(struct arena **arena, size_t size)
+static void *arena_alloc(struct snapshot *snapshot, size_t size)
 {
-	struct arena *chunk = *arena;
+	struct arena *chunk = snapshot->arena;
 	void *p;
 
 	size = (size + 7) & ~(size_t)7;
@@ -27,8 +27,9 @@ static void *arena_alloc(struct arena **arena, size_t size)
 		chunk = malloc(sizeof(*chunk) + room);
 		if (!chunk)
 			return NULL;
-		*chunk = (struct arena){.next = *arena, .size = room};
-		*arena = chunk;
+		*chunk = (struct arena){.next = snapshot->arena, .size = room};
+		snapshot->arena = chunk;
+		snapshot->memory += sizeof(*chunk) + room;
 	}
 	p = chunk->data + chunk->used;
 	chunk->used += size;
@@ -84,11 +85,11 @@ static struct family *find_family(struct snapshot *snapshot, const struct metric
 static const struct label *copy_labels(struct snapshot *snapshot, const struct label *labels,
 				       size_t nr_labels)
 {
-	struct label *copy = arena_alloc(&snapshot->arena, nr_labels * sizeof(*copy));
+	struct label *copy = arena_alloc(snapshot, nr_labels * sizeof(*copy));
 
 	for (size_t i = 0; copy && i < nr_labels; i++) {
 		size_t size = strlen(labels[i].value) + 1;
-		char *value = arena_alloc(&snapshot->arena, size);
+		char *value = arena_alloc(snapshot, size);
 
 		if (!value)
 			return NULL;
@@ -110,6 +111,7 @@ static int add_point(struct snapshot *snapshot, const struct metric *metric,
 
 		if (!grown)
 			return -ENOMEM;
+		snapshot->memory += (allocated - family->allocated) * sizeof(*grown);
 		family->points = grown;
 		family->allocated = allocated;
 	}
@@ -139,7 +141,7 @@ int snapshot_add_histogram(struct snapshot *snapshot, const struct metric *metri
 			   uint64_t sum)
 {
 	size_t size = (metric->scheme->nr_bounds + 1) * sizeof(*cells);
-	uint64_t *copy = arena_alloc(&snapshot->arena, size);
+	uint64_t *copy = arena_alloc(snapshot, size);
 
 	if (!copy)
 		return -ENOMEM;

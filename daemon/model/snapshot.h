@@ -21,9 +21,11 @@ enum metric_type {
 	METRIC_HISTOGRAM,
 };
 
+/* Who gets to see a metric, ever fewer. */
 enum metric_scope {
-	SCOPE_PUBLIC, /* may be scraped */
-	SCOPE_LOCAL,  /* only in /v1/snapshot: names processes, or is of use to top alone */
+	SCOPE_PUBLIC,	 /* may be scraped */
+	SCOPE_LOCAL,	 /* only in /v1/snapshot: of use to top alone */
+	SCOPE_OPERATORS, /* there, for root and group paimon: names processes */
 };
 
 /* What a metric is: static, one for each name. */
@@ -88,6 +90,7 @@ struct snapshot {
 	struct family *families;
 	size_t nr_families;
 	size_t allocated;
+	size_t memory; /* bytes that it takes, about */
 	struct arena *arena;
 };
 

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 
 #include "../util/cleanup.h"
+#include "../util/clock.h"
+#include "../util/fail.h"
+#include "../util/json.h"
 #include "clients.h"
 #include "gzip.h"
 #include "json.h"
@@ -17,6 +20,9 @@
 #include "page.h"
 #include "peer.h"
 
+#define JSON_TYPE "application/json"
+#define BLOCK (16 << 10) /* of a stream: what is made at once */
+#define MAX_MEMBERS 8	 /* of a body */
 #define MAX_COLLECT 32
 #define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
 
@@ -68,72 +74,145 @@ static bool takes_gzip(struct MHD_Connection *connection)
 	return http_wants_gzip(codings);
 }
 
-/* Takes the body. allow: for a 405, or NULL. */
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
-			     const char *type, struct buffer *body, const char *allow)
+/* The body of one or more answers. */
+struct body {
+	struct buffer text;
+	size_t refs;
+};
+
+static void body_unref(void *data)
+{
+	struct body *body = data;
+
+	if (--body->refs)
+		return;
+	free(body->text.data);
+	free(body);
+}
+
+/* What is common to all answers. allow: for a 405, or NULL. Takes the response, or NULL:
+ * there is no memory for it, and the connection is closed. size: what waits to be taken. */
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned int status,
+				     const char *type, struct MHD_Response *response, bool gzip,
+				     const char *allow, size_t size)
 {
 	struct client *client = answer_client(connection);
-	struct MHD_Response *response;
-	bool gzip = false;
 	enum MHD_Result r;
 
-	if (!body->error && body->size >= MIN_GZIP && takes_gzip(connection))
-		gzip = !gzip_buffer(body);
-	/* Without memory for an answer the connection is closed. */
-	response = body->error ? NULL
-			       : MHD_create_response_from_buffer(body->size, body->data,
-								 MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(body->data);
+	if (!response)
 		return MHD_NO;
-	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	/* A header that is lacking for want of memory would change what the answer is. */
+	r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	r &= MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+	r &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	if (!strcmp(type, PAGE_TYPE))
-		MHD_add_response_header(response, "Content-Security-Policy", "default-src 'none'");
+		r &= MHD_add_response_header(response, "Content-Security-Policy",
+					     "default-src 'none'");
 	if (gzip)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
 	if (allow)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
-	r = MHD_queue_response(connection, status, response);
+		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	if (status == MHD_HTTP_TOO_MANY_REQUESTS)
+		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (r)
+		r = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
-	if (client)
-		client_answer(client, body->size);
+	if (r && client)
+		client_answer(client, size);
 	return r;
 }
 
-/* Takes the object. */
-static enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned int status,
-				  struct json_object *object, const char *allow)
+static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned int status,
+				 const char *type, struct body *body, bool gzip, const char *allow)
 {
-	struct buffer body = {};
-	size_t length;
-	const char *text = json_object_to_json_string_length(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		body->text.size, body->text.data, body_unref, body);
 
-	if (text)
-		buffer_add(&body, text, length);
+	body->refs += response != NULL;
+	return send_response(connection, status, type, response, gzip, allow, body->text.size);
+}
+
+/* Takes the text. NULL: no memory. */
+static struct body *body_new(struct buffer *text)
+{
+	struct body *body = text->error ? NULL : malloc(sizeof(*body));
+
+	if (body)
+		*body = (struct body){*text, 1};
 	else
-		body.error = -ENOMEM;
-	json_object_put(object);
-	return reply(connection, status, "application/json", &body, allow);
+		free(text->data);
+	return body;
+}
+
+/* Takes the text, and packs it if that is asked for. */
+static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
+			     const char *type, struct buffer *text, const char *allow)
+{
+	bool gzip = !text->error && text->size >= MIN_GZIP && takes_gzip(connection) &&
+		    !gzip_buffer(text);
+	struct body *body = body_new(text);
+	enum MHD_Result r;
+
+	if (!body)
+		return MHD_NO;
+	r = send_body(connection, status, type, body, gzip, allow);
+	body_unref(body);
+	return r;
 }
 
 enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,
 			     const char *message, const char *allow)
 {
-	struct json_object *object = json_object_new_object(), *error = json_object_new_object();
+	struct buffer text = {};
+	struct json json = {.buffer = &text};
 
-	json_object_object_add(error, "code", json_object_new_int(status));
-	json_object_object_add(error, "message", json_object_new_string(message));
-	json_object_object_add(object, "error", error);
-	return reply_json(connection, status, object, allow);
+	json_open(&json, NULL, '{');
+	json_open(&json, "error", '{');
+	json_integer(&json, "code", status);
+	json_string(&json, "message", message);
+	json_close(&json, '}');
+	json_close(&json, '}');
+	return reply(connection, status, JSON_TYPE, &text, allow);
 }
 
 static enum MHD_Result reply_no_memory(struct MHD_Connection *connection)
 {
 	return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", NULL);
+}
+
+/* Takes the text. */
+static enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text)
+{
+	if (!text->error)
+		return reply(connection, MHD_HTTP_OK, JSON_TYPE, text, NULL);
+	free(text->data);
+	return reply_no_memory(connection);
+}
+
+static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
+{
+	return answer_error(connection, MHD_HTTP_TOO_MANY_REQUESTS,
+			    "others have asked for so much that this has to wait: ask again in a "
+			    "second, or as root or a member of group " OPERATORS
+			    " on the unix socket",
+			    NULL);
+}
+
+bool answers_expire(struct answers *answers, bool all)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool left = false;
+
+	for (size_t i = 0; i < sizeof(answers->kept) / sizeof(*answers->kept); i++) {
+		struct kept *kept = &answers->kept[i];
+
+		if (kept->body && (all || now - kept->made_ns >= KEPT_NS)) {
+			body_unref(kept->body);
+			kept->body = NULL;
+		}
+		left |= kept->body != NULL;
+	}
+	return left;
 }
 
 struct collect {
@@ -154,34 +233,62 @@ static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const ch
 	return MHD_YES;
 }
 
-static enum MHD_Result get_metrics(const struct request *request)
+/* Takes a snapshot in the form that is asked for. 0, or -ENOMEM, or -EINVAL with *ret_error. */
+static int make_text(const struct request *request, const struct collect *collect,
+		     enum text_format format, bool gzip, struct body **ret_body, bool *ret_gzip,
+		     char **ret_error)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
+	struct snapshot *snapshot;
+	struct buffer text = {};
+	int r = callbacks->snapshot(callbacks->data, collect->nr ? collect->names : NULL, &snapshot,
+				    ret_error);
+
+	if (r < 0)
+		return r == -EINVAL && *ret_error ? r : -ENOMEM;
+	encode_text(snapshot, format, &text);
+	snapshot_free(snapshot);
+	*ret_gzip = gzip && !text.error && text.size >= MIN_GZIP && !gzip_buffer(&text);
+	*ret_body = body_new(&text);
+	return *ret_body ? 0 : -ENOMEM;
+}
+
+static enum MHD_Result get_metrics(const struct request *request)
+{
 	struct MHD_Connection *connection = request->connection;
-	_cleanup_free_ char *accept = NULL, *error = NULL;
+	size_t nr;
+	_cleanup_free_ char *accept = header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
+	const struct http_form form = http_negotiate(accept);
+	bool gzip = takes_gzip(connection), is_gzip = gzip;
+	struct kept *kept = &request->answers->kept[2 * form.format + gzip];
+	_cleanup_free_ char *error = NULL;
 	char type[HTTP_FORM_TYPE_LEN];
 	struct collect collect = {};
-	struct snapshot *snapshot;
-	struct buffer body = {};
-	struct http_form form;
-	size_t nr;
+	struct body *body;
+	enum MHD_Result sent;
 	int r;
 
+	http_form_type(&form, type);
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_collect, &collect);
 	if (collect.nr > MAX_COLLECT)
 		return answer_error(connection, MHD_HTTP_BAD_REQUEST, "too many collect[]", NULL);
-	r = callbacks->snapshot(callbacks->data, collect.nr ? collect.names : NULL, &snapshot,
-				&error);
-	if (r == -EINVAL && error)
+	if (request->over_budget && collect.nr)
+		return reply_over_budget(connection);
+	answers_expire(request->answers, false);
+	if (request->over_budget && kept->body)
+		return send_body(connection, MHD_HTTP_OK, type, kept->body, gzip, NULL);
+	r = make_text(request, &collect, form.format, gzip, &body, &is_gzip, &error);
+	if (r == -EINVAL)
 		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
 	if (r < 0)
 		return reply_no_memory(connection);
-	accept = header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
-	form = http_negotiate(accept);
-	http_form_type(&form, type);
-	encode_text(snapshot, form.format, &body);
-	snapshot_free(snapshot);
-	return reply(connection, MHD_HTTP_OK, type, &body, NULL);
+	if (request->over_budget && is_gzip == gzip) {
+		*kept = (struct kept){body, clock_ns(CLOCK_MONOTONIC)};
+		body->refs++;
+	}
+	sent = send_body(connection, MHD_HTTP_OK, type, body, is_gzip, NULL);
+	body_unref(body);
+	return sent;
 }
 
 static enum MHD_Result get_health(const struct request *request)
@@ -195,25 +302,80 @@ static enum MHD_Result get_health(const struct request *request)
 static enum MHD_Result get_page(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
-	struct MHD_Connection *connection = request->connection;
-	struct json_object *status = callbacks->status(callbacks->data);
 	struct buffer body = {};
+	struct page page;
 
-	if (!status)
-		return reply_no_memory(connection);
-	encode_page(status, &body);
-	json_object_put(status);
-	return reply(connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
+	callbacks->page(callbacks->data, &page);
+	encode_page(&page, &body);
+	return reply(request->connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
 }
 
 static enum MHD_Result get_status(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
-	struct MHD_Connection *connection = request->connection;
-	struct json_object *status = callbacks->status(callbacks->data);
+	struct buffer body = {};
+	struct json json = {.buffer = &body};
 
-	return status ? reply_json(connection, MHD_HTTP_OK, status, NULL)
-		      : reply_no_memory(connection);
+	callbacks->status(callbacks->data, &json);
+	return reply_json(request->connection, &body);
+}
+
+/*
+ * A snapshot that is written while it is taken, a piece at a time, so that it is never in
+ * memory as a text, and others are answered in between.
+ */
+struct stream {
+	struct snapshot *snapshot;
+	struct snapshot_json walk;
+	struct buffer piece;
+	size_t sent; /* of the piece */
+	struct client *client;
+	struct budget *budget; /* of who asks, or NULL */
+};
+
+static void stream_free(void *data)
+{
+	struct stream *stream = data;
+
+	snapshot_free(stream->snapshot);
+	free(stream->piece.data);
+	free(stream);
+}
+
+static ssize_t fill(struct stream *stream, char *block, size_t max)
+{
+	size_t filled = 0, size;
+
+	while (filled < max) {
+		if (stream->sent == stream->piece.size) {
+			stream->piece.size = stream->sent = 0;
+			if (!encode_json(&stream->walk, &stream->piece))
+				break;
+			if (stream->piece.error)
+				return MHD_CONTENT_READER_END_WITH_ERROR;
+		}
+		size = stream->piece.size - stream->sent;
+		if (size > max - filled)
+			size = max - filled;
+		memcpy(block + filled, stream->piece.data + stream->sent, size);
+		stream->sent += size;
+		filled += size;
+	}
+	return filled ? (ssize_t)filled : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static ssize_t stream_read(void *data, uint64_t at, char *block, size_t max)
+{
+	struct stream *stream = data;
+	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	ssize_t n = fill(stream, block, max);
+
+	/* It has taken what there was before. */
+	if (stream->client)
+		client_answer(stream->client, stream->snapshot->memory);
+	if (stream->budget)
+		budget_charge(stream->budget, clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
+	return n;
 }
 
 static enum MHD_Result get_snapshot(const struct request *request)
@@ -221,31 +383,45 @@ static enum MHD_Result get_snapshot(const struct request *request)
 	const struct http_callbacks *callbacks = request->callbacks;
 	struct MHD_Connection *connection = request->connection;
 	_cleanup_free_ char *error = NULL;
-	struct snapshot *snapshot;
-	struct json_object *object;
+	struct stream *stream = calloc(1, sizeof(*stream));
+	struct MHD_Response *response;
 
-	if (callbacks->snapshot(callbacks->data, NULL, &snapshot, &error) < 0)
+	if (!stream || callbacks->snapshot(callbacks->data, NULL, &stream->snapshot, &error) < 0) {
+		free(stream);
 		return reply_no_memory(connection);
-	object = encode_json(snapshot);
-	snapshot_free(snapshot);
-	return object ? reply_json(connection, MHD_HTTP_OK, object, NULL)
-		      : reply_no_memory(connection);
+	}
+	stream->walk.snapshot = stream->snapshot;
+	stream->walk.scope = request->budget ? SCOPE_LOCAL : SCOPE_OPERATORS;
+	stream->client = answer_client(connection);
+	stream->budget = request->budget;
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, stream_read, stream,
+						     stream_free);
+	if (!response) {
+		stream_free(stream);
+		return reply_no_memory(connection);
+	}
+	return send_response(connection, MHD_HTTP_OK, JSON_TYPE, response, false, NULL,
+			     stream->snapshot->memory);
 }
 
 static enum MHD_Result post_reload(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
-	struct MHD_Connection *connection = request->connection;
 	_cleanup_free_ char *text = NULL;
-	struct json_object *object;
+	struct buffer body = {};
+	struct json json = {.buffer = &body};
+	int r = callbacks->reload(callbacks->data, &text);
 
-	if (callbacks->reload(callbacks->data, &text) < 0)
-		return answer_error(connection, MHD_HTTP_BAD_REQUEST, text ?: "no memory", NULL);
-	object = json_object_new_object();
-	json_object_object_add(object, "reloaded", json_object_new_boolean(true));
+	if (r < 0)
+		return answer_error(request->connection,
+				    text ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_SERVICE_UNAVAILABLE,
+				    text ?: "no memory", NULL);
+	json_open(&json, NULL, '{');
+	json_boolean(&json, "reloaded", true);
 	if (text)
-		json_object_object_add(object, "failures", json_object_new_string(text));
-	return reply_json(connection, MHD_HTTP_OK, object, NULL);
+		json_string(&json, "failures", text);
+	json_close(&json, '}');
+	return reply_json(request->connection, &body);
 }
 
 #define EVENTS_PATH "/v1/events"
@@ -294,39 +470,33 @@ static uint64_t path_id(const char *path)
 	return text[0] >= '1' && text[0] <= '9' && !*end && !errno ? id : 0;
 }
 
-/* The body as an object, or NULL: there is none. 0, or -EINVAL with *ret_error. */
-static int parse_body(const struct buffer *body, struct json_object **ret_object, char **ret_error)
+/* 0, or -EINVAL with *ret_error. */
+static int read_body(struct buffer *body, struct json_member *members, size_t max, size_t *ret_nr,
+		     char **ret_error)
 {
-	struct json_tokener *tokener;
-	int r = 0;
+	const char *wrong;
+	size_t at;
 
-	*ret_object = NULL;
-	if (!body->size)
+	*ret_nr = 0;
+	if (body->error)
+		return body->error;
+	if (!body->size || !json_read(body->data, body->size, members, max, ret_nr, &wrong, &at))
 		return 0;
-	tokener = body->error ? NULL : json_tokener_new_ex(8);
-	if (!tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret_object = json_tokener_parse_ex(tokener, body->data, body->size);
-	if (!*ret_object || !json_object_is_type(*ret_object, json_type_object)) {
-		r = -EINVAL;
-		if (asprintf(ret_error, "the body is no JSON object: %s",
-			     *ret_object ? "something else"
-					 : json_tokener_error_desc(
-						   json_tokener_get_error(tokener))) < 0)
-			*ret_error = NULL;
-		json_object_put(*ret_object);
-		*ret_object = NULL;
-	}
-	json_tokener_free(tokener);
-	return r;
+	return fail(ret_error, -EINVAL, "the body is no JSON object of strings: %s at byte %zu",
+		    wrong, at);
 }
 
 static enum MHD_Result any_events(const struct request *request)
 {
-	struct http_events_request events = {.method = request->method};
+	struct json_member members[MAX_MEMBERS];
+	struct http_events_request events = {
+		.method = request->method,
+		.has_body = request->body->size,
+		.members = members,
+	};
 	_cleanup_free_ char *error = NULL;
-	struct json_object *object = NULL;
+	struct buffer body = {};
+	struct json json = {.buffer = &body};
 	int r;
 
 	if (strcmp(request->path, EVENTS_PATH)) {
@@ -337,14 +507,13 @@ static enum MHD_Result any_events(const struct request *request)
 	}
 	if (!peer_get(socket_of(request->connection), &events.peer))
 		return reply_no_memory(request->connection);
-	r = parse_body(request->body, &events.body, &error);
+	r = read_body(request->body, members, MAX_MEMBERS, &events.nr_members, &error);
 	if (!r)
-		r = request->callbacks->events(request->callbacks->data, &events, &object, &error);
-	json_object_put(events.body);
-	if (r < 0)
-		return answer_error(request->connection, events_status(r), error ?: strerror(-r),
-				    NULL);
-	return reply_json(request->connection, MHD_HTTP_OK, object, NULL);
+		r = request->callbacks->events(request->callbacks->data, &events, &json, &error);
+	if (!r)
+		return reply_json(request->connection, &body);
+	free(body.data);
+	return answer_error(request->connection, events_status(r), error ?: strerror(-r), NULL);
 }
 
 static const struct route {
@@ -352,19 +521,20 @@ static const struct route {
 	const char *method;
 	bool unix_only;
 	bool operators_only;
+	bool costs; /* from the budget of those who are no operators */
 	enum MHD_Result (*handle)(const struct request *request);
 } routes[] = {
-	{"/", MHD_HTTP_METHOD_GET, false, false, get_page},
-	{"/metrics", MHD_HTTP_METHOD_GET, false, false, get_metrics},
-	{"/healthz", MHD_HTTP_METHOD_GET, false, false, get_health},
-	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, get_status},
-	{"/v1/snapshot", MHD_HTTP_METHOD_GET, true, false, get_snapshot},
-	{"/v1/events", MHD_HTTP_METHOD_GET, true, false, any_events},
-	{"/v1/events", MHD_HTTP_METHOD_POST, true, true, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_GET, true, false, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_PATCH, true, true, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_DELETE, true, true, any_events},
-	{"/v1/reload", MHD_HTTP_METHOD_POST, true, true, post_reload},
+	{"/", MHD_HTTP_METHOD_GET, false, false, false, get_page},
+	{"/metrics", MHD_HTTP_METHOD_GET, false, false, true, get_metrics},
+	{"/healthz", MHD_HTTP_METHOD_GET, false, false, false, get_health},
+	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, true, get_status},
+	{"/v1/snapshot", MHD_HTTP_METHOD_GET, true, false, true, get_snapshot},
+	{"/v1/events", MHD_HTTP_METHOD_GET, true, false, true, any_events},
+	{"/v1/events", MHD_HTTP_METHOD_POST, true, true, false, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_GET, true, false, true, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_PATCH, true, true, false, any_events},
+	{"/v1/events/", MHD_HTTP_METHOD_DELETE, true, true, false, any_events},
+	{"/v1/reload", MHD_HTTP_METHOD_POST, true, true, false, post_reload},
 };
 
 static bool is_at(const struct route *route, const char *path)
@@ -400,6 +570,20 @@ static unsigned int wrong_target(struct request *request, const char **ret_messa
 	return 0;
 }
 
+/* Handles a request that costs something, and takes that from who asks. */
+static enum MHD_Result handle_charged(const struct route *route, struct request *request)
+{
+	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	enum MHD_Result r;
+
+	request->over_budget = !budget_left(request->budget, clock_ns(CLOCK_MONOTONIC));
+	if (request->over_budget && route->handle != get_metrics)
+		return reply_over_budget(request->connection);
+	r = route->handle(request);
+	budget_charge(request->budget, clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);
+	return r;
+}
+
 enum MHD_Result answer(struct request *request)
 {
 	struct MHD_Connection *connection = request->connection;
@@ -422,10 +606,15 @@ enum MHD_Result answer(struct request *request)
 			strcat(allow, route->method[0] == 'G' ? "GET, HEAD" : route->method);
 			continue;
 		}
-		if (route->operators_only && !peer_is_operator(socket_of(connection)))
+		if (request->is_unix && (route->operators_only || route->costs) &&
+		    peer_is_operator(socket_of(connection)))
+			request->budget = NULL;
+		else if (route->operators_only)
 			return answer_error(
 				connection, MHD_HTTP_FORBIDDEN,
 				"only root and members of group " OPERATORS " may do this", NULL);
+		if (route->costs && request->budget)
+			return handle_charged(route, request);
 		return route->handle(request);
 	}
 	if (allow[0])

@@ -38,6 +38,7 @@ struct kind {
 	struct clients clients;
 	unsigned long dropped; /* of them, as logged */
 	uint64_t dropped_logged_ns;
+	struct budget budget;
 };
 
 struct listener {
@@ -50,6 +51,8 @@ struct listener {
 
 struct http {
 	struct http_callbacks callbacks;
+	struct answers answers;
+	sd_event_source *expire; /* of answers */
 	struct kind tcp, local;
 	size_t nr_listeners;
 	struct listener listeners[];
@@ -125,6 +128,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	struct buffer *buffer = *request;
 	struct request whole = {
 		.callbacks = &listener->http->callbacks,
+		.answers = &listener->http->answers,
+		.budget = &kind_of(listener)->budget,
 		.connection = connection,
 		.is_unix = listener->is_unix,
 		.method = method,
@@ -210,12 +215,25 @@ static void log_dropped(struct kind *kind, bool is_unix)
 		    kind->clients.max, is_unix ? "x" : "");
 }
 
+/* What is kept goes when it is too old, whether somebody asks or not. */
+static int on_expire(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct http *http = data;
+
+	if (!answers_expire(&http->answers, false))
+		return 0;
+	sd_event_source_set_time_relative(source, KEPT_NS / 1000);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 static void run(struct listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
 
 	MHD_run(listener->mhd);
 	log_dropped(kind_of(listener), listener->is_unix);
+	if (sd_event_source_get_enabled(listener->http->expire, NULL) == SD_EVENT_OFF)
+		on_expire(listener->http->expire, 0, listener->http);
 	if (MHD_get_timeout(listener->mhd, &timeout) == MHD_YES) {
 		sd_event_source_set_time_relative(listener->timer, timeout * 1000);
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
@@ -305,6 +323,10 @@ int http_new(sd_event *event, const struct http_socket *sockets, size_t nr_socke
 		http->callbacks = *callbacks;
 		kind_init(&http->tcp, false);
 		kind_init(&http->local, true);
+		r = sd_event_add_time_relative(event, &http->expire, CLOCK_MONOTONIC, 0,
+					       KEPT_NS / 4000, on_expire, http);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(http->expire, SD_EVENT_OFF);
 	}
 	for (size_t i = 0; i < nr_sockets; i++) {
 		struct listener *listener;
@@ -335,6 +357,8 @@ struct http *http_free(struct http *http)
 		if (http->listeners[i].mhd)
 			MHD_stop_daemon(http->listeners[i].mhd);
 	}
+	sd_event_source_disable_unref(http->expire);
+	answers_expire(&http->answers, true);
 	free(http);
 	return NULL;
 }

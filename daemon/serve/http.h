@@ -7,13 +7,14 @@
 #ifndef PAIMON_HTTP_H
 #define PAIMON_HTTP_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
 #include "../model/snapshot.h"
+#include "../util/json.h"
+#include "page.h"
 
 struct http;
 
@@ -21,7 +22,9 @@ struct http;
 struct http_events_request {
 	const char *method;
 	uint64_t id;
-	struct json_object *body; /* an object, or NULL */
+	bool has_body;
+	const struct json_member *members; /* of the body */
+	size_t nr_members;
 	struct ucred peer;
 };
 
@@ -33,17 +36,18 @@ struct http_callbacks {
 	 */
 	int (*snapshot)(void *data, const char *const *names, struct snapshot **ret_snapshot,
 			char **ret_error);
-	struct json_object *(*status)(void *data); /* new, or NULL */
+	void (*status)(void *data, struct json *json);	 /* writes an object */
+	void (*page)(void *data, struct page *ret_page); /* texts stay the callee's */
 	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless. */
 	int (*reload)(void *data, char **ret_text);
 	char *const *(*allowed_hosts)(void *data); /* NULL-terminated, or NULL */
 	/*
-	 * 0 and what is answered, or a negative errno: -EINVAL (the request), -ENOENT (the
-	 * id), -EEXIST, -EACCES, -ENOSPC, -ENODEV (no event can be kept), or another.
+	 * 0 and what is answered is written, or a negative errno: -EINVAL (the request), -ENOENT
+	 * (the id), -EEXIST, -EACCES, -ENOSPC, -ENODEV (no event can be kept), or another.
 	 * *ret_error is freed by the caller.
 	 */
-	int (*events)(void *data, const struct http_events_request *request,
-		      struct json_object **ret_object, char **ret_error);
+	int (*events)(void *data, const struct http_events_request *request, struct json *json,
+		      char **ret_error);
 	void *data;
 };
 

@@ -7,82 +7,96 @@ static const char *const types[] = {
 	[METRIC_HISTOGRAM] = "histogram",
 };
 
-static void add(struct json_object *object, const char *key, struct json_object *value)
+static void add_histogram(struct json *json, const struct histogram_scheme *scheme,
+			  const struct point *point)
 {
-	json_object_object_add_ex(object, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
-}
-
-static struct json_object *encode_cells(const struct histogram_scheme *scheme,
-					const struct point *point, uint64_t *ret_count)
-{
-	struct json_object *cells = json_object_new_array();
 	uint64_t count = 0;
 
+	for (uint32_t i = 0; i <= scheme->nr_bounds; i++)
+		count += point->cells[i];
+	json_integer(json, "count", count);
+	json_real(json, "sum", point->sum / scheme->per_unit);
+	json_open(json, "cells", '[');
 	for (uint32_t i = 0; i <= scheme->nr_bounds; i++) {
-		struct json_object *cell;
-
 		if (!point->cells[i])
 			continue;
-		count += point->cells[i];
-		cell = json_object_new_array_ext(2);
-		json_object_array_add(
-			cell, i < scheme->nr_bounds
-				      ? json_object_new_double(scheme->bounds[i] / scheme->per_unit)
-				      : NULL);
-		json_object_array_add(cell, json_object_new_uint64(point->cells[i]));
-		json_object_array_add(cells, cell);
+		json_open(json, NULL, '[');
+		if (i < scheme->nr_bounds)
+			json_real(json, NULL, scheme->bounds[i] / scheme->per_unit);
+		else
+			json_null(json, NULL);
+		json_integer(json, NULL, point->cells[i]);
+		json_close(json, ']');
 	}
-	*ret_count = count;
-	return cells;
+	json_close(json, ']');
 }
 
-static struct json_object *encode_point(const struct metric *metric, const struct point *point)
+static void add_point(struct json *json, const struct metric *metric, const struct point *point)
 {
-	struct json_object *object = json_object_new_object();
-	struct json_object *labels = json_object_new_object();
-
+	json_open(json, NULL, '{');
+	json_open(json, "labels", '{');
 	for (size_t i = 0; i < point->nr_labels; i++)
-		json_object_object_add(labels, point->labels[i].name,
-				       json_object_new_string(point->labels[i].value));
-	add(object, "labels", labels);
-	if (metric->type == METRIC_HISTOGRAM) {
-		uint64_t count;
-		struct json_object *cells = encode_cells(metric->scheme, point, &count);
-
-		add(object, "count", json_object_new_uint64(count));
-		add(object, "sum", json_object_new_double(point->sum / metric->scheme->per_unit));
-		add(object, "cells", cells);
-	} else if (point->is_integer) {
-		add(object, "value", json_object_new_uint64(point->integer));
-	} else {
-		add(object, "value", json_object_new_double(point->real));
-	}
-	return object;
+		json_string(json, point->labels[i].name, point->labels[i].value);
+	json_close(json, '}');
+	if (metric->type == METRIC_HISTOGRAM)
+		add_histogram(json, metric->scheme, point);
+	else if (point->is_integer)
+		json_integer(json, "value", point->integer);
+	else
+		json_real(json, "value", point->real);
+	json_close(json, '}');
 }
 
-struct json_object *encode_json(const struct snapshot *snapshot)
+static void start(struct json *json, const struct snapshot *snapshot)
 {
-	struct json_object *object = json_object_new_object();
-	struct json_object *metrics = json_object_new_array();
+	json_open(json, NULL, '{');
+	json_integer(json, "realtime_ns", snapshot->realtime_ns);
+	json_integer(json, "monotonic_ns", snapshot->monotonic_ns);
+	json_string(json, "input", snapshot->input);
+	json_open(json, "metrics", '[');
+}
 
-	if (!object || !metrics)
-		return NULL;
-	add(object, "realtime_ns", json_object_new_uint64(snapshot->realtime_ns));
-	add(object, "monotonic_ns", json_object_new_uint64(snapshot->monotonic_ns));
-	add(object, "input", snapshot->input ? json_object_new_string(snapshot->input) : NULL);
-	for (size_t i = 0; i < snapshot->nr_families; i++) {
-		const struct family *family = &snapshot->families[i];
-		struct json_object *metric = json_object_new_object();
-		struct json_object *points = json_object_new_array();
+static void next_piece(struct snapshot_json *walk, struct json *json)
+{
+	const struct snapshot *snapshot = walk->snapshot;
+	const struct family *family;
 
-		add(metric, "name", json_object_new_string(family->metric->name));
-		add(metric, "type", json_object_new_string(types[family->metric->type]));
-		for (size_t j = 0; j < family->nr_points; j++)
-			json_object_array_add(points,
-					      encode_point(family->metric, &family->points[j]));
-		add(metric, "points", points);
-		json_object_array_add(metrics, metric);
+	if (!walk->started)
+		start(json, snapshot);
+	walk->started = true;
+	while (walk->family < snapshot->nr_families &&
+	       snapshot->families[walk->family].metric->scope > walk->scope)
+		walk->family++;
+	if (walk->family == snapshot->nr_families) {
+		json_close(json, ']');
+		json_close(json, '}');
+		walk->ended = true;
+		return;
 	}
-	add(object, "metrics", metrics);
-	return object;
+	family = &snapshot->families[walk->family];
+	if (!walk->point) {
+		json_open(json, NULL, '{');
+		json_string(json, "name", family->metric->name);
+		json_string(json, "type", types[family->metric->type]);
+		json_open(json, "points", '[');
+	}
+	if (walk->point < family->nr_points)
+		add_point(json, family->metric, &family->points[walk->point++]);
+	if (walk->point == family->nr_points) {
+		json_close(json, ']');
+		json_close(json, '}');
+		walk->family++;
+		walk->point = 0;
+	}
+}
+
+bool encode_json(struct snapshot_json *walk, struct buffer *buffer)
+{
+	struct json json = {buffer, walk->more};
+
+	if (walk->ended)
+		return false;
+	next_piece(walk, &json);
+	walk->more = json.more;
+	return true;
 }

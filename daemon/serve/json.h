@@ -10,14 +10,22 @@
  * Sums and upper bounds are in base units; only cells that are not empty; the
  * upper bound of the last cell is null.
  */
-#ifndef PAIMON_JSON_H
-#define PAIMON_JSON_H
-
-#include <json-c/json.h>
+#ifndef PAIMON_SERVE_JSON_H
+#define PAIMON_SERVE_JSON_H
 
 #include "../model/snapshot.h"
+#include "../util/json.h"
 
-/* A new object that the caller puts, or NULL. */
-struct json_object *encode_json(const struct snapshot *snapshot);
+/* A snapshot on its way: a piece is a point. It outlives this. */
+struct snapshot_json {
+	const struct snapshot *snapshot;
+	enum metric_scope scope; /* the last one that is in it */
+	size_t family, point;
+	bool started, ended;
+	bool more; /* of struct json */
+};
+
+/* Adds the next piece to the buffer. False: that was all, and nothing was added. */
+bool encode_json(struct snapshot_json *walk, struct buffer *buffer);
 
 #endif

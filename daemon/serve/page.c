@@ -28,30 +28,22 @@ static void add_escaped(struct buffer *buffer, const char *text)
 	}
 }
 
-static void add_member(struct buffer *buffer, struct json_object *object, const char *key)
+static void add_source(struct buffer *buffer, const struct page_source *source)
 {
-	const char *text = json_object_get_string(json_object_object_get(object, key));
-
-	add_escaped(buffer, text ?: "");
-}
-
-static void add_source(struct buffer *buffer, struct json_object *source)
-{
-	static const char *const columns[] = {"name", "state", "backend", "reason"};
+	const char *const columns[] = {source->name, source->state, source->backend,
+				       source->reason};
 
 	buffer_add_string(buffer, "<tr>");
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
 		buffer_add_string(buffer, "<td>");
-		add_member(buffer, source, columns[i]);
+		add_escaped(buffer, columns[i] ?: "");
 		buffer_add_string(buffer, "</td>");
 	}
 	buffer_add_string(buffer, "</tr>\n");
 }
 
-void encode_page(struct json_object *status, struct buffer *buffer)
+void encode_page(const struct page *page, struct buffer *buffer)
 {
-	struct json_object *sources = json_object_object_get(status, "sources");
-
 	buffer_add_string(buffer, "<!DOCTYPE html>\n"
 				  "<html lang=\"en\">\n"
 				  "<head>\n"
@@ -61,9 +53,9 @@ void encode_page(struct json_object *status, struct buffer *buffer)
 				  "</head>\n"
 				  "<body>\n"
 				  "<h1>paimond ");
-	add_member(buffer, status, "version");
+	add_escaped(buffer, page->version);
 	buffer_add_string(buffer, "</h1>\n");
-	if (json_object_object_get(status, "input"))
+	if (page->replay)
 		buffer_add_string(buffer, "<p><strong>REPLAY: made-up input, nothing of this is "
 					  "real.</strong></p>\n");
 	buffer_add_string(buffer,
@@ -77,8 +69,8 @@ void encode_page(struct json_object *status, struct buffer *buffer)
 			  "</ul>\n"
 			  "<table>\n"
 			  "<tr><th>Source</th><th>State</th><th>Backend</th><th>Note</th></tr>\n");
-	for (size_t i = 0; sources && i < json_object_array_length(sources); i++)
-		add_source(buffer, json_object_array_get_idx(sources, i));
+	for (size_t i = 0; i < page->nr_sources; i++)
+		add_source(buffer, &page->sources[i]);
 	buffer_add_string(buffer, "</table>\n"
 				  "</body>\n"
 				  "</html>\n");

@@ -7,13 +7,22 @@
 #ifndef PAIMON_PAGE_H
 #define PAIMON_PAGE_H
 
-#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "../util/buffer.h"
 
 #define PAGE_TYPE "text/html; charset=utf-8"
 
-/* status: the object of /v1/status. */
-void encode_page(struct json_object *status, struct buffer *buffer);
+struct page {
+	const char *version;
+	bool replay;
+	size_t nr_sources;
+	struct page_source {
+		const char *name, *state, *backend, *reason; /* NULL: nothing */
+	} sources[16];
+};
+
+void encode_page(const struct page *page, struct buffer *buffer);
 
 #endif

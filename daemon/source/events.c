@@ -9,6 +9,7 @@
 
 #include "../fdstore.h"
 #include "../util/cleanup.h"
+#include "../util/json.h"
 #include "../util/log.h"
 #include "../util/utf8.h"
 #include "event_spec.h"
@@ -359,105 +360,128 @@ static int events_read(struct source *source, struct snapshot *snapshot)
 
 static int compare_numbers(const void *a, const void *b)
 {
-	return json_object_get_int(*(struct json_object *const *)a) -
-	       json_object_get_int(*(struct json_object *const *)b);
+	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
+
+	return x < y ? -1 : x > y;
 }
 
-static struct json_object *event_json(struct events *events, const struct events_event *event)
+/* The CPUs of an event in order. False: there is no memory for that. */
+static bool add_cpus(const struct events *events, const struct events_event *event,
+		     struct json *json)
+{
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr = 0, n = 0;
+
+	for_each_slot(i, events, event)
+		nr++;
+	cpus = malloc((nr ?: 1) * sizeof(*cpus));
+	if (!cpus)
+		return false;
+	for_each_slot(i, events, event)
+		cpus[n++] = events->reader->slots[i].cpu;
+	qsort(cpus, nr, sizeof(*cpus), compare_numbers);
+	json_open(json, "cpus", '[');
+	for (size_t i = 0; i < nr; i++)
+		if (!i || cpus[i] != cpus[i - 1])
+			json_integer(json, NULL, cpus[i]);
+	json_close(json, ']');
+	return true;
+}
+
+static void add_levels(const struct events *events, const struct events_event *event,
+		       struct json *json)
+{
+	json_open(json, "levels", '[');
+	for_each_slot(i, events, event) {
+		json_open(json, NULL, '{');
+		json_integer(json, "cpu", events->reader->slots[i].cpu);
+		json_integer(json, "value", reader_total(&events->reader->slots[i]).value);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void event_json(struct events *events, const struct events_event *event, struct json *json)
 {
 	static const char *const origins[EVENTS_NR_ORIGINS] = {
 		[EVENTS_FROM_CONFIG] = "configuration",
 		[EVENTS_FROM_COMMAND] = "command",
 		[EVENTS_FROM_HANDOFF] = "hand-off",
 	};
-	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
-	struct json_object *levels = event->flags & EVENTS_LEVEL ? json_object_new_array() : NULL;
-	struct events_reading all = {}, of_cpu;
+	struct events_reading all = {};
 	char config[24], comm[UTF8_NAME_LEN(sizeof(event->comm))];
 
 	for_each_slot(i, events, event) {
-		const struct events_slot *slot = &events->reader->slots[i];
-		struct events_reading total = reader_total(slot);
+		struct events_reading total = reader_total(&events->reader->slots[i]);
 
 		all = reader_sum(all, &total);
-		if (read_cpu(events, i, &of_cpu))
-			json_object_array_add(cpus, json_object_new_int(slot->cpu));
-		if (levels) {
-			struct json_object *level = json_object_new_object();
-
-			json_object_object_add(level, "cpu", json_object_new_int(slot->cpu));
-			json_object_object_add(level, "value", json_object_new_uint64(total.value));
-			json_object_array_add(levels, level);
-		}
 	}
-	json_object_array_sort(cpus, compare_numbers);
 	format_config(event, config);
-	json_object_object_add(object, "id", json_object_new_uint64(event->id));
-	json_object_object_add(object, "name", json_object_new_string(event->name));
-	json_object_object_add(object, "spec", json_object_new_string(events_terms(event)->spec));
-	json_object_object_add(object, "pmu", json_object_new_string(event->pmu));
-	json_object_object_add(object, "config", json_object_new_string(config));
-	json_object_object_add(object, "cpus", cpus);
-	json_object_object_add(object, "state",
-			       json_object_new_string(state_names[event_state(events, event)]));
-	json_object_object_add(object, "origin",
-			       json_object_new_string(event->origin < EVENTS_NR_ORIGINS
-							      ? origins[event->origin]
-							      : "unknown"));
-	json_object_object_add(object, "uid", json_object_new_int64(event->uid));
-	json_object_object_add(object, "pid", json_object_new_int64(event->pid));
-	json_object_object_add(object, "comm",
-			       json_object_new_string(utf8_name(event->comm, comm)));
-	json_object_object_add(
-		object, "descriptors",
-		json_object_new_uint64(events->given[event - events->reader->events]));
-	json_object_object_add(object, "opened_timestamp_seconds",
-			       json_object_new_double(event->opened_ns * 1e-9));
+	json_open(json, NULL, '{');
+	json_integer(json, "id", event->id);
+	json_string(json, "name", event->name);
+	json_string(json, "spec", events_terms(event)->spec);
+	json_string(json, "pmu", event->pmu);
+	json_string(json, "config", config);
+	if (!add_cpus(events, event, json))
+		json->buffer->error = -ENOMEM;
+	json_string(json, "state", state_names[event_state(events, event)]);
+	json_string(json, "origin",
+		    event->origin < EVENTS_NR_ORIGINS ? origins[event->origin] : "unknown");
+	json_integer(json, "uid", event->uid);
+	json_integer(json, "pid", event->pid);
+	json_string(json, "comm", utf8_name(event->comm, comm));
+	json_integer(json, "descriptors", events->given[event - events->reader->events]);
+	json_real(json, "opened_timestamp_seconds", event->opened_ns * 1e-9);
 	/* Levels are not to be added up. */
-	json_object_object_add(object, "value", levels ? NULL : json_object_new_uint64(all.value));
-	if (levels)
-		json_object_object_add(object, "levels", levels);
-	json_object_object_add(object, "enabled_seconds",
-			       json_object_new_double(all.enabled / 1e9));
-	json_object_object_add(object, "running_seconds",
-			       json_object_new_double(all.running / 1e9));
-	json_object_object_add(object, "unit", json_object_new_string(event->unit));
-	json_object_object_add(object, "scale", json_object_new_string(event->scale));
-	json_object_object_add(object, "resets", json_object_new_uint64(event->resets));
-	json_object_object_add(object, "changes", json_object_new_uint64(event->changes));
-	json_object_object_add(object, "reopened", json_object_new_uint64(event->reopened));
-	return object;
+	if (event->flags & EVENTS_LEVEL) {
+		json_null(json, "value");
+		add_levels(events, event, json);
+	} else {
+		json_integer(json, "value", all.value);
+	}
+	json_real(json, "enabled_seconds", all.enabled / 1e9);
+	json_real(json, "running_seconds", all.running / 1e9);
+	json_string(json, "unit", event->unit);
+	json_string(json, "scale", event->scale);
+	json_integer(json, "resets", event->resets);
+	json_integer(json, "changes", event->changes);
+	json_integer(json, "reopened", event->reopened);
+	json_close(json, '}');
 }
 
-struct json_object *events_list(struct source *source)
+void events_list(struct source *source, struct json *json)
 {
 	struct events *events = source->data;
-	struct json_object *array = json_object_new_array();
 
 	events_read_all(events);
+	json_open(json, NULL, '[');
 	for (uint32_t i = 0; i < events->reader->nr_events; i++)
 		if (events->reader->events[i].id)
-			json_object_array_add(array,
-					      event_json(events, &events->reader->events[i]));
-	return array;
+			event_json(events, &events->reader->events[i], json);
+	json_close(json, ']');
 }
 
-struct json_object *events_show(struct source *source, uint64_t id)
+int events_show(struct source *source, uint64_t id, struct json *json)
 {
 	struct events *events = source->data;
 	struct events_event *event = events_find(events, id);
 
 	if (!event)
-		return NULL;
+		return -ENOENT;
 	events_read_all(events);
-	return event_json(events, event);
+	event_json(events, event, json);
+	return 0;
 }
 
-struct json_object *events_show_new(struct source *source, uint64_t id)
+int events_show_new(struct source *source, uint64_t id, struct json *json)
 {
 	struct events_event *event = events_find(source->data, id);
 
-	return event ? event_json(source->data, event) : NULL;
+	if (!event)
+		return -ENOENT;
+	event_json(source->data, event, json);
+	return 0;
 }
 
 /* The source */

@@ -17,21 +17,18 @@ struct wanted {
 	const char **ret_value;
 };
 
-static int take_strings(struct json_object *body, const struct wanted *wanted, size_t nr,
-			char **ret_error)
+static int take_strings(const struct http_events_request *request, const struct wanted *wanted,
+			size_t nr, char **ret_error)
 {
-	json_object_object_foreach(body, key, value) {
+	for (size_t m = 0; m < request->nr_members; m++) {
+		const struct json_member *member = &request->members[m];
 		size_t i;
 
-		for (i = 0; i < nr && strcmp(key, wanted[i].key); i++)
+		for (i = 0; i < nr && strcmp(member->key, wanted[i].key); i++)
 			;
 		if (i == nr)
-			return fail(ret_error, -EINVAL, "%.64s: there is no such key", key);
-		if (!json_object_is_type(value, json_type_string) ||
-		    strlen(json_object_get_string(value)) !=
-			    (size_t)json_object_get_string_len(value))
-			return fail(ret_error, -EINVAL, "%.64s: is not a string", key);
-		*wanted[i].ret_value = json_object_get_string(value);
+			return fail(ret_error, -EINVAL, "%.64s: there is no such key", member->key);
+		*wanted[i].ret_value = member->value;
 	}
 	return 0;
 }
@@ -64,7 +61,7 @@ static int post(struct source *source, const struct http_events_request *request
 	struct events_owner owner;
 	const char *spec = NULL, *name = NULL, *cpus = NULL;
 	const struct wanted wanted[] = {{"spec", &spec}, {"name", &name}, {"cpus", &cpus}};
-	int r = take_strings(request->body, wanted, 3, ret_error);
+	int r = take_strings(request, wanted, 3, ret_error);
 
 	if (!r && !spec)
 		return fail(ret_error, -EINVAL, "%s is missing", "spec");
@@ -78,7 +75,7 @@ static int patch(struct source *source, const struct http_events_request *reques
 {
 	const char *terms = NULL;
 	const struct wanted wanted[] = {{"terms", &terms}};
-	int r = take_strings(request->body, wanted, 1, ret_error);
+	int r = take_strings(request, wanted, 1, ret_error);
 
 	if (!r && !terms)
 		return fail(ret_error, -EINVAL, "%s is missing", "terms");
@@ -86,31 +83,33 @@ static int patch(struct source *source, const struct http_events_request *reques
 }
 
 int events_request(struct source *source, const struct http_events_request *request,
-		   struct json_object **ret_object, char **ret_error)
+		   struct json *json, char **ret_error)
 {
 	uint64_t id = request->id;
 	int r = 0;
 
 	if (!strcmp(request->method, "POST"))
-		r = request->body ? post(source, request, &id, ret_error)
-				  : fail(ret_error, -EINVAL, "%s is missing", "the body");
+		r = request->has_body ? post(source, request, &id, ret_error)
+				      : fail(ret_error, -EINVAL, "%s is missing", "the body");
 	else if (!strcmp(request->method, "DELETE"))
 		r = events_close(source, id, ret_error);
 	else if (!strcmp(request->method, "PATCH"))
-		r = request->body ? patch(source, request, ret_error)
-				  : fail(ret_error, -EINVAL, "%s is missing", "the body");
+		r = request->has_body ? patch(source, request, ret_error)
+				      : fail(ret_error, -EINVAL, "%s is missing", "the body");
 	if (r < 0)
 		return r;
 	if (!strcmp(request->method, "DELETE")) {
-		*ret_object = json_object_new_object();
-		json_object_object_add(*ret_object, "closed", json_object_new_uint64(id));
-		return 0;
+		json_open(json, NULL, '{');
+		json_integer(json, "closed", id);
+		json_close(json, '}');
+	} else if (!id) {
+		events_list(source, json);
+	} else {
+		r = strcmp(request->method, "POST") ? events_show(source, id, json)
+						    : events_show_new(source, id, json);
+		if (r < 0)
+			return fail(ret_error, r, "%s",
+				    "there is no event of this id (paimonctl event list)");
 	}
-	*ret_object = !strcmp(request->method, "POST") ? events_show_new(source, id)
-		      : id			       ? events_show(source, id)
-						       : events_list(source);
-	return *ret_object ? 0
-			   : fail(ret_error, -ENOENT, "%s",
-				  "there is no event of this id "
-				  "(paimonctl event list)");
+	return 0;
 }

@@ -9,7 +9,6 @@
 #ifndef PAIMON_EVENTS_SOURCE_H
 #define PAIMON_EVENTS_SOURCE_H
 
-#include <json-c/json.h>
 #include <stdint.h>
 
 #include "events.h"
@@ -70,16 +69,19 @@ int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_er
 /* Ends an event: nothing of it is left. 0, or -ENOENT with *ret_error. */
 int events_close(struct source *source, uint64_t id, char **ret_error);
 
-/* The events, or the one of this id, as /v1/events has them; NULL: no such id. */
-struct json_object *events_list(struct source *source);
-struct json_object *events_show(struct source *source, uint64_t id);
+struct json;
+
+/* Write the events, or the one of this id, as /v1/events has them. 0, or -ENOENT: there is
+ * no such id. */
+void events_list(struct source *source, struct json *json);
+int events_show(struct source *source, uint64_t id, struct json *json);
 /* The same of one that has just been opened: nothing is read. */
-struct json_object *events_show_new(struct source *source, uint64_t id);
+int events_show_new(struct source *source, uint64_t id, struct json *json);
 
 struct http_events_request;
 
 /* Does what is asked of /v1/events: http_callbacks.events. */
 int events_request(struct source *source, const struct http_events_request *request,
-		   struct json_object **ret_object, char **ret_error);
+		   struct json *json, char **ret_error);
 
 #endif

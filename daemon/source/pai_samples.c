@@ -352,7 +352,7 @@ static const struct metric metric_tasks = {
 	.name = "paimon_nnpa_task_events_total",
 	.help = "NNPA counters by the process that executed the functions.",
 	.type = METRIC_COUNTER,
-	.scope = SCOPE_LOCAL,
+	.scope = SCOPE_OPERATORS,
 };
 static const struct metric metric_samples = {
 	.name = "paimon_pai_samples_total",

@@ -245,6 +245,7 @@ static void measure(size_t way, int calls_fd)
 
 int main(int argc, char **argv)
 {
+	size_t maps = 0;
 	bool own = argc == 3 && !strcmp(argv[2], "own");
 	struct rlimit files;
 	struct mallinfo2 heap;
@@ -277,8 +278,9 @@ int main(int argc, char **argv)
 	heap = mallinfo2();
 	printf("heap %zu\n", heap.uordblks + heap.hblkhd - malloc_usable_size(singles));
 	cost_init(&cost, &source, 1);
-	printf("maps %zu\n", (size_t)json_object_get_int64(
-				     json_object_object_get(cost_status(&cost), "map_bytes")));
+	for (size_t i = 0; i < cost.nr_maps; i++)
+		maps += cost.maps[i].bytes;
+	printf("maps %zu\n", maps);
 	print_slabs("before group");
 	groups = open_peer(PERF_FORMAT_GROUP);
 	print_slabs("after group");

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <json-c/json.h>
 
 #include "cost.h"
 #include "source/iopf_source.h"
@@ -99,10 +100,19 @@ static double value_of(const char *metric, const char *value)
 
 static double status_of(const char *key)
 {
-	struct json_object *status = cost_status(&cost), *value;
+	struct buffer buffer = {};
+	struct json json = {.buffer = &buffer};
+	struct json_object *status, *value;
 	double result;
+	char *text;
 
-	assert_true(json_object_object_get_ex(status, key, &value));
+	json_open(&json, NULL, '{');
+	cost_status(&cost, &json);
+	json_close(&json, '}');
+	text = buffer_take_string(&buffer);
+	status = json_tokener_parse(text);
+	free(text);
+	assert_true(json_object_object_get_ex(json_object_object_get(status, "cost"), key, &value));
 	result = value ? json_object_get_double(value) : -1;
 	json_object_put(status);
 	return result;

@@ -30,6 +30,7 @@
 
 #include <cmocka.h>
 
+#include "events_json.h"
 #include "fdstore.h"
 #include "source/events_source.h"
 #include "source/reader.h"
@@ -125,7 +126,7 @@ static void open_fails(const char *spec, const char *name, const char *cpus, int
 /* A number of an event, as /v1/events has it, or -1: there is no such event. */
 static int64_t number_of(uint64_t id, const char *key)
 {
-	struct json_object *object = events_show(&source, id);
+	struct json_object *object = show_json(&source, id);
 	int64_t n = -1;
 
 	if (object)
@@ -136,7 +137,7 @@ static int64_t number_of(uint64_t id, const char *key)
 
 static void expect_state(uint64_t id, const char *state)
 {
-	struct json_object *object = events_show(&source, id);
+	struct json_object *object = show_json(&source, id);
 
 	assert_non_null(object);
 	assert_string_equal(json_object_get_string(json_object_object_get(object, "state")), state);
@@ -513,7 +514,7 @@ static struct json_object *find_name(struct json_object *list, const char *name)
 
 static int64_t id_of(const char *name)
 {
-	struct json_object *list = events_list(&source), *event = find_name(list, name);
+	struct json_object *list = list_json(&source), *event = find_name(list, name);
 	int64_t id = event ? json_object_get_int64(json_object_object_get(event, "id")) : -1;
 
 	json_object_put(list);
@@ -824,7 +825,7 @@ static void write_to(const char *path, const char *text)
 
 static void expect_cpus(uint64_t id, const char *cpus)
 {
-	struct json_object *object = events_show(&source, id);
+	struct json_object *object = show_json(&source, id);
 
 	assert_string_equal(json_object_to_json_string(json_object_object_get(object, "cpus")),
 			    cpus);
@@ -1084,7 +1085,7 @@ static void test_level(void **data)
 		detach(); /* the next daemon knows it too */
 		attach();
 	}
-	object = events_show(&source, id);
+	object = show_json(&source, id);
 	assert_true(json_object_is_type(json_object_object_get(object, "value"), json_type_null));
 	levels = json_object_object_get(object, "levels");
 	assert_string_equal(json_object_to_json_string_ext(levels, JSON_C_TO_STRING_PLAIN),
@@ -1102,7 +1103,7 @@ static void test_level(void **data)
 
 static void take_name(uint64_t id, char ret_name[EVENTS_NAME_LEN])
 {
-	struct json_object *object = events_show(&source, id);
+	struct json_object *object = show_json(&source, id);
 
 	strcpy(ret_name, json_object_get_string(json_object_object_get(object, "name")));
 	json_object_put(object);

@@ -32,6 +32,7 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
+#include "events_json.h"
 #include "source/events_source.h"
 #include "source/source.h"
 
@@ -121,7 +122,7 @@ static int claim(uint64_t id, uint32_t uid)
 
 static uint64_t number(uint64_t id, const char *key)
 {
-	struct json_object *object = events_show(&source, id), *value;
+	struct json_object *object = show_json(&source, id), *value;
 	uint64_t result;
 
 	assert_non_null(object);
@@ -133,7 +134,7 @@ static uint64_t number(uint64_t id, const char *key)
 
 static size_t nr_listed(void)
 {
-	struct json_object *list = events_list(&source);
+	struct json_object *list = list_json(&source);
 	size_t nr = json_object_array_length(list);
 
 	json_object_put(list);
@@ -434,7 +435,7 @@ static void test_d10_dies(void **data)
 		close(fd);
 	}
 	if (nr) {
-		struct json_object *event = events_show(&source, ids[0]);
+		struct json_object *event = show_json(&source, ids[0]);
 
 		/* Where it is, is nobody's business. */
 		assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
@@ -476,7 +477,7 @@ static void test_d12_again(void **data)
 
 static void on_cpus(uint64_t id, const char *wanted)
 {
-	struct json_object *object = events_show(&source, id);
+	struct json_object *object = show_json(&source, id);
 	struct json_object *cpus = json_object_object_get(object, "cpus");
 
 	assert_string_equal(json_object_to_json_string_ext(cpus, JSON_C_TO_STRING_PLAIN), wanted);
@@ -516,8 +517,7 @@ static void test_d14_list(void **data)
 {
 	uint64_t id = keep_clock(1);
 	static const char *const keys[] = {"id", "name", "pmu", "config", "cpus", "descriptors"};
-	struct json_object *list = events_list(&source),
-			   *event = json_object_array_get_idx(list, 0);
+	struct json_object *list = list_json(&source), *event = json_object_array_get_idx(list, 0);
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		assert_true(json_object_object_get_ex(event, keys[i], NULL));
@@ -537,7 +537,7 @@ static void test_d14_list(void **data)
 
 static void expect_state(uint64_t id, const char *state)
 {
-	struct json_object *event = events_show(&source, id);
+	struct json_object *event = show_json(&source, id);
 
 	assert_string_equal(json_object_get_string(json_object_object_get(event, "state")), state);
 	json_object_put(event);
@@ -646,7 +646,7 @@ static void test_excluded(void **data)
 	fds[1] = open_event(&attr, -1, 1);
 	assert_int_equal(keep(fds, 2, NULL, &id), -EINVAL);
 	assert_int_equal(keep(&fds[1], 1, NULL, &id), 0);
-	event = events_show(&source, id);
+	event = show_json(&source, id);
 	assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
 			    "software/config=0x2/u");
 	json_object_put(event);

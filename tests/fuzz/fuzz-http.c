@@ -27,6 +27,7 @@ const struct seed fuzz_seeds[] = {
 	SEED("1GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
 	SEED("3HEAD /healthz" HOST "\r\nGET /v1/snapshot" HOST "X: y\r\n z\r\n\r\n"),
 	SEED("1GET /?a=%00&collect[]=%zz;b" HOST "Cookie: a=b; c\r\nExpect: 100-continue\r\n\r\n"),
+	SEED("0POST /v1/events" HOST "Content-Length: 21\r\n\r\n{\"a\": \"b\\ud83d\\ude00\"}"),
 	SEED("1GET http://127.0.0.1:1/v1/snapshot" HOST "\r\n"),
 	SEED("1GET http://evil.example?a=b" HOST "Host: localhost\r\n\r\n"),
 	SEED("0GET /metrics?&a&=&b=c&&&collect[]=%00" HOST "Accept: text/plain;version=1.0.0\r\n"
@@ -56,9 +57,16 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 	return 0;
 }
 
-static struct json_object *on_status(void *data)
+static void on_status(void *data, struct json *json)
 {
-	return json_tokener_parse("{\"version\": \"9.8\", \"sources\": [{\"name\": \"x\"}]}");
+	json_open(json, NULL, '{');
+	json_string(json, "version", "9.8");
+	json_close(json, '}');
+}
+
+static void on_page(void *data, struct page *ret_page)
+{
+	*ret_page = (struct page){.version = "9.8", .nr_sources = 1, .sources = {{"x"}}};
 }
 
 static int on_reload(void *data, char **ret_error)
@@ -72,17 +80,22 @@ static char *const *on_allowed_hosts(void *data)
 	return NULL;
 }
 
-static int on_events(void *data, const struct http_events_request *request,
-		     struct json_object **ret_object, char **ret_error)
+static int on_events(void *data, const struct http_events_request *request, struct json *json,
+		     char **ret_error)
 {
-	*ret_object = json_object_get(request->body) ?: json_object_new_object();
+	must(!over_tcp);
+	json_open(json, NULL, '{');
+	for (size_t i = 0; i < request->nr_members; i++)
+		json_string(json, request->members[i].key, request->members[i].value);
+	json_close(json, '}');
 	return 0;
 }
 
 static void start(void)
 {
-	const struct http_callbacks callbacks = {on_snapshot,	   on_status, on_reload,
-						 on_allowed_hosts, on_events, NULL};
+	const struct http_callbacks callbacks = {
+		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, on_events, NULL,
+	};
 	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), unix_fd;
 	socklen_t size = sizeof(tcp_address);
 	struct http *http;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <paimon/histogram.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <zlib.h>
 
 #include <cmocka.h>
+#include <json-c/json.h>
 
 #include "model/histogram.h"
 #include "serve/http.h"
@@ -224,6 +226,29 @@ static const struct metric latency = {
 	.scheme = &histogram_latency,
 };
 
+static const struct metric tasks = {
+	.name = "x_tasks",
+	.help = "Processes.",
+	.type = METRIC_GAUGE,
+	.scope = SCOPE_OPERATORS,
+};
+
+/* Times of the server: they stand still while this is not 0, but for what a snapshot costs. */
+static uint64_t fake_ns, fake_cpu_ns;
+#define SNAPSHOT_CPU_NS 100000000000ULL
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
+{
+	uint64_t ns = clock == CLOCK_MONOTONIC ? fake_ns : fake_cpu_ns;
+
+	if (!fake_ns || (clock != CLOCK_MONOTONIC && clock != CLOCK_THREAD_CPUTIME_ID))
+		return __real_clock_gettime(clock, ret_time);
+	*ret_time = (struct timespec){ns / 1000000000, ns % 1000000000};
+	return 0;
+}
+
 struct server {
 	sd_event *event;
 	struct http *http;
@@ -231,15 +256,22 @@ struct server {
 	struct sockaddr_in tcp_address;
 	char *hosts[2];
 	int nr_histograms;
+	bool full; /* all cells of them */
+	int nr_snapshots;
 	bool reload_fails, reload_lacks;
 };
 
 static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
 		       char **ret_error)
 {
-	static const uint64_t cells[PAIMON_HIST_CELLS] = {1, 2, 3};
+	uint64_t cells[PAIMON_HIST_CELLS] = {1, 2, 3};
 	struct server *server = data;
 	struct snapshot *snapshot;
+
+	for (int i = 3; server->full && i < PAIMON_HIST_CELLS; i++)
+		cells[i] = i * 1000000007ULL;
+	server->nr_snapshots++;
+	fake_cpu_ns += SNAPSHOT_CPU_NS;
 
 	if (names && strcmp(names[0], "x")) {
 		*ret_error = strdup("there is only x");
@@ -254,15 +286,26 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 		assert_int_equal(snapshot_add_histogram(snapshot, &latency, &label, 1, cells, 9),
 				 0);
 	}
+	assert_int_equal(snapshot_add_integer(snapshot, &tasks, NULL, 0, 1), 0);
 	*ret_snapshot = snapshot;
 	return 0;
 }
 
-static struct json_object *on_status(void *data)
+static void on_status(void *data, struct json *json)
 {
-	return json_tokener_parse("{\"version\": \"9.8\", \"input\": \"replay\", \"sources\": ["
-				  "{\"name\": \"iopf\", \"state\": \"failed\","
-				  " \"reason\": \"<b>&\\\"\"}]}");
+	json_open(json, NULL, '{');
+	json_string(json, "version", "9.8");
+	json_close(json, '}');
+}
+
+static void on_page(void *data, struct page *ret_page)
+{
+	*ret_page = (struct page){
+		.version = "9.8",
+		.replay = true,
+		.nr_sources = 1,
+		.sources = {{"iopf", "failed", NULL, "<b>&\""}},
+	};
 }
 
 static int on_reload(void *data, char **ret_text)
@@ -284,31 +327,33 @@ static char *const *on_allowed_hosts(void *data)
 }
 
 /* What was asked, as text; id 7 is not there. */
-static int on_events(void *data, const struct http_events_request *request,
-		     struct json_object **ret_object, char **ret_error)
+static int on_events(void *data, const struct http_events_request *request, struct json *json,
+		     char **ret_error)
 {
-	char text[256];
+	char text[256], *p = text;
 
 	if (request->id == 7) {
 		*ret_error = strdup("there is no 7");
 		return -ENOENT;
 	}
-	snprintf(text, sizeof(text), "%s %llu %s uid %u", request->method,
-		 (unsigned long long)request->id,
-		 request->body
-			 ? json_object_to_json_string_ext(request->body, JSON_C_TO_STRING_PLAIN)
-			 : "-",
-		 request->peer.uid);
-	*ret_object = json_object_new_object();
-	json_object_object_add(*ret_object, "asked", json_object_new_string(text));
+	p += sprintf(p, "%s %llu ", request->method, (unsigned long long)request->id);
+	if (!request->has_body)
+		p += sprintf(p, "-");
+	for (size_t i = 0; i < request->nr_members; i++)
+		p += sprintf(p, "%s=%s;", request->members[i].key, request->members[i].value);
+	sprintf(p, " uid %u", request->peer.uid);
+	json_open(json, NULL, '{');
+	json_string(json, "asked", text);
+	json_close(json, '}');
 	return 0;
 }
 
 static int setup(void **state)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct http_callbacks callbacks = {on_snapshot,	     on_status, on_reload,
-					   on_allowed_hosts, on_events, s};
+	struct http_callbacks callbacks = {
+		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, on_events, s,
+	};
 	socklen_t size = sizeof(s->tcp_address);
 	struct http_socket sockets[2];
 	int unix_fd, tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -645,11 +690,11 @@ static void test_pipelined(void **state)
 		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 		free(text);
 		answer_size = 0;
-		do {
-			run_busy(s->event);
-			n = read(fd, answer + answer_size, sizeof(answer) - 1 - answer_size);
+		while ((n = read(fd, answer + answer_size, sizeof(answer) - 1 - answer_size))) {
+			if (n < 0)
+				run_busy(s->event);
 			answer_size += n > 0 ? n : 0;
-		} while (n);
+		}
 		answer[answer_size] = '\0';
 		for (p = answer; (p = strstr(p, "\r\n\r\nok\n")); p++)
 			nr++;
@@ -670,21 +715,29 @@ static void test_reload(void **state)
 	expect(s, false, "POST /v1/reload", "x.conf:3: bad");
 }
 
-/* Who connects is who the kernel says connected. */
-static void test_reload_by_nobody(void **state)
+/* A connection to the unix socket by a user who is no operator. */
+static int dial_as_nobody(struct server *s)
 {
-	struct server *s = *state;
-	gid_t group = 65534;
 	int fd;
 
-	if (geteuid() != 0)
-		skip(); /* needs root, to become another user */
 	assert_return_code(setgroups(0, NULL), errno);
-	assert_return_code(setegid(group), errno);
+	assert_return_code(setegid(65534), errno);
 	assert_return_code(seteuid(65534), errno);
 	fd = dial(s, false, 0);
 	assert_return_code(seteuid(0), errno);
 	assert_return_code(setegid(0), errno);
+	return fd;
+}
+
+/* Who connects is who the kernel says connected. */
+static void test_reload_by_nobody(void **state)
+{
+	struct server *s = *state;
+	int fd;
+
+	if (geteuid() != 0)
+		skip(); /* needs root, to become another user */
+	fd = dial_as_nobody(s);
 	assert_non_null(strstr(ask_on(s, fd, "POST /v1/reload HTTP/1.1\r\n" END), "HTTP/1.1 403 "));
 	assert_non_null(strstr(answer, "{\"error\":{\"code\":403,"));
 }
@@ -710,8 +763,8 @@ static void test_events(void **state)
 	expect(s, false, "GET /v1/events", "GET 0 -");
 	expect(s, false, "GET /v1/events", uid);
 	expect(s, false, "GET /v1/events/18446744073709551615", "GET 18446744073709551615 -");
-	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}", "POST 0 {\\\"spec\\\":\\\"x\\\"}");
-	expect_body(s, "PATCH /v1/events/3", "{}", "PATCH 3 {}");
+	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}", "POST 0 spec=x; uid");
+	expect_body(s, "PATCH /v1/events/3", "{}", "PATCH 3  uid");
 	expect(s, false, "DELETE /v1/events/3", "DELETE 3 -");
 	expect_error(s, false, "GET /v1/events/7", 404);
 	for (const char *const *id = (const char *[]){"", "0", "-1", "1x", "1/", "0x1", " 1",
@@ -725,6 +778,7 @@ static void test_events(void **state)
 	}
 	for (const char *const *body =
 		     (const char *[]){"{", "[]", "1", "{} {}", "null", "{\"a\":\"\xff\"}",
+				      "{\"a\\u0000\":\"b\"}", "{\"a\":1}",
 				      "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]", NULL};
 	     *body; body++)
 		expect_body(s, "POST /v1/events", *body, "HTTP/1.1 400 ");
@@ -732,6 +786,148 @@ static void test_events(void **state)
 	expect(s, false, "POST /v1/events/3", "Allow: GET, HEAD, PATCH, DELETE\r\n");
 	expect_error(s, true, "GET /v1/events", 404);
 	expect_error(s, true, "DELETE /v1/events/3", 404);
+}
+
+/* Processes are shown to operators, in /v1/snapshot. */
+static void test_scopes(void **state)
+{
+	static const char get[] = "GET /v1/snapshot HTTP/1.1\r\n" END;
+	struct server *s = *state;
+
+	s->nr_histograms = 1;
+	expect(s, false, "GET /v1/snapshot", "x_tasks");
+	assert_null(strstr(expect(s, false, "GET /metrics", "x_seconds"), "x_tasks"));
+	assert_null(strstr(expect(s, true, "GET /metrics", "x_seconds"), "x_tasks"));
+	if (geteuid() != 0)
+		skip(); /* needs root, to become another user */
+	ask_on(s, dial_as_nobody(s), get);
+	assert_non_null(strstr(answer, "\"x_seconds\""));
+	assert_null(strstr(answer, "x_tasks"));
+}
+
+/* The body of a chunked answer, in its place. */
+static const char *unchunk(char *text)
+{
+	char *from = (char *)body_of(text), *to = from, *body = from;
+	size_t size;
+
+	while ((size = strtoul(from, &from, 16))) {
+		memmove(to, from + 2, size);
+		to += size;
+		from += 2 + size + 2;
+	}
+	*to = '\0';
+	return body;
+}
+
+/*
+ * A snapshot of 1,024 devices, all cells of their three latencies taken: it is whole, and no
+ * more of it is in memory than what it is made of.
+ */
+static void test_streamed(void **state)
+{
+	struct server *s = *state;
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, most = before, now;
+	char *text = malloc(64 << 20), *end = text;
+	struct json_object *object, *points;
+	int fd = dial(s, false, 0);
+	ssize_t n;
+
+	assert_non_null(text);
+	s->nr_histograms = 3 * 1024;
+	s->full = true;
+	before += malloc_usable_size(text);
+	assert_true(send(fd, "GET /v1/snapshot HTTP/1.1\r\n" END,
+			 strlen("GET /v1/snapshot HTTP/1.1\r\n" END), 0) > 0);
+	while ((n = read(fd, end, text + (64 << 20) - 1 - end))) {
+		if (n < 0)
+			run_busy(s->event);
+		end += n > 0 ? n : 0;
+		now = mallinfo2().uordblks + mallinfo2().hblkhd;
+		most = now > most ? now : most;
+	}
+	*end = '\0';
+	close(fd);
+	assert_true(end - text > 16 << 20);
+	if (most - before > 16 << 20)
+		fail_msg("%zu KiB more", (most - before) >> 10);
+	assert_non_null(strstr(text, "Transfer-Encoding: chunked\r\n"));
+	object = json_tokener_parse(unchunk(text));
+	points = json_object_object_get(
+		json_object_array_get_idx(json_object_object_get(object, "metrics"), 0), "points");
+	assert_int_equal(json_object_array_length(points), 3 * 1024);
+	for (int i = 0; i < 3 * 1024; i++)
+		assert_int_equal(json_object_array_length(json_object_object_get(
+					 json_object_array_get_idx(points, i), "cells")),
+				 histogram_latency.nr_bounds + 1);
+	json_object_put(object);
+	free(text);
+	/* Who has no chunks has it until the end. */
+	s->nr_histograms = 1;
+	ask(s, false, "GET /v1/snapshot HTTP/1.0\r\n\r\n");
+	object = json_tokener_parse(body_of(answer));
+	assert_non_null(object);
+	json_object_put(object);
+}
+
+static void expect_snapshots(struct server *s, bool tcp, const char *lines, const char *part,
+			     int nr)
+{
+	int before = s->nr_snapshots;
+
+	expect(s, tcp, lines, part);
+	if (s->nr_snapshots != before + nr)
+		fail_msg("%s: %d snapshots", lines, s->nr_snapshots - before);
+}
+
+/*
+ * Who has used up what all may have shares a text of the last second, in each form, and
+ * waits for anything else that costs. Operators do not wait, nor does the other socket.
+ */
+static void test_budget(void **state)
+{
+	static const char openmetrics[] = "GET /metrics HTTP/1.1\r\n"
+					  "Accept: application/openmetrics-text";
+	static const char gzip[] = "GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip";
+	struct server *s = *state;
+
+	s->nr_histograms = 10;
+	fake_ns = 1000000000000ULL;
+	for (int i = 0; i < 2; i++) {
+		expect_snapshots(s, true, "GET /metrics", "200 OK", 1);
+		/* It is used up now. */
+		expect_snapshots(s, true, "GET /metrics", "200 OK", 1);
+		for (int j = 0; j < 5; j++)
+			expect_snapshots(s, true, "GET /metrics", "x_seconds_count{device=\"d9\"",
+					 0);
+		expect_snapshots(s, true, openmetrics, TEXT_OPENMETRICS_TYPE, 1);
+		expect_snapshots(s, true, openmetrics, "# EOF\n", 0);
+		expect_snapshots(s, true, gzip, "Content-Encoding: gzip\r\n", 1);
+		expect_snapshots(s, true, gzip, "Content-Encoding: gzip\r\n", 0);
+		expect_error(s, true, "GET /metrics?collect[]=x", 429);
+		expect(s, true, "GET /metrics?collect[]=x", "Retry-After: 1\r\n");
+		expect_error(s, true, "GET /v1/status", 429);
+		expect(s, true, "GET /healthz", "200 OK");
+		expect(s, true, "GET /", "200 OK");
+		/* Whoever runs this is an operator on the unix socket. */
+		for (int j = 0; j < 3; j++) {
+			expect_snapshots(s, false, "GET /metrics", "200 OK", 1);
+			expect_snapshots(s, false, "GET /v1/snapshot", "200 OK", 1);
+		}
+		/* A second later there is another text, and some day all is as before. */
+		fake_ns += 1000000000;
+		expect_snapshots(s, true, "GET /metrics", "200 OK", 1);
+		expect_snapshots(s, true, "GET /metrics", "200 OK", 0);
+		fake_ns += 100 * SNAPSHOT_CPU_NS;
+	}
+	expect(s, true, "GET /v1/status", "200 OK");
+	if (geteuid() == 0) {
+		static const char get[] = "GET /v1/snapshot HTTP/1.1\r\n" END;
+
+		assert_non_null(strstr(ask_on(s, dial_as_nobody(s), get), "200 OK"));
+		assert_non_null(strstr(ask_on(s, dial_as_nobody(s), get), "429 Too Many"));
+	}
+	fake_ns = 0;
 }
 
 static void test_collect(void **state)
@@ -908,6 +1104,9 @@ int main(void)
 		TEST(test_reload),
 		TEST(test_reload_by_nobody),
 		TEST(test_events),
+		TEST(test_scopes),
+		TEST(test_streamed),
+		TEST(test_budget),
 		TEST(test_collect),
 		TEST(test_gzip),
 		TEST(test_garbage),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What those who are no operators may have the daemon do: a quarter of a CPU, saved up for
+ * a second at most. It may be overdrawn by what one request costs, which is then paid back.
+ * Called by answer.c, on the daemon's one thread.
+ */
+#ifndef PAIMON_BUDGET_H
+#define PAIMON_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUDGET_PART 4
+#define BUDGET_MAX_NS (1000000000LL / BUDGET_PART)
+
+struct budget {
+	int64_t left_ns;
+	uint64_t updated_ns; /* CLOCK_MONOTONIC; 0: it is new, and full */
+};
+
+/* Is anything left? */
+bool budget_left(struct budget *budget, uint64_t now_ns);
+/* Takes time of a CPU away. */
+void budget_charge(struct budget *budget, uint64_t cpu_ns);
+
+#endif

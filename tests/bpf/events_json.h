@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What /v1/events has, as json-c reads it. */
+#ifndef PAIMON_TESTS_EVENTS_JSON_H
+#define PAIMON_TESTS_EVENTS_JSON_H
+
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "source/events_source.h"
+#include "util/json.h"
+
+static struct json_object *parsed(struct buffer *buffer)
+{
+	char *text = buffer_take_string(buffer);
+	struct json_object *object = json_tokener_parse(text);
+
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+/* One event, or NULL: there is no such id. */
+static struct json_object *show_json(struct source *source, uint64_t id)
+{
+	struct buffer buffer = {};
+	struct json json = {.buffer = &buffer};
+
+	return events_show(source, id, &json) ? NULL : parsed(&buffer);
+}
+
+static struct json_object *list_json(struct source *source)
+{
+	struct buffer buffer = {};
+	struct json json = {.buffer = &buffer};
+
+	events_list(source, &json);
+	return parsed(&buffer);
+}
+
+#endif
