@@ -478,6 +478,16 @@ static int load_folder(struct loader *loader, const char *path)
 	return r;
 }
 
+/* Where a key of [paimond] was set last. */
+static const struct place *place_of(const struct loader *loader, const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(keys[i].name, name))
+		i++;
+	return &loader->places[i];
+}
+
 /* What only all of it together shows. */
 static void check_whole(struct loader *loader)
 {
@@ -489,12 +499,10 @@ static void check_whole(struct loader *loader)
 				     loader->events[i].section.line, "[event %s] has no spec",
 				     config->events[i].name);
 	if (config->handoff && !strcmp(config->socket, config->handoff)) {
-		const struct place *place = loader->places;
+		const struct place *place = place_of(loader, "handoff");
 
-		while (strcmp(keys[place - loader->places].name, "handoff"))
-			place++;
 		if (!place->path)
-			place -= 2; /* handoff is the default, so that it is socket that was set */
+			place = place_of(loader, "socket");
 		config_error(&loader->errors, place->path, place->line,
 			     "[paimond] socket and handoff are one path, %.108s", config->socket);
 	}
