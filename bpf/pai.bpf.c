@@ -17,7 +17,8 @@
 char LICENSE[] SEC("license") = "GPL";
 
 /* The daemon sets max_entries: of pai_cpus to the highest CPU and 1 more, of
- * pai_cgroup_paths to how many fit, of pai_cgroups to 1 more, for those that do not. */
+ * pai_cgroup_paths to how many fit, of pai_cgroups and pai_departed to 1 more, for those
+ * that do not. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -34,11 +35,20 @@ struct {
 	__type(value, struct pai_cgroup);
 } pai_cgroups SEC(".maps");
 
+/* What the departed owners of each place had. The daemon's alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 65);
+	__type(key, u32);
+	__type(value, struct pai_counts);
+} pai_departed SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
 	__type(key, char[PAI_CGROUP_PATH]);
-	__type(value, u32); /* index of pai_cgroups, or PAI_UNNAMED */
+	__type(value, u32); /* ticket */
 } pai_cgroup_paths SEC(".maps");
 
 /* Saves the way to the path; what is evicted is looked up again. */
@@ -46,8 +56,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, u64); /* id of the cgroup */
-	__type(value, u32);
+	__type(value, u64);
 } pai_cgroup_index SEC(".maps");
+
+/* Wakes the daemon: few places are left. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} pai_wake SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -96,9 +112,7 @@ struct {
 	__type(value, struct scratch);
 } pai_scratch SEC(".maps");
 
-#define PAI_UNNAMED 0xffffffffu /* somebody else is about to name it */
-#define PAI_LOOKS 256		/* less than a microsecond */
-#define E2BIG 7
+#define PAI_TRIES 8 /* to find a path that another CPU is just giving a place */
 
 static const struct pai_task no_task;
 
@@ -121,48 +135,110 @@ static __always_inline struct pai_cgroup *cgroup_at(u32 index)
 	return bpf_map_lookup_elem(&pai_cgroups, &index);
 }
 
-/*
- * The index of a cgroup by path, a new one for a new path, 0 once all are taken, or
- * -1 if that is not known yet. Of CPUs that meet a new path at once one adds it to
- * pai_cgroup_paths and takes an index right after, so that none is wasted; the others look
- * for it a few times, and wait no longer, as they hold their run queue's lock.
- */
-static __noinline s64 index_of_path(const char *path)
-{
-	u32 *known = bpf_map_lookup_elem(&pai_cgroup_paths, path), index = PAI_UNNAMED;
-	struct pai_state *st = state();
-	struct pai_cgroup *cgroup;
-	long r;
+struct path {
+	u64 words[PAI_CGROUP_PATH / 8];
+};
 
-	if (!known && st) {
-		r = bpf_map_update_elem(&pai_cgroup_paths, path, &index, BPF_NOEXIST);
-		if (r == -E2BIG)
-			return 0;
-		known = bpf_map_lookup_elem(&pai_cgroup_paths, path);
-		if (known && !r) {
-			index = __sync_fetch_and_add(&st->cgroups, 1) + 1;
-			cgroup = cgroup_at(index);
-			if (!cgroup)
-				index = 0;
-			atomic_xchg(known, index);
-			if (cgroup) {
-				/* Who sees its beginning sees the whole path. */
-				bpf_probe_read_kernel(cgroup->path + 8, PAI_CGROUP_PATH - 8,
-						      path + 8);
-				atomic_xchg((u64 *)cgroup->path, *(const u64 *)path);
-			}
-			return index;
-		}
-	}
-	if (!known)
-		return -1;
-	for_up_to(i, PAI_LOOKS, PAI_LOOKS)
+/* Has the place of a ticket this path? */
+__noinline int has_path(u32 ticket, const struct path *path)
+{
+	struct pai_cgroup *cgroup = cgroup_at(ticket & PLACE_INDEX);
+
+	if (!cgroup || !path)
+		return 0;
+	for_up_to(i, PAI_CGROUP_PATH / 8, PAI_CGROUP_PATH / 8)
 	{
-		index = READ_ONCE(*known);
-		if (index != PAI_UNNAMED)
+		if (((const struct path *)cgroup->path)->words[i] != path->words[i])
+			return 0;
+		if (!path->words[i]) /* there are zeroes behind its end */
 			break;
 	}
-	return index == PAI_UNNAMED ? -1 : (s64)index;
+	return 1;
+}
+
+/* Takes a free place: its index, 0 if there is none, or -1 if there may be one soon. */
+__noinline int take_place(void)
+{
+	int none = 0;
+
+	for_up_to(i, PAI_MAX_CGROUPS, PAI_MAX_CGROUPS)
+	{
+		struct pai_cgroup *cgroup = cgroup_at(i + 1);
+		u32 state;
+
+		if (!cgroup)
+			break;
+		state = READ_ONCE(cgroup->state);
+		if (place_phase(state) == PLACE_FREE &&
+		    atomic_cmpxchg(&cgroup->state, state, state | PLACE_TAKEN) == state)
+			return i + 1;
+		if (place_phase(state) == PLACE_FREE || place_phase(state) == PLACE_TAKEN)
+			none = -1;
+	}
+	return none;
+}
+
+static __always_inline void wake_daemon(void)
+{
+	u32 nothing = 0;
+
+	bpf_ringbuf_output(&pai_wake, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+/* Gives a place that was taken to a path, unless another CPU was faster: a ticket, or -1. */
+static __always_inline s64 open_place(u32 index, const char *path)
+{
+	struct pai_cgroup *cgroup = cgroup_at(index);
+	u32 state, ticket;
+
+	if (!cgroup)
+		return -1;
+	state = READ_ONCE(cgroup->state);
+	ticket = place_ticket(state, index);
+	bpf_probe_read_kernel(cgroup->path, PAI_CGROUP_PATH, path);
+	if (bpf_map_update_elem(&pai_cgroup_paths, path, &ticket, BPF_NOEXIST)) {
+		atomic_xchg(&cgroup->state, place_state(state, PLACE_FREE));
+		return -1;
+	}
+	atomic_xchg(&cgroup->state, place_state(state, PLACE_OPEN));
+	if (!cgroup_at(2 * index))
+		wake_daemon();
+	return ticket;
+}
+
+/*
+ * The ticket of a cgroup by path, of a new place for a new path; of element 0 if all are
+ * taken; or -1 if it is not known yet. others: the ticket of element 0, from before.
+ */
+static __noinline s64 ticket_of_path(const char *path, u32 others)
+{
+	struct pai_state *st = state();
+	u32 *known, ticket;
+	s64 opened;
+	int index;
+
+	for_up_to(i, PAI_TRIES, PAI_TRIES)
+	{
+		known = bpf_map_lookup_elem(&pai_cgroup_paths, path);
+		if (known) {
+			ticket = READ_ONCE(*known);
+			if (has_path(ticket, (const void *)path))
+				return ticket;
+			continue;
+		}
+		if (!st || READ_ONCE(st->full) == others + 1)
+			return others;
+		index = take_place();
+		if (!index) {
+			WRITE_ONCE(st->full, others + 1);
+			wake_daemon();
+			return others;
+		}
+		opened = index > 0 ? open_place(index, path) : -1;
+		if (opened >= 0)
+			return opened;
+	}
+	return -1;
 }
 
 static __always_inline const struct kernfs_node *parent_of(const struct kernfs_node *kn)
@@ -212,23 +288,51 @@ __noinline int path_of(u64 node, struct scratch *s)
 	return len < PAI_CGROUP_PATH;
 }
 
-static __always_inline u32 current_cgroup(struct scratch *s)
+/* The ticket of those that find no place. */
+static __always_inline u32 ticket_of_others(void)
 {
-	u64 id = bpf_get_current_cgroup_id();
-	u32 *known = bpf_map_lookup_elem(&pai_cgroup_index, &id), index;
-	const struct kernfs_node *kn;
-	s64 found;
+	struct pai_cgroup *others = cgroup_at(0);
 
-	if (known)
-		return *known;
+	return others ? READ_ONCE(others->state) : 0;
+}
+
+/* Of a cgroup that the index had before; NULL: it leads nowhere any more. */
+static __always_inline struct pai_cgroup *cgroup_of_ticket(u32 ticket)
+{
+	struct pai_cgroup *cgroup = cgroup_at(ticket & PLACE_INDEX);
+	u32 state;
+
+	if (!cgroup)
+		return NULL;
+	state = READ_ONCE(cgroup->state);
+	if (!(ticket & PLACE_INDEX))
+		return state == ticket ? cgroup : NULL;
+	return place_is_of(state, ticket) ? cgroup : NULL;
+}
+
+static __always_inline struct pai_cgroup *current_cgroup(struct scratch *s)
+{
+	u64 id = bpf_get_current_cgroup_id(), value;
+	u64 *known = bpf_map_lookup_elem(&pai_cgroup_index, &id);
+	u32 others = ticket_of_others();
+	const struct kernfs_node *kn;
+	struct pai_cgroup *cgroup;
+	s64 ticket;
+
+	if (known) {
+		value = READ_ONCE(*known);
+		cgroup = value >> 32 == (u32)id ? cgroup_of_ticket(value) : NULL;
+		if (cgroup)
+			return cgroup;
+	}
 	kn = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp, kn);
-	found = path_of((u64)kn, s) ? index_of_path(s->path) : 0;
-	if (found < 0)
-		return 0;
+	ticket = path_of((u64)kn, s) ? ticket_of_path(s->path, others) : others;
+	if (ticket < 0)
+		return cgroup_at(0);
 	id = BPF_CORE_READ(kn, id); /* it may have been moved */
-	index = found;
-	bpf_map_update_elem(&pai_cgroup_index, &id, &index, BPF_ANY);
-	return index;
+	value = pai_index_value(id, (u32)ticket);
+	bpf_map_update_elem(&pai_cgroup_index, &id, &value, BPF_ANY);
+	return cgroup_at(ticket & PLACE_INDEX);
 }
 
 /* Of a process, a new element for a new one; NULL if there is no room. */
@@ -331,9 +435,9 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	struct pai_task *task;
 	struct scratch *s;
 	const void *comm;
-	u32 zero = 0, index;
+	u32 zero = 0;
 	u64 events;
-	s64 found;
+	s64 ticket;
 
 	s = bpf_map_lookup_elem(&pai_scratch, &zero);
 	if (!cpu || !st || !s)
@@ -343,22 +447,21 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		return 0;
 	}
 	if (made_up) {
-		found = index_of_path(made_up->path);
-		index = found < 0 ? 0 : found;
+		ticket = ticket_of_path(made_up->path, ticket_of_others());
+		cgroup = cgroup_at(ticket < 0 ? 0 : ticket & PLACE_INDEX);
 		id.start_ns = made_up->start_ns;
 		id.tgid = made_up->tgid;
 		comm = made_up->comm;
 	} else {
-		index = current_cgroup(s);
+		cgroup = current_cgroup(s);
 		leader = bpf_get_current_task_btf()->group_leader;
 		id.start_ns = leader->start_boottime;
 		id.tgid = leader->tgid;
 		comm = __builtin_preserve_access_index(&leader->comm);
 	}
-	cgroup = cgroup_at(index);
 	if (!cgroup)
 		return 0;
-	if (!index)
+	if (cgroup == cgroup_at(0))
 		atomic_inc(&st->dropped[PAI_DROPPED_CGROUPS]);
 	task = bpf_map_lookup_elem(&pai_tasks, &id);
 	if (!task && task_of_others())
@@ -370,7 +473,8 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		task = task_of_others();
 	}
 	add_records(s, nr, (void *)(cpu->counts ? cpu->counters : s->nowhere),
-		    (void *)cgroup->counters, (void *)(task ? task->counters : s->nowhere));
+		    (void *)(cpu->counts ? cgroup->counts.counters : cgroup->counts.beside),
+		    (void *)(task ? task->counters : s->nowhere));
 	cpu->samples++;
 	return events;
 }

@@ -7,10 +7,10 @@
  * counted as malformed, and nothing of it is added.
  *
  * A cgroup is known by its path, so that a service that is started again goes on
- * where it was. It has an element of pai_cgroups for good; what did not fit is in
- * element 0, and stays there, as nothing is ever removed. A process is known by the
- * number and the start time of its first thread; the daemon removes those that are
- * gone.
+ * where it was. It has a place (place.h) in pai_cgroups until it is gone; what was
+ * counted while no place was free is in element 0, and stays there. A process is
+ * known by the number and the start time of its first thread; the daemon removes
+ * those that are gone.
  *
  * A change of anything here that an older daemon would misread takes a new PAI_LAYOUT.
  */
@@ -23,10 +23,13 @@
 
 #include <paimon/record.h>
 
+#include "place.h"
+
 #define PAI_LAYOUT 2
 #define PAI_COUNTERS 128    /* numbers 1 to 127; 0 is none */
 #define PAI_CGROUP_PATH 512 /* with its NUL; one that is longer does not fit */
 #define PAI_CGROUP_DEPTH 16 /* the same */
+#define PAI_MAX_CGROUPS 1024
 #define PAI_MAX_TASKS 512
 #define PAI_OTHER_TGID 0xffffffffu
 
@@ -40,11 +43,25 @@ struct pai_cpu {
 	__u64 counts; /* the daemon's to write; 1: samples are all that counts on this CPU */
 };
 
-/* Element of pai_cgroups, 0 for those that did not fit. */
-struct pai_cgroup {
+/* What samples told, of CPUs where pai_cpu.counts was 1, and of others. */
+struct pai_counts {
 	__u64 counters[PAI_COUNTERS];
-	char path[PAI_CGROUP_PATH]; /* below the root of cgroup v2: "/" or "/a/b"; "" if not yet */
+	__u64 beside[PAI_COUNTERS];
 };
+
+/*
+ * Element of pai_cgroups, 0 for those that found no place. Of the state of that one only the
+ * generation is used: it changes when places become free, so that who found none looks again.
+ */
+struct pai_cgroup {
+	struct pai_counts counts; /* of all owners */
+	__u32 state;		  /* place.h */
+	__u32 unused;
+	char path[PAI_CGROUP_PATH]; /* below the root of cgroup v2: "/" or "/a/b" */
+};
+
+/* Value of pai_cgroup_index, whose key is the id of a cgroup: its lower half, and a ticket. */
+#define pai_index_value(id, ticket) ((__u64)(__u32)(id) << 32 | (ticket))
 
 /* Key of pai_tasks; PAI_OTHER_TGID and 0 for those that did not fit, never removed. */
 struct pai_task_id {
@@ -68,7 +85,7 @@ enum pai_dropped {
 /* The only element of pai_state, which finishes a set of pinned maps. */
 struct pai_state {
 	__u32 max_number;   /* of a counter; the daemon's to write */
-	__u32 cgroups;	    /* elements of pai_cgroups that are taken, without 0 */
+	__u32 full;	    /* state of element 0 of pai_cgroups, plus 1, when no place was free */
 	__u64 undispatched; /* samples that met no program */
 	__u64 dropped[PAI_NR_DROPPED];
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
@@ -37,6 +38,8 @@
 			  * measurement of the cost */
 
 #define RETRY_ACCURACY_USEC 250000 /* so that it wakes up with others */
+
+#define WAKE_USEC 250000 /* a source is woken up at most once in this time */
 
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
 #define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
@@ -127,6 +130,27 @@ static enum source_wanted wanted(const struct daemon *daemon, const struct sourc
 	return source->ops->wanted(daemon->config);
 }
 
+static int on_wake(sd_event_source *event_source, int fd, uint32_t events, void *data)
+{
+	struct source *source = data;
+
+	source->ops->woken(source);
+	return 0;
+}
+
+static void source_listen(struct daemon *daemon, struct source *source)
+{
+	int fd = source->ops->wake_fd ? source->ops->wake_fd(source) : -ENOENT;
+	int r = fd < 0 ? 0
+		       : sd_event_add_io(daemon->event, &source->wake, fd, EPOLLIN, on_wake,
+					 source);
+
+	if (fd >= 0 && r >= 0)
+		r = sd_event_source_set_ratelimit(source->wake, WAKE_USEC, 1);
+	if (r < 0)
+		log_warning("%s: not woken up: %s", source->ops->name, strerror(-r));
+}
+
 static void source_start(struct daemon *daemon, struct source *source)
 {
 	char before[sizeof(source->reason)];
@@ -145,6 +169,7 @@ static void source_start(struct daemon *daemon, struct source *source)
 	log_release(!r || strcmp(before, source->reason));
 	if (!r) {
 		source->state = SOURCE_UP;
+		source_listen(daemon, source);
 		source->attached_ns = clock_ns(CLOCK_REALTIME);
 		log_info("%s: %s, %s", source->ops->name, source->backend,
 			 source->replay	   ? "made-up input"
@@ -161,6 +186,7 @@ static void source_start(struct daemon *daemon, struct source *source)
 
 static void source_stop(struct source *source, bool keep)
 {
+	source->wake = sd_event_source_disable_unref(source->wake);
 	if (source->state == SOURCE_UP)
 		source->ops->detach(source, keep);
 	else if (!keep && !source->replay && source->ops->end_left)
@@ -283,6 +309,7 @@ static int fill_snapshot(struct daemon *daemon, const char *const *names, struct
 			/* One source that cannot be read does not stop the others. */
 			source_fail(source, r, "cannot read: %s", strerror(-r));
 			log_error("%s: %s", source->ops->name, source->reason);
+			source->wake = sd_event_source_disable_unref(source->wake);
 			source->ops->detach(source, true);
 			source->state = SOURCE_FAILED;
 			r = 0;

@@ -383,7 +383,8 @@ static uint64_t pai_bytes(const struct config *config)
 			     2 * sizeof(uint64_t));
 
 	return get_nprocs_conf() * cpu +
-	       (config->pai_max_cgroups + 1) * (sizeof(struct pai_cgroup) + 48 + PAI_CGROUP_PATH) +
+	       (config->pai_max_cgroups + 1) * (sizeof(struct pai_cgroup) +
+						sizeof(struct pai_counts) + 48 + PAI_CGROUP_PATH) +
 	       (PAI_MAX_TASKS + 1) * (48 + sizeof(struct pai_task_id) + sizeof(struct pai_task));
 }
 

@@ -365,9 +365,27 @@ static void pai_retry(struct source *source)
 	const struct pai *pai = source->data;
 
 	tend(source, true);
-	if (pai->samples && !source->replay)
+	if (pai->samples && !source->replay) {
 		pai_samples_reap(pai->samples);
+		pai_samples_recycle(pai->samples);
+	}
 	give_reason(source, true);
+}
+
+static int pai_wake_fd(const struct source *source)
+{
+	const struct pai *pai = source->data;
+
+	return pai->samples && pai->samples->wake ? ring_buffer__epoll_fd(pai->samples->wake)
+						  : -ENOENT;
+}
+
+/* Few places of cgroups are left. */
+static void pai_woken(struct source *source)
+{
+	const struct pai *pai = source->data;
+
+	pai_samples_recycle(pai->samples);
 }
 
 static int pai_reload(struct source *source)
@@ -437,21 +455,22 @@ static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t 
 	return value;
 }
 
+/* The sum is that of the same samples as cgroups have, and not of those that have come since. */
 static int add_counter(struct source *source, struct snapshot *snapshot, size_t i, uint32_t nr_cpus,
-		       uint32_t number, const char *name)
+		       uint32_t number, const char *name, const struct pai_look *look)
 {
 	const struct pai *pai = source->data;
 	const struct pai_pmu *pmu = &pai->pmus[i];
 	bool per_cpu = source->config->pai_per_cpu;
 	char text[12];
 	struct label labels[] = {{"counter", name}, {"cpu", text}};
-	uint64_t sum = 0;
+	uint64_t sum = i == PAI_EXT && look && number < PAI_COUNTERS ? look->counted[number] : 0;
 	int r = 0;
 
 	for (uint32_t cpu = 0; cpu < nr_cpus && !r; cpu++) {
 		uint64_t value = counted(pai, i, cpu, number);
 
-		sum += value;
+		sum += pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
 		snprintf(text, sizeof(text), "%u", cpu);
 		if (value)
 			r = snapshot_add_integer(snapshot, pmu->cpu_events, labels, 2, value);
@@ -503,13 +522,19 @@ static int add_unsampled(const struct pai *pai, struct snapshot *snapshot)
 static int pai_read(struct source *source, struct snapshot *snapshot)
 {
 	const struct pai *pai = source->data;
+	_cleanup_free_ struct pai_look *look = NULL;
 	int r = 0;
 
 	tend(source, false);
+	if (pai->samples) {
+		look = pai_samples_look(pai->samples);
+		if (!look)
+			return -ENOMEM;
+	}
 	if (source->replay)
 		for (uint32_t number = 1; number <= PAIMON_NNPA_COUNTERS_1ST && !r; number++)
 			r = add_counter(source, snapshot, PAI_EXT, pai->samples->nr_cpus, number,
-					pai_nnpa_counter(source, number));
+					pai_nnpa_counter(source, number), look);
 	for (size_t i = 0; i < NR_PMUS && !r; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 
@@ -518,11 +543,11 @@ static int pai_read(struct source *source, struct snapshot *snapshot)
 		for (uint32_t number = 1; number <= pmu->max_number && !r; number++)
 			if (*pai_pmu_counter(pmu, number))
 				r = add_counter(source, snapshot, i, pmu->nr_cpus, number,
-						pai_pmu_counter(pmu, number));
+						pai_pmu_counter(pmu, number), look);
 		r = r ?: add_cpus(pmu, snapshot);
 	}
 	r = r ?: add_unsampled(pai, snapshot);
-	return r || !pai->samples ? r : pai_samples_read(source, snapshot);
+	return r || !pai->samples ? r : pai_samples_read(source, look, snapshot);
 }
 
 const struct source_ops pai_source = {
@@ -532,6 +557,8 @@ const struct source_ops pai_source = {
 	.attach = pai_attach,
 	.outdated = pai_outdated,
 	.retry = pai_retry,
+	.wake_fd = pai_wake_fd,
+	.woken = pai_woken,
 	.read = pai_read,
 	.objects = pai_objects,
 	.reload = pai_reload,

@@ -11,11 +11,14 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <paimon/nnpa.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../fdstore.h"
@@ -26,12 +29,13 @@
 #include "load.h"
 #include "map_memory.h"
 #include "pai_source.h"
+#include "places.h"
 #include "source.h"
 
 #define LINK "pai-sample" /* to the tracepoint */
 #define TRACEPOINT_PROGRAM "pai-sample-program"
 #define OVERFLOW_PROGRAM "pai-overflow-program"
-#define NR_MAPS 8
+#define NR_MAPS 10
 
 static struct pins pai_pins(struct source *source)
 {
@@ -42,12 +46,14 @@ static void list_maps(const struct pai_bpf *bpf, struct bpf_map *ret_maps[NR_MAP
 {
 	ret_maps[0] = bpf->maps.pai_cpus;
 	ret_maps[1] = bpf->maps.pai_cgroups;
-	ret_maps[2] = bpf->maps.pai_cgroup_paths;
-	ret_maps[3] = bpf->maps.pai_cgroup_index;
-	ret_maps[4] = bpf->maps.pai_tasks;
-	ret_maps[5] = bpf->maps.pai_programs;
-	ret_maps[6] = bpf->maps.pai_overflow_programs;
-	ret_maps[7] = bpf->maps.pai_state;
+	ret_maps[2] = bpf->maps.pai_departed;
+	ret_maps[3] = bpf->maps.pai_cgroup_paths;
+	ret_maps[4] = bpf->maps.pai_cgroup_index;
+	ret_maps[5] = bpf->maps.pai_wake;
+	ret_maps[6] = bpf->maps.pai_tasks;
+	ret_maps[7] = bpf->maps.pai_programs;
+	ret_maps[8] = bpf->maps.pai_overflow_programs;
+	ret_maps[9] = bpf->maps.pai_state;
 }
 
 static bool is_sized(const struct bpf_map *map)
@@ -55,7 +61,7 @@ static bool is_sized(const struct bpf_map *map)
 	const char *name = bpf_map__name(map);
 
 	return !strcmp(name, "pai_cpus") || !strcmp(name, "pai_cgroups") ||
-	       !strcmp(name, "pai_cgroup_paths");
+	       !strcmp(name, "pai_departed") || !strcmp(name, "pai_cgroup_paths");
 }
 
 /* The sizes of pinned maps must fit together, and this machine. */
@@ -65,6 +71,7 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 	const struct pins pins = pai_pins(source);
 
 	if (bpf_map__max_entries(samples->bpf->maps.pai_cpus) != samples->nr_cpus ||
+	    bpf_map__max_entries(samples->bpf->maps.pai_departed) != nr ||
 	    bpf_map__max_entries(samples->bpf->maps.pai_cgroup_paths) != nr - 1)
 		return source_fail(
 			source, -EEXIST,
@@ -152,6 +159,7 @@ static int load(struct source *source, struct pai_samples *samples)
 	if (reused == PINS_NONE) {
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cpus, samples->nr_cpus);
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroups, samples->max_cgroups + 1);
+		bpf_map__set_max_entries(samples->bpf->maps.pai_departed, samples->max_cgroups + 1);
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroup_paths, samples->max_cgroups);
 	}
 	bpf_program__set_autoload(samples->bpf->progs.pai_play, source->replay);
@@ -160,9 +168,10 @@ static int load(struct source *source, struct pai_samples *samples)
 		return load_failed(source, r);
 	samples->cpus = map_memory(samples->bpf->maps.pai_cpus);
 	samples->cgroups = map_memory(samples->bpf->maps.pai_cgroups);
+	samples->departed = map_memory(samples->bpf->maps.pai_departed);
 	samples->state = map_memory(samples->bpf->maps.pai_state);
 	samples->made_up = source->replay ? map_memory(samples->bpf->maps.pai_made_up) : NULL;
-	if (!samples->cpus || !samples->cgroups || !samples->state ||
+	if (!samples->cpus || !samples->cgroups || !samples->departed || !samples->state ||
 	    (source->replay && !samples->made_up))
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
 	r = source->replay	  ? 0
@@ -181,6 +190,47 @@ static int add_other(const struct pai_samples *samples)
 				    BPF_NOEXIST);
 
 	return r == -EEXIST ? 0 : r;
+}
+
+/* The folder of all cgroups of version 2, or -ENOENT. What a container sees of it is not all:
+ * the root has the number 1. */
+static int open_cgroup_root(void)
+{
+	static const char *const paths[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		_cleanup_close_ int fd = open(paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		struct statfs fs;
+		struct stat st;
+
+		if (fd >= 0 && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC &&
+		    !fstat(fd, &st) && st.st_ino == 1)
+			return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return -ENOENT;
+}
+
+static int ignore_wake(void *context, void *data, size_t size)
+{
+	return 0;
+}
+
+/* For who is gone, and for when places get few. */
+static int watch_places(struct source *source, struct pai_samples *samples)
+{
+	if (source->replay)
+		return 0;
+	samples->absent = calloc(samples->max_cgroups + 1, sizeof(*samples->absent));
+	samples->wake = ring_buffer__new(bpf_map__fd(samples->bpf->maps.pai_wake), ignore_wake,
+					 NULL, NULL);
+	if (!samples->absent || !samples->wake)
+		return source_fail(source, -ENOMEM, "cannot watch for cgroups that are gone: %m");
+	samples->cgroup_root = open_cgroup_root();
+	if (samples->cgroup_root < 0)
+		log_warning("pai: the root of cgroup v2 is not at /sys/fs/cgroup or "
+			    "/sys/fs/cgroup/unified, so that cgroups that are gone keep their "
+			    "place: max_cgroups is for all that there ever are");
+	return 0;
 }
 
 /* Puts this daemon's programs behind the dispatchers. */
@@ -302,11 +352,13 @@ int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number
 	samples->max_cgroups = source->config->pai_max_cgroups;
 	samples->by = by;
 	samples->tracepoint = samples->overflow = -1;
+	samples->cgroup_root = -ENOENT;
 	r = load(source, samples);
 	if (!r)
 		samples->state->max_number = max_number < PAI_COUNTERS ? max_number
 								       : PAI_COUNTERS - 1;
 	r = r ?: add_other(samples);
+	r = r ?: watch_places(source, samples);
 	r = r ?: set_programs(source, samples);
 	if (!r && !source->replay)
 		r = hear(source, samples);
@@ -329,6 +381,7 @@ struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *
 	if (samples->bpf) {
 		unmap_memory(samples->bpf->maps.pai_cpus, samples->cpus);
 		unmap_memory(samples->bpf->maps.pai_cgroups, samples->cgroups);
+		unmap_memory(samples->bpf->maps.pai_departed, samples->departed);
 		unmap_memory(samples->bpf->maps.pai_state, samples->state);
 		unmap_memory(samples->bpf->maps.pai_made_up, samples->made_up);
 	}
@@ -336,7 +389,11 @@ struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *
 		close(samples->tracepoint);
 	if (samples->overflow >= 0)
 		close(samples->overflow);
+	ring_buffer__free(samples->wake);
+	if (samples->cgroup_root >= 0)
+		close(samples->cgroup_root);
 	pai_bpf__destroy(samples->bpf);
+	free(samples->absent);
 	free(samples);
 	return NULL;
 }
@@ -346,6 +403,11 @@ struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *
 static const struct metric metric_cgroups = {
 	.name = "paimon_nnpa_cgroup_events_total",
 	.help = "NNPA counters by the cgroup whose process executed the functions.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_departed = {
+	.name = "paimon_nnpa_departed_events_total",
+	.help = "NNPA counters of cgroups that are gone and whose place was given on.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_tasks = {
@@ -363,8 +425,8 @@ static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_ta
 
 /* The counters that are not 0, each with one label more. */
 static int add_counters(struct source *source, struct snapshot *snapshot,
-			const struct metric *metric, const volatile __u64 *counters,
-			struct label *labels, size_t nr_labels)
+			const struct metric *metric, const uint64_t *counters, struct label *labels,
+			size_t nr_labels)
 {
 	int r = 0;
 
@@ -378,20 +440,68 @@ static int add_counters(struct source *source, struct snapshot *snapshot,
 	return r;
 }
 
+struct pai_look *pai_samples_look(const struct pai_samples *samples)
+{
+	uint32_t nr = samples->max_cgroups + 1;
+	struct pai_look *look = calloc(1, sizeof(*look) + nr * sizeof(*look->own));
+
+	for (uint32_t i = 0; look && i < nr; i++) {
+		const volatile struct pai_counts *counts = &samples->cgroups[i].counts;
+		const struct pai_counts *departed = &samples->departed[i];
+		enum place_phase phase = place_phase(places_state(&samples->cgroups[i].state));
+
+		/* What comes in while it opens is for the next look. */
+		if (i && (phase == PLACE_FREE || phase == PLACE_TAKEN))
+			counts = departed;
+		for (uint32_t number = 1; number < PAI_COUNTERS; number++) {
+			uint64_t counted = counts->counters[number];
+			uint64_t all = counted + counts->beside[number];
+			uint64_t before = departed->counters[number] + departed->beside[number];
+
+			if (phase == PLACE_CLOSING && i)
+				before = all;
+			look->counted[number] += counted;
+			look->departed[number] += before;
+			look->own[i][number] = all - before;
+		}
+	}
+	return look;
+}
+
 static int add_cgroup(struct source *source, struct snapshot *snapshot,
-		      const struct pai_samples *samples, uint32_t index)
+		      const struct pai_samples *samples, const struct pai_look *look,
+		      uint32_t index)
 {
 	const struct pai_cgroup *cgroup = &samples->cgroups[index];
 	char raw[PAI_CGROUP_PATH], buffer[UTF8_NAME_LEN(sizeof(raw))];
 	struct label labels[2] = {{"cgroup", "other"}};
 
-	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
-	if (index)
+	if (index) {
+		if (place_phase(places_state(&cgroup->state)) != PLACE_OPEN)
+			return 0;
+		snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
 		labels[0].value = utf8_name(raw, buffer);
-	/* Its name is not there yet. */
-	if (index && raw[0] != '/')
-		return 0;
-	return add_counters(source, snapshot, &metric_cgroups, cgroup->counters, labels, 1);
+	}
+	return add_counters(source, snapshot, &metric_cgroups, look->own[index], labels, 1);
+}
+
+/* Of each counter that cgroups have, from its 0 on. */
+static int add_departed(struct source *source, struct snapshot *snapshot,
+			const struct pai_samples *samples, const struct pai_look *look)
+{
+	int r = 0;
+
+	for (uint32_t number = 1; number < PAI_COUNTERS && !r; number++) {
+		struct label label = {"counter", pai_nnpa_counter(source, number)};
+		uint64_t all = look->departed[number];
+
+		for (uint32_t i = 0; i <= samples->max_cgroups; i++)
+			all |= look->own[i][number];
+		if (all && *label.value)
+			r = snapshot_add_integer(snapshot, &metric_departed, &label, 1,
+						 look->departed[number]);
+	}
+	return r;
 }
 
 static int add_task(struct source *source, struct snapshot *snapshot, const struct pai_task_id *id,
@@ -403,7 +513,8 @@ static int add_task(struct source *source, struct snapshot *snapshot, const stru
 	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, task->comm);
 	labels[1] = (struct label){"comm", utf8_name(raw, buffer)};
-	return add_counters(source, snapshot, &metric_tasks, task->counters, labels, 2);
+	return add_counters(source, snapshot, &metric_tasks, (const uint64_t *)task->counters,
+			    labels, 2);
 }
 
 /* Processes, those that are alive and those that have just gone. Of two with the same number
@@ -475,14 +586,15 @@ static int add_samples(struct snapshot *snapshot, const struct pai_samples *samp
 					       samples->state->undispatched);
 }
 
-int pai_samples_read(struct source *source, struct snapshot *snapshot)
+int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot)
 {
 	const struct pai *pai = source->data;
 	const struct pai_samples *samples = pai->samples;
 	int r = add_samples(snapshot, samples);
 
 	for (uint32_t i = 0; i <= samples->max_cgroups && !r; i++)
-		r = add_cgroup(source, snapshot, samples, i);
+		r = add_cgroup(source, snapshot, samples, look, i);
+	r = r ?: add_departed(source, snapshot, samples, look);
 	for (uint32_t i = 0; i < PAI_NR_DROPPED && !r; i++) {
 		struct label label = {"reason", dropped_names[i]};
 
@@ -490,6 +602,58 @@ int pai_samples_read(struct source *source, struct snapshot *snapshot)
 					 samples->state->dropped[i]);
 	}
 	return r ?: add_tasks(source, snapshot, samples);
+}
+
+/* Is the cgroup of a path not there? */
+static bool is_gone(const struct pai_samples *samples, const char *path)
+{
+	struct stat st;
+
+	return path[1] && fstatat(samples->cgroup_root, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT;
+}
+
+void pai_samples_recycle(struct pai_samples *samples)
+{
+	int paths = bpf_map__fd(samples->bpf->maps.pai_cgroup_paths), r;
+	uint32_t nr_free = 0, nr_closing = 0;
+
+	if (samples->wake)
+		ring_buffer__consume(samples->wake);
+	if (samples->cgroup_root < 0)
+		return;
+	for (uint32_t i = 1; i <= samples->max_cgroups; i++)
+		nr_free += place_phase(places_state(&samples->cgroups[i].state)) == PLACE_FREE;
+	for (uint32_t i = 1; i <= samples->max_cgroups; i++) {
+		struct pai_cgroup *cgroup = &samples->cgroups[i];
+		uint32_t state = places_state(&cgroup->state);
+
+		if (place_phase(state) == PLACE_OPEN && is_gone(samples, cgroup->path)) {
+			if (2 * nr_free < samples->max_cgroups || samples->absent[i] == state)
+				places_close(&cgroup->state);
+			samples->absent[i] = state;
+		} else {
+			samples->absent[i] = 0;
+		}
+		if (place_phase(places_state(&cgroup->state)) != PLACE_CLOSING)
+			continue;
+		places_forget(paths, cgroup->path, place_ticket(state, i));
+		nr_closing++;
+	}
+	r = nr_closing ? places_settle() : -ENOENT;
+	if (r < 0 && nr_closing)
+		log_warning("pai: cgroups that are gone keep their place: %s", strerror(-r));
+	for (uint32_t i = 1; i <= samples->max_cgroups && !r; i++) {
+		struct pai_cgroup *cgroup = &samples->cgroups[i];
+
+		if (place_phase(places_state(&cgroup->state)) != PLACE_CLOSING)
+			continue;
+		samples->departed[i] = cgroup->counts;
+		places_free(&cgroup->state);
+	}
+	/* Who found no place looks again. */
+	if (!r)
+		places_free(&samples->cgroups[0].state);
 }
 
 void pai_samples_reap(struct pai_samples *samples)

@@ -104,8 +104,12 @@ struct pai_samples {
 	int tracepoint, overflow;
 	enum pai_samples_by by;
 	struct pai_cpu *cpus;
-	const struct pai_cgroup *cgroups;
+	struct pai_cgroup *cgroups;
+	struct pai_counts *departed;
 	struct pai_state *state;
+	struct ring_buffer *wake;     /* NULL in a replay */
+	int cgroup_root;	      /* the folder of all cgroups; -errno: it is not to be seen */
+	uint32_t *absent;	      /* state of each place whose cgroup was gone the last time */
 	struct pai_made_up *made_up;  /* replay only */
 	uint32_t gone[PAI_MAX_TASKS]; /* processes that were gone the last time */
 	uint32_t nr_gone;
@@ -125,8 +129,20 @@ bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint
 void pai_samples_unlink(struct source *source, uint32_t cpu);
 /* Ends all links that an earlier daemon left. */
 void pai_samples_end_left(struct source *source, uint32_t nr_cpus);
+/* All of pai_cgroups at one moment, as far as it is served: what it says adds up. */
+struct pai_look {
+	uint64_t counted[PAI_COUNTERS];	 /* where samples were all there was, of all cgroups */
+	uint64_t departed[PAI_COUNTERS]; /* of those whose place was given on */
+	uint64_t own[][PAI_COUNTERS];	 /* of the cgroup that has the place */
+};
+
+/* Takes a look, to be freed; NULL: no memory. */
+struct pai_look *pai_samples_look(const struct pai_samples *samples);
 /* Adds cgroups, processes, and what became of samples. 0 or a negative errno. */
-int pai_samples_read(struct source *source, struct snapshot *snapshot);
+int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot);
+/* Takes places from cgroups that are gone: at once where few places are left, else the second
+ * time that one is seen to be gone. */
+void pai_samples_recycle(struct pai_samples *samples);
 /* Forgets processes that have been gone since the time before. */
 void pai_samples_reap(struct pai_samples *samples);
 

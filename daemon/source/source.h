@@ -58,6 +58,11 @@ struct source_ops {
 	/* Called every few seconds while it is up: tries again what failed. NULL: nothing. */
 	void (*retry)(struct source *source);
 
+	/* A descriptor, the source's, that is readable when woken is to be called, or a
+	 * negative errno. NULL: there is none. */
+	int (*wake_fd)(const struct source *source);
+	void (*woken)(struct source *source);
+
 	/* Adds the source's points. 0 or a negative errno. */
 	int (*read)(struct source *source, struct snapshot *snapshot);
 
@@ -98,6 +103,7 @@ struct source {
 	const char *backend;  /* what it counts with: "paimon.ko", "fentry", ...; static */
 	bool adopted;	      /* went on with what an earlier daemon left */
 	uint64_t attached_ns; /* CLOCK_REALTIME */
+	struct sd_event_source *wake; /* the daemon's, for wake_fd */
 	char reason[256];
 	void *data; /* the source's own */
 };

@@ -23,7 +23,7 @@ int output(struct bpf_raw_tracepoint_args *ctx)
 
 	return nr < PAI_COUNTERS ? perf_event_output(ctx, &rings, THIS_CPU, raw,
 						     nr * sizeof(struct paimon_pai_record))
-				 : -E2BIG;
+				 : -7; /* E2BIG */
 }
 
 SEC("raw_tp")

@@ -354,7 +354,7 @@ static void check_all(const struct pai_cpu *cpu, const struct pai_cgroup *cgroup
 		expected += (i + 100) * 2ull * BATCHES * BATCH;
 	for (unsigned int i = 0; i < nr_cgroups; i++)
 		for (int j = 0; j < PAI_COUNTERS; j++)
-			by_cgroups += cgroups[i].counters[j];
+			by_cgroups += cgroups[i].counts.counters[j];
 	for (int i = 0; i < SLOTS; i++) {
 		sums[0] += by_process_counter[i].value;
 		sums[1] += by_cgroup_counter[i].value;

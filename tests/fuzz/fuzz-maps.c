@@ -20,7 +20,7 @@
 
 #define DEVICES 2
 #define CGROUPS 2
-#define NR_MAPS 6
+#define NR_MAPS 7
 
 /* One write: a word of devices (0), slots (1) and state (2) of IOPF, or of CPUs (3), cgroups
  * (4) and state (5) of PAI. */
@@ -56,12 +56,14 @@ static const struct step seed_slots[] = {
 static const struct step seed_pai[] = {
 	{3, 0, WORD(pai_cpu, samples), 7, 0},
 	{3, 0, WORD(pai_cpu, malformed), 1, 0},
-	{4, 0, WORD(pai_cgroup, counters[1]), 3, 0},
+	{4, 0, WORD(pai_cgroup, counts.counters[1]), 3, 0},
+	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, state), PLACE_OPEN, 0},
 	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, path), 0x632f612f, 0},
-	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, counters[27]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 8 + WORD(pai_cgroup, counts.counters[27]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, state), PLACE_CLOSING, 0},
 	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, path), 0xff220a5c, 0x41414141},
-	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counters[127]), 5, 1},
-	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counters[2]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counts.counters[127]), 5, 1},
+	{4, 0, sizeof(struct pai_cgroup) / 4 + WORD(pai_cgroup, counts.counters[2]), 5, 1},
 	{5, 0, WORD(pai_state, dropped[0]), 2, 0},
 };
 
@@ -151,6 +153,18 @@ static void serve_iopf(const struct config *config, uint64_t *const maps[NR_MAPS
 	iopf_events(&iopf);
 }
 
+static int read_pai(struct source *source, struct snapshot *snapshot)
+{
+	const struct pai *pai = source->data;
+	struct pai_look *look = pai_samples_look(pai->samples);
+	int r;
+
+	must(look);
+	r = pai_samples_read(source, look, snapshot);
+	free(look);
+	return r;
+}
+
 static void serve_pai(const struct config *config, uint64_t *const maps[NR_MAPS])
 {
 	static struct pai_bpf *bpf;
@@ -159,6 +173,7 @@ static void serve_pai(const struct config *config, uint64_t *const maps[NR_MAPS]
 		.max_cgroups = CGROUPS,
 		.cpus = (void *)maps[3],
 		.cgroups = (void *)maps[4],
+		.departed = (void *)maps[6],
 		.state = (void *)maps[5],
 	};
 	struct pai pai = {.samples = &samples};
@@ -167,7 +182,7 @@ static void serve_pai(const struct config *config, uint64_t *const maps[NR_MAPS]
 	bpf = bpf ?: pai_bpf__open();
 	must(bpf);
 	samples.bpf = bpf;
-	serve(pai_samples_read, &source, -EBADF);
+	serve(read_pai, &source, -EBADF);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -179,6 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sizeof(struct pai_cpu),
 		(CGROUPS + 1) * sizeof(struct pai_cgroup),
 		sizeof(struct pai_state),
+		(CGROUPS + 1) * sizeof(struct pai_counts),
 	};
 	const struct config config = {};
 	uint64_t *maps[NR_MAPS];

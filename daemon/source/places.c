@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "places.h"
+
+#include <bpf/bpf.h>
+
+#include "../util/cleanup.h"
+
+void places_close(uint32_t *state)
+{
+	uint32_t open = places_state(state);
+
+	if (place_phase(open) == PLACE_OPEN)
+		__atomic_store_n(state, place_state(open, PLACE_CLOSING), __ATOMIC_SEQ_CST);
+}
+
+void places_forget(int names, const void *name, uint32_t ticket)
+{
+	uint32_t known;
+
+	/* Programs only add names: what is here now, is until it is deleted. */
+	if (!bpf_map_lookup_elem(names, name, &known) && known == ticket)
+		bpf_map_delete_elem(names, name);
+}
+
+/* An update of a map of maps returns when no program can see the map that was there before:
+ * the kernel waits for all that run. */
+int places_settle(void)
+{
+	_cleanup_close_ int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "settle", 4, 4, 1, NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = inner);
+	_cleanup_close_ int outer = -1;
+	uint32_t zero = 0;
+
+	if (inner < 0)
+		return inner;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "settle", 4, 4, 1, &options);
+	return outer < 0 ? outer : bpf_map_update_elem(outer, &zero, &inner, BPF_ANY);
+}
+
+void places_free(uint32_t *state)
+{
+	uint32_t closing = places_state(state);
+
+	__atomic_store_n(state, place_state(closing + PLACE_PHASES + 1, PLACE_FREE),
+			 __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The daemon's part of the places in bpf/place.h: how one is taken from an owner that is gone.
+ * In this order: places_close(), places_forget() and then places_settle() for all of them,
+ * what has been counted noted as what the departed had, places_free(). Each step may be done
+ * again, so that the next daemon goes on with what it finds PLACE_CLOSING.
+ *
+ * On the daemon's one thread.
+ */
+#ifndef PAIMON_PLACES_H
+#define PAIMON_PLACES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "place.h"
+
+/* The state of a place, as of now. */
+static inline uint32_t places_state(const uint32_t *state)
+{
+	return __atomic_load_n(state, __ATOMIC_SEQ_CST);
+}
+
+/* From open to closing. Programs that run count in it still. */
+void places_close(uint32_t *state);
+
+/* Removes a name that leads to a place by this ticket: programs that begin do not find it. */
+void places_forget(int names, const void *name, uint32_t ticket);
+
+/* Waits until no BPF program runs that runs now, some 20 ms. 0 or a negative errno: it has not. */
+int places_settle(void);
+
+/* From closing to free, for the next owner. */
+void places_free(uint32_t *state);
+
+#endif
