@@ -117,8 +117,10 @@ static struct cost_sample take_sample(const struct cost *cost)
 			struct bpf_prog_info info = {};
 			__u32 size = sizeof(info);
 
-			if (!bpf_obj_get_info_by_fd(objects.programs[j].fd, &info, &size))
-				sample.run_ns += info.run_time_ns;
+			if (bpf_obj_get_info_by_fd(objects.programs[j].fd, &info, &size))
+				continue;
+			sample.run_ns += info.run_time_ns;
+			sample.misses += info.recursion_misses;
 		}
 	}
 	return sample;
@@ -209,6 +211,7 @@ void cost_status(struct cost *cost, struct json *json)
 	add_number(json, "daemon_cpu_percent", ns > 0, (now.cpu_ns - from->cpu_ns) * 100 / ns);
 	json_boolean(json, "run_times", now.run_times);
 	json_integer(json, "map_bytes", bytes);
+	json_integer(json, "recursion_misses", now.misses);
 	if (!self_measure(&self)) {
 		json_integer(json, "resident_bytes", self.resident_bytes);
 		json_integer(json, "descriptors", self.descriptors);

@@ -95,22 +95,6 @@ static const struct metric metric_scrape = {
 	.type = METRIC_GAUGE,
 };
 
-const struct metric metric_dropped = {
-	.name = "paimon_series_dropped_total",
-	.help = "Updates that found no room for a series, by reason.",
-	.type = METRIC_COUNTER,
-};
-
-int source_fail(struct source *source, int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(source->reason, sizeof(source->reason), format, ap);
-	va_end(ap);
-	return error;
-}
-
 /* Sources */
 
 static struct source *find_source(struct daemon *daemon, const struct source_ops *ops)

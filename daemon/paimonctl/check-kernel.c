@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../source/iopf_source.h"
 #include "../util/kernel.h"
 #include "check.h"
 
@@ -91,9 +92,6 @@ void check_bpf(struct check *check)
 	} else if (!check->privileged) {
 		check_add(check, "BPF", CHECK_WARNING, AS_ROOT,
 			  "not tried: it takes CAP_BPF and CAP_PERFMON");
-		check_add(check, "replay", CHECK_WARNING, AS_ROOT,
-			  "not tried: it takes CAP_BPF and CAP_PERFMON");
-		return;
 	} else if (r) {
 		check_add(check, "BPF", CHECK_FATAL,
 			  r == -EPERM ? "run paimond outside of this container, or allow bpf(2) in "
@@ -101,15 +99,9 @@ void check_bpf(struct check *check)
 				      : "see the kernel's log: dmesg | tail",
 			  "a %s is refused: %s", map ? "map" : "program", strerror(-r));
 	} else {
+		check->bpf = true;
 		check_add(check, "BPF", CHECK_OK, NULL, "maps and programs load and run");
 	}
-	if (!r && check->btf)
-		check_add(check, "replay", CHECK_OK, NULL,
-			  "paimond --replay works here, without module and hardware");
-	else
-		check_add(check, "replay", CHECK_MISSING,
-			  "first what is named above: replay runs the real BPF programs",
-			  "cannot work here");
 }
 
 /*
@@ -188,25 +180,12 @@ void check_attach(struct check *check)
 
 void check_functions(struct check *check)
 {
-	static const char *const entries[] = {"iommu_report_device_fault"};
-	static const char *const workers[] = {"iopf_handle_group", "iommu_sva_handle_iopf"};
-	static const char *const responses[] = {"iopf_group_response", "iommu_page_response"};
-	static const struct {
-		const char *const *names;
-		size_t nr;
-	} stages[] = {{entries, 1}, {workers, 2}, {responses, 2}};
-	struct btf *btf = load_btf();
-	const char *found[3] = {};
+	const char *report = iopf_function(IOPF_FN_REPORT), *handle = iopf_function(IOPF_FN_HANDLE);
 
-	for (size_t i = 0; btf && i < 3; i++)
-		for (size_t j = 0; j < stages[i].nr && !found[i]; j++)
-			if (btf__find_by_name_kind(btf, stages[i].names[j], BTF_KIND_FUNC) > 0)
-				found[i] = stages[i].names[j];
-	btf__free(btf);
-	check->functions = found[0] && found[2];
+	check->functions = iopf_functions_found();
 	if (check->functions)
-		check_add(check, "functions", CHECK_OK, NULL, "%s, %s%s%s", found[0],
-			  found[1] ?: "", found[1] ? ", " : "", found[2]);
+		check_add(check, "functions", CHECK_OK, NULL, "%s, %s%s%s", report, handle ?: "",
+			  handle ? ", " : "", iopf_function(IOPF_FN_RESPONSE));
 	else if (!check->btf)
 		check_add(check, "functions", CHECK_WARNING, "see BTF above",
 			  "not known: they are looked up in BTF");
@@ -214,7 +193,7 @@ void check_functions(struct check *check)
 		check_add(check, "functions", CHECK_MISSING,
 			  "boot a kernel with CONFIG_IOMMU_SVA=y, if a device here can fault",
 			  "the kernel's own handler of page faults (%s) is not built in",
-			  found[0] ? responses[0] : entries[0]);
+			  report ? "iopf_group_response" : "iommu_report_device_fault");
 }
 
 bool check_tracepoints(void)

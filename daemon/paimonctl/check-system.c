@@ -285,14 +285,18 @@ void check_module(struct check *check)
 void check_iopf(struct check *check)
 {
 	/* In the order in which paimond tries them. */
-	const char *backend = check->module			  ? "paimon.ko"
-			      : !check->functions		  ? NULL
-			      : check->fentry && !check->preempts ? "fentry"
-			      : check->kprobe_multi		  ? "kprobe.multi"
-			      : check->kprobe			  ? "kprobe"
-			      : check->fentry			  ? "fentry"
-								  : NULL;
+	static const char *const names[IOPF_NR_BACKENDS] = {"paimon.ko", "fentry", "kprobe.multi",
+							    "kprobe"};
+	enum iopf_backend best = check->module			     ? IOPF_BACKEND_MODULE
+				 : !check->functions		     ? IOPF_NR_BACKENDS
+				 : check->fentry && !check->preempts ? IOPF_BACKEND_FENTRY
+				 : check->kprobe_multi		     ? IOPF_BACKEND_KPROBE_MULTI
+				 : check->kprobe		     ? IOPF_BACKEND_KPROBE
+				 : check->fentry		     ? IOPF_BACKEND_FENTRY
+								     : IOPF_NR_BACKENDS;
+	const char *backend = best < IOPF_NR_BACKENDS ? names[best] : NULL;
 
+	check->backend = backend ? best : IOPF_BACKEND_MODULE;
 	check->iopf = backend || (check->functions && !check->privileged);
 	if (backend)
 		check_add(check, "page faults", CHECK_OK, NULL, "counted with %s%s", backend,

@@ -60,6 +60,7 @@ static void check_daemon(struct check *check, struct context *context)
 {
 	struct json_object *status = NULL;
 	struct response response;
+	double misses;
 	int r = client_get(context->client, "/v1/status", NULL, &response);
 
 	if (r == -ENOENT || r == -ECONNREFUSED) {
@@ -88,6 +89,12 @@ static void check_daemon(struct check *check, struct context *context)
 		check_add(check, "paimond", CHECK_OK, NULL, "runs, version %s%s",
 			  json_text(status, "version", "?"),
 			  json_text(status, "input", NULL) ? ", on replayed input" : "");
+	misses = json_number(json_object_object_get(status, "cost"), "recursion_misses", 0);
+	if (misses > 0)
+		check_add(check, "missed events", CHECK_WARNING, MISSES_NEXT,
+			  "%.0f since paimond's programs were loaded: one was running on their CPU "
+			  "already",
+			  misses);
 	check_listen(check, json_object_object_get(status, "listen"));
 	json_object_put(status);
 }
@@ -178,11 +185,10 @@ static int take(int option, const char *value, void *user)
 static int run(struct context *context, int argc, char **argv)
 {
 	static void (*const checks[])(struct check * check) = {
-		check_kernel,	check_btf,	   check_capabilities, check_bpf,
-		check_lockdown, check_secure_boot, check_module,       check_functions,
-		check_attach,	check_iopf,	   check_bpffs,	       check_state_dir,
-		check_tracefs,	check_pmus,	   check_descriptors,  check_memory,
-		check_sysctls,	check_pai,
+		check_kernel,	   check_btf,	 check_capabilities, check_bpf,	    check_lockdown,
+		check_secure_boot, check_module, check_functions,    check_attach,  check_iopf,
+		check_programs,	   check_bpffs,	 check_state_dir,    check_tracefs, check_pmus,
+		check_descriptors, check_memory, check_sysctls,	     check_pai,
 	};
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};

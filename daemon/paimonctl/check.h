@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between check.c (the subcommand), check-kernel.c (what BPF can do here),
- * check-system.c (files, limits, modules) and check-pai.c. A finding is one line of the output.
- * All of it is asked of this machine, by the user who runs paimonctl; nothing
+ * Between check.c (the subcommand), check-kernel.c (what BPF can do here), check-programs.c
+ * (do paimond's load), check-system.c (files, limits, modules) and check-pai.c. A finding is one
+ * line of the output. All of it is asked of this machine, by the user who runs paimonctl; nothing
  * stays attached, loaded or created.
  */
 #ifndef PAIMONCTL_CHECK_H
@@ -28,7 +28,7 @@ struct finding {
 #define CHECK_MAX_FINDINGS 32
 #define CHECK_UNIT "/lib/systemd/system/paimond.service"
 
-struct config;
+#include "../config.h"
 
 struct check {
 	const char *socket;
@@ -38,13 +38,15 @@ struct check {
 	/* What later findings build on. */
 	bool privileged; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 	bool btf;	 /* of the kernel, readable */
+	bool bpf;	 /* maps and programs may be loaded, and run */
 	bool no_modules; /* this kernel takes none */
 	bool module;	 /* paimon.ko is loaded, and its tracepoints are ours */
 	bool functions;	 /* the fault handler's, in BTF */
 	bool fentry, kprobe, kprobe_multi, preempts;
-	bool iopf;	/* there is something to count page faults with, or may be */
-	bool no_events; /* paimond may open no perf events */
-	bool pai;	/* there is a PMU that paimond is to count NNPA or cryptography with */
+	enum iopf_backend backend; /* that page faults are counted with; the module's if none */
+	bool iopf;		   /* there is something to count page faults with, or may be */
+	bool no_events;		   /* paimond may open no perf events */
+	bool pai; /* there is a PMU that paimond is to count NNPA or cryptography with */
 };
 
 /* Adds a finding. next as in struct finding, NULL for none; then what was found. */
@@ -65,6 +67,7 @@ void check_module(struct check *check);
 void check_functions(struct check *check);
 void check_attach(struct check *check);
 void check_iopf(struct check *check);
+void check_programs(struct check *check);
 void check_pmus(struct check *check);
 void check_descriptors(struct check *check);
 void check_memory(struct check *check);

@@ -14,6 +14,11 @@
 
 #define SOCKET_PATH "/run/paimon/paimond.sock"
 
+/* What to do about events that BPF programs missed. */
+#define MISSES_NEXT                                                                           \
+	"load the paimon.ko of this version, or without it allow kprobes; paimonctl metrics " \
+	"| grep recursion_misses says which programs"
+
 enum exit_code {
 	EXIT_DONE,
 	EXIT_FAILED,

@@ -84,6 +84,17 @@ static void print_listen(struct json_object *listen)
 	}
 }
 
+/* What is counted is then short of what was. */
+static void print_misses(struct json_object *cost)
+{
+	double misses = json_number(cost, "recursion_misses", 0);
+
+	if (misses > 0)
+		printf("MISSED         %.0f events: a program was running on their CPU already\n"
+		       "               (" MISSES_NEXT ")\n",
+		       misses);
+}
+
 static int run(struct context *context, int argc, char **argv)
 {
 	struct json_object *status, *config, *sources;
@@ -111,6 +122,7 @@ static int run(struct context *context, int argc, char **argv)
 	printf("state          %s\n", json_text(status, "state_dir", "none is kept"));
 	print_listen(json_object_object_get(status, "listen"));
 	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
+	print_misses(json_object_object_get(status, "cost"));
 	puts("");
 	printf("%-8s  %-6s  %-10s  %-19s  %s\n", "SOURCE", "STATE", "BACKEND", "SINCE", "NOTE");
 	sources = json_object_object_get(status, "sources");

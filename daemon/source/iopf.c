@@ -201,9 +201,9 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 		if (reused < 0)
 			return reused;
 	}
-	r = iopf_hooks_prepare(source, iopf, backend);
+	r = iopf_hooks_prepare(iopf, backend);
 	if (r < 0)
-		return r;
+		return source_fail(source, r, "cannot prepare the BPF programs: %s", strerror(-r));
 	iopf->bpf->rodata->iopf_max_devices = iopf->max_devices;
 	if (!reused) {
 		bpf_map__set_max_entries(iopf->bpf->maps.iopf_devices, iopf->max_devices);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the IOPF source share: iopf.c starts and ends, iopf_hooks.c
- * attaches, iopf_read.c reads, replay.c feeds.
+ * What the files of the IOPF source share: iopf.c starts and ends, iopf_prepare.c finds out
+ * what to attach to, iopf_hooks.c attaches, iopf_read.c reads, replay.c feeds.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H
@@ -52,8 +52,16 @@ struct iopf {
 /* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
 bool iopf_functions_found(void);
 
-/* Fills in hooks for a backend, after the object was opened and before it is loaded. */
-int iopf_hooks_prepare(struct source *source, struct iopf *iopf, enum iopf_backend backend);
+/* The name that the kernel has for one of them, or NULL. */
+const char *iopf_function(enum iopf_function function);
+
+/* The name of a hook's link: of index enum iopf_program at the module's, else enum iopf_function.
+ */
+void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32]);
+
+/* Fills in hooks for a backend, and what is loaded for them, after the object was opened and
+ * before it is loaded. 0 or a negative errno. */
+int iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend);
 
 /* Puts this daemon's programs behind the dispatchers. */
 int iopf_hooks_set_programs(struct source *source, struct iopf *iopf);

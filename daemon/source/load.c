@@ -125,20 +125,23 @@ static int read_info(int fd, const char *key)
 	return found;
 }
 
-bool load_fits(int array)
+int load_compiled(void)
 {
 	/* r0 = 0; exit */
 	static const struct bpf_insn nothing[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	_cleanup_close_ int program = -1;
-	int array_compiled = read_info(array, "owner_jited"), compiled;
+	_cleanup_close_ int program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "paimon_jit",
+						    "GPL", nothing, 2, NULL);
 
-	if (array_compiled < 0) /* it has had none yet */
-		return true;
-	program = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "paimon_jit", "GPL", nothing, 2,
-				NULL);
-	compiled = program < 0 ? -1 : read_info(program, "prog_jited");
-	return compiled < 0 || compiled == array_compiled;
+	return program < 0 ? -1 : read_info(program, "prog_jited");
+}
+
+bool load_fits(int array)
+{
+	int owner = read_info(array, "owner_jited"); /* none: it has had no program yet */
+	int now = owner < 0 ? -1 : load_compiled();
+
+	return now < 0 || now == owner;
 }

@@ -25,10 +25,13 @@ void load_why(int error, char *ret_text, size_t size);
 /* Writes that to the source's reason, and returns error. */
 int load_failed(struct source *source, int error);
 
+/* Are programs that are loaded now compiled (by the JIT)? 1, 0 (they are interpreted), or -1:
+ * that cannot be found out. net.core.bpf_jit_enable may change at any time. */
+int load_compiled(void);
+
 /*
  * Would a program array take programs that are loaded now? It takes only such as its first
- * one, compiled (by the JIT) or not, and net.core.bpf_jit_enable may change at any time.
- * Also true if that cannot be found out.
+ * one, compiled or not. Also true if that cannot be found out.
  */
 bool load_fits(int array);
 

@@ -118,6 +118,30 @@ static double status_of(const char *key)
 	return result;
 }
 
+/* Linked in place of bpf_obj_get_info_by_fd(): misses are made up. */
+static uint32_t misses;
+int __real_bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size);
+int __wrap_bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size);
+int __wrap_bpf_obj_get_info_by_fd(int fd, void *info, __u32 *size)
+{
+	int r = __real_bpf_obj_get_info_by_fd(fd, info, size);
+
+	if (!r && *size == sizeof(struct bpf_prog_info))
+		((struct bpf_prog_info *)info)->recursion_misses += misses;
+	return r;
+}
+
+/* Of each of the five programs: four dispatchers and iopf_expire. */
+static void test_misses(void **data)
+{
+	cost_init(&cost, &source, 1);
+	assert_true(status_of("recursion_misses") == 0);
+	misses = 3;
+	assert_true(status_of("recursion_misses") == 15);
+	assert_true(value_of("paimon_bpf_program_recursion_misses_total", "paimon_response") == 3);
+	misses = 0;
+}
+
 static void test_measured(void **data)
 {
 	double run_time;
@@ -187,6 +211,7 @@ int main(void)
 		TEST(test_measured),
 		TEST(test_not_measured),
 		TEST(test_maps),
+		TEST(test_misses),
 	};
 
 	if (geteuid() != 0) {

@@ -98,7 +98,6 @@ static int load(struct bpf_object *object)
 static void load_iopf(enum iopf_backend backend)
 {
 	struct iopf iopf = {.bpf = iopf_bpf__open()};
-	struct source source = {.ops = &iopf_source};
 	int r;
 
 	assert_non_null(iopf.bpf);
@@ -107,7 +106,7 @@ static void load_iopf(enum iopf_backend backend)
 		print_message("this kernel has no handler of page faults\n");
 		skip();
 	}
-	assert_int_equal(iopf_hooks_prepare(&source, &iopf, backend), 0);
+	assert_int_equal(iopf_hooks_prepare(&iopf, backend), 0);
 	iopf.bpf->rodata->iopf_max_devices = IOPF_MAX_DEVICES;
 	r = load(iopf.bpf->obj);
 	iopf_bpf__destroy(iopf.bpf);

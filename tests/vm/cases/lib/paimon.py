@@ -68,6 +68,20 @@ def fresh_start():
     run("systemctl", "start", "paimond")
 
 
+def change_jit():
+    """BPF programs that are loaded from now on are compiled if they were interpreted, or the
+    other way. False where the kernel has only one of the two."""
+    path = "/proc/sys/net/core/bpf_jit_enable"
+    with open(path) as file:
+        before = file.read().strip()
+    try:
+        with open(path, "w") as file:
+            file.write("1" if before == "0" else "0")
+    except OSError:
+        return False
+    return True
+
+
 def start_load(requests, groups, processes=4, devices=3, seed=1):
     return subprocess.Popen(
         ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups),

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where the programs of the IOPF source are to be attached: to the tracepoints of
+ * paimon.ko, or, without it, to the functions of the kernel's own handler of
+ * page faults, by fentry or by kprobe. What the kernel has is asked of its BTF.
+ *
+ * Called by iopf.c, on the daemon's one thread, and by paimonctl check.
+ */
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+
+#include "iopf_source.h"
+
+/* Links are called iopf-BACKEND-HOOK; those of the module iopf-HOOK. */
+static const char *const tracepoint_hooks[IOPF_NR_PROGRAMS] = {
+	[IOPF_REQUEST] = "request",
+	[IOPF_HANDLE] = "handle",
+	[IOPF_RESPONSE] = "response",
+	[IOPF_DISCARD] = "discard",
+};
+static const char *const function_hooks[IOPF_NR_FUNCTIONS] = {
+	[IOPF_FN_REPORT] = "report",   [IOPF_FN_REPORTED] = "reported",
+	[IOPF_FN_HANDLE] = "handle",   [IOPF_FN_RESPONSE] = "response",
+	[IOPF_FN_DISCARD] = "discard", [IOPF_FN_REMOVE] = "remove",
+};
+static const struct {
+	const char *link;
+	const char *dispatcher; /* programs */
+	const char *program;
+} prefixes[IOPF_NR_BACKENDS] = {
+	[IOPF_BACKEND_MODULE] = {.link = ""},
+	[IOPF_BACKEND_FENTRY] = {"fentry-", "paimon_fentry_", "fentry_"},
+	[IOPF_BACKEND_KPROBE_MULTI] = {"multi-", "paimon_multi_", "kprobe_"},
+	[IOPF_BACKEND_KPROBE] = {"kprobe-", "paimon_kprobe_", "kprobe_"},
+};
+
+/* The kernel's functions, each with the names it has had, the newest first. */
+static struct function {
+	const char *names[3];
+	bool needed;
+	const char *found;
+	uint32_t id; /* in the kernel's BTF */
+} functions[IOPF_NR_FUNCTIONS] = {
+	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
+	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
+	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
+	[IOPF_FN_DISCARD] = {{"iopf_queue_discard_partial"}},
+	[IOPF_FN_REMOVE] = {{"iopf_queue_remove_device"}},
+};
+
+/* Does a function of this id return anything? */
+static bool returns(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+
+	return proto && proto->type;
+}
+
+bool iopf_functions_found(void)
+{
+	static bool looked, complete;
+	struct btf *btf;
+
+	if (looked)
+		return complete;
+	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	if (!btf)
+		return false;
+	looked = complete = true;
+	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
+		struct function *f = &functions[i];
+
+		for (int j = 0; j < 3 && f->names[j] && !f->found; j++) {
+			int id = btf__find_by_name_kind(btf, f->names[j], BTF_KIND_FUNC);
+
+			if (id > 0) {
+				f->found = f->names[j];
+				f->id = id;
+			}
+		}
+		if (f->needed && !f->found)
+			complete = false;
+	}
+	/* Seen once more, at its return, if that says whether it was refused. */
+	if (functions[IOPF_FN_REPORT].found && returns(btf, functions[IOPF_FN_REPORT].id))
+		functions[IOPF_FN_REPORTED] = functions[IOPF_FN_REPORT];
+	btf__free(btf);
+	return complete;
+}
+
+const char *iopf_function(enum iopf_function function)
+{
+	iopf_functions_found();
+	return functions[function].found;
+}
+
+void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32])
+{
+	snprintf(ret_name, 32, "iopf-%s%s", prefixes[backend].link,
+		 backend == IOPF_BACKEND_MODULE ? tracepoint_hooks[index] : function_hooks[index]);
+}
+
+static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, int index)
+{
+	struct iopf_hook *hook = &iopf->hooks[iopf->nr_hooks++];
+
+	*hook = (struct iopf_hook){.link = -1, .adopted = -1};
+	iopf_hook_name(backend, index, hook->name);
+	return hook;
+}
+
+static void prepare_tracepoints(struct iopf *iopf)
+{
+	static const char *const tracepoints[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = "paimon_iopf_request",
+		[IOPF_HANDLE] = "paimon_iopf_handle",
+		[IOPF_RESPONSE] = "paimon_iopf_response",
+		[IOPF_DISCARD] = "paimon_iopf_discard",
+	};
+	struct bpf_program *const dispatchers[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = iopf->bpf->progs.paimon_request,
+		[IOPF_HANDLE] = iopf->bpf->progs.paimon_handle,
+		[IOPF_RESPONSE] = iopf->bpf->progs.paimon_response,
+		[IOPF_DISCARD] = iopf->bpf->progs.paimon_discard,
+	};
+	struct bpf_program *const programs[IOPF_NR_PROGRAMS] = {
+		[IOPF_REQUEST] = iopf->bpf->progs.iopf_request,
+		[IOPF_HANDLE] = iopf->bpf->progs.iopf_handle,
+		[IOPF_RESPONSE] = iopf->bpf->progs.iopf_response,
+		[IOPF_DISCARD] = iopf->bpf->progs.iopf_discard,
+	};
+
+	for (uint32_t i = 0; i < IOPF_NR_PROGRAMS; i++) {
+		struct iopf_hook *hook = add_hook(iopf, IOPF_BACKEND_MODULE, i);
+
+		hook->how = HOOK_RAW_TP;
+		hook->target = tracepoints[i];
+		hook->dispatcher = dispatchers[i];
+		hook->program = programs[i];
+		hook->programs = iopf->bpf->maps.iopf_programs;
+		hook->index = i;
+	}
+}
+
+/* The program that the object has by a name of two parts. */
+static struct bpf_program *program(struct iopf *iopf, const char *prefix, const char *hook)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", prefix, hook);
+	return bpf_object__find_program_by_name(iopf->bpf->obj, name);
+}
+
+/* Has a program loaded, as one of its kind of hook. */
+static int prepare_program(struct bpf_program *program, const struct iopf_hook *hook)
+{
+	bpf_program__set_autoload(program, true);
+	if (hook->how == HOOK_KPROBE_MULTI)
+		bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
+	if (hook->how == HOOK_FEXIT)
+		bpf_program__set_expected_attach_type(program, BPF_TRACE_FEXIT);
+	return hook->how == HOOK_FEXIT || hook->how == HOOK_FENTRY
+		       ? bpf_program__set_attach_target(program, 0, hook->target)
+		       : 0;
+}
+
+static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
+{
+	struct bpf_map *const arrays[IOPF_NR_FUNCTIONS] = {
+		[IOPF_FN_REPORT] = iopf->bpf->maps.iopf_fn_report,
+		[IOPF_FN_REPORTED] = iopf->bpf->maps.iopf_fn_reported,
+		[IOPF_FN_HANDLE] = iopf->bpf->maps.iopf_fn_handle,
+		[IOPF_FN_RESPONSE] = iopf->bpf->maps.iopf_fn_response,
+		[IOPF_FN_DISCARD] = iopf->bpf->maps.iopf_fn_discard,
+		[IOPF_FN_REMOVE] = iopf->bpf->maps.iopf_fn_remove,
+	};
+	int r = 0;
+
+	iopf->bpf->rodata->iopf_group_response_is_there = functions[IOPF_FN_RESPONSE].found ==
+							  functions[IOPF_FN_RESPONSE].names[0];
+	for (int i = 0; i < IOPF_NR_FUNCTIONS && !r; i++) {
+		struct iopf_hook *hook;
+
+		if (!functions[i].found)
+			continue;
+		hook = add_hook(iopf, backend, i);
+		hook->at_return = i == IOPF_FN_REPORTED;
+		hook->how = backend == IOPF_BACKEND_KPROBE	   ? HOOK_KPROBE
+			    : backend == IOPF_BACKEND_KPROBE_MULTI ? HOOK_KPROBE_MULTI
+			    : hook->at_return			   ? HOOK_FEXIT
+								   : HOOK_FENTRY;
+		hook->target = functions[i].found;
+		hook->target_id = functions[i].id;
+		hook->dispatcher = program(iopf, prefixes[backend].dispatcher, function_hooks[i]);
+		hook->program = program(iopf, prefixes[backend].program, function_hooks[i]);
+		hook->programs = hook->how == HOOK_KPROBE	  ? iopf->bpf->maps.iopf_kprobes
+				 : hook->how == HOOK_KPROBE_MULTI ? iopf->bpf->maps.iopf_multi
+								  : arrays[i];
+		hook->index = backend == IOPF_BACKEND_FENTRY ? 0 : i;
+		r = prepare_program(hook->dispatcher, hook) ?: prepare_program(hook->program, hook);
+	}
+	return r;
+}
+
+int iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend)
+{
+	iopf->nr_hooks = 0;
+	if (backend != IOPF_BACKEND_MODULE)
+		return prepare_functions(iopf, backend);
+	prepare_tracepoints(iopf);
+	return 0;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "source.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const struct metric metric_dropped = {
+	.name = "paimon_series_dropped_total",
+	.help = "Updates that found no room for a series, by reason.",
+	.type = METRIC_COUNTER,
+};
+
+int source_fail(struct source *source, int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(source->reason, sizeof(source->reason), format, ap);
+	va_end(ap);
+	return error;
+}
