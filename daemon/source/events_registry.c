@@ -206,6 +206,9 @@ int events_index_names(struct events *events)
 
 struct events_event *events_find(const struct events *events, uint64_t id)
 {
+	/* Who has opened one asks for it next. */
+	if (id && events->reader->events[events->newest].id == id)
+		return &events->reader->events[events->newest];
 	for (uint32_t i = 0; id && i < events->reader->nr_events; i++)
 		if (events->reader->events[i].id == id)
 			return &events->reader->events[i];
@@ -384,10 +387,10 @@ int events_describe(struct events *events, struct events_event *event,
 	return 0;
 }
 
-/* One of the PMUs on those CPUs that it has, of a list, and online, in *places, which is large
- * enough. The CPUs of a list that it has are taken out. */
+/* Adds a PMU, on those CPUs of a list that it has and that are online, to places, which are
+ * enough, and marks these CPUs as taken. pmu: NULL for any CPU. */
 static int add_places(const struct events *events, const struct event_pmu *pmu, uint32_t type,
-		      unsigned int *asked, size_t nr_asked, bool *taken, struct place *places,
+		      const unsigned int *asked, size_t nr_asked, bool *taken, struct place *places,
 		      size_t *nr)
 {
 	_cleanup_free_ unsigned int *mask = NULL;
@@ -485,6 +488,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 		events->first[index] = slots[i];
 	}
 	index_name(events, index);
+	events->newest = index;
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
 		 events_terms(event)->spec);

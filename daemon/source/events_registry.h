@@ -51,6 +51,7 @@ struct events {
 	size_t nr_refused; /* of the configuration, opened or not */
 	struct events_names *names;	/* of the events */
 	uint32_t free_slot, free_event; /* before these none is free */
+	uint32_t newest;		/* the event that was opened last */
 	struct inspect *inspect;	/* NULL: nothing was looked at yet */
 };
 
