@@ -4,13 +4,13 @@
  * it runs.
  *
  * The parent draws the whole plan from the seed: groups, their device and size,
- * and for each request what memory it touches and how. What must come out by
- * device, access, response and size follows from the plan alone and is printed
- * as JSON. Then processes and threads play their shares; each thread has an open
- * file, a PASID and memory of its own, checks every response against the plan,
- * and keeps several groups of interleaved requests in flight. Places in the
- * devices' depth are shared among all through counters in shared memory, so no
- * request ever overflows a device.
+ * and for each request what memory it touches and how; and calls of NNPA functions.
+ * What must come out by device, access, response and size, and by function, follows
+ * from the plan alone and is printed as JSON. Then processes and threads play their
+ * shares; each thread has an open file, a PASID and memory of its own, checks every
+ * response against the plan, and keeps several groups of interleaved requests in
+ * flight. Places in the devices' depth are shared among all through counters in
+ * shared memory, so no request ever overflows a device.
  *
  * Exit status: 0 all responses were as planned, 1 not, 2 usage.
  */
@@ -29,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
 #define PAGE 4096UL
@@ -69,12 +70,13 @@ struct places {
 
 static struct options {
 	uint64_t seed;
-	uint32_t requests, groups, processes, threads, devices;
+	uint32_t requests, groups, calls, processes, threads, devices;
 	const char *folder;
 	bool dry_run;
 } options = {.seed = 1,
 	     .requests = 10000,
 	     .groups = 2000,
+	     .calls = 10000,
 	     .processes = 2,
 	     .threads = 2,
 	     .devices = 1,
@@ -82,7 +84,9 @@ static struct options {
 
 static struct group *groups;
 static uint8_t *kinds;
+static uint8_t *functions; /* of the calls: numbers of their counters */
 static struct places *places;
+static uint64_t *counted; /* of the calls, by the unit: shared by all processes */
 static uint64_t random_state;
 
 static void die(const char *what)
@@ -149,6 +153,8 @@ static void plan(void)
 			next++;
 		}
 	}
+	for (uint32_t i = 0; i < options.calls; i++)
+		functions[i] = 1 + draw(PAIMON_NNPA_COUNTERS_1ST);
 }
 
 /* The smallest i with size <= 2^i. */
@@ -159,6 +165,22 @@ static unsigned int size_cell(uint32_t size)
 	while (cell < NR_SIZES - 1 && size > 1u << cell)
 		cell++;
 	return cell;
+}
+
+static void print_calls(void)
+{
+	static const char *const names[] = {PAIMON_NNPA_NAMES};
+	const char *separator = "";
+	uint64_t calls[PAIMON_NNPA_COUNTERS_1ST + 1] = {};
+
+	for (uint32_t i = 0; i < options.calls; i++)
+		calls[functions[i]]++;
+	for (int i = 1; i <= PAIMON_NNPA_COUNTERS_1ST; i++) {
+		if (!calls[i])
+			continue;
+		printf("%s\"%s\": %llu", separator, names[i], (unsigned long long)calls[i]);
+		separator = ", ";
+	}
 }
 
 static void print_plan(void)
@@ -190,6 +212,8 @@ static void print_plan(void)
 			printf("%s%llu", i ? ", " : "", (unsigned long long)sizes[i]);
 		printf("]}");
 	}
+	printf("}, \"calls_total\": %u, \"calls\": {", options.calls);
+	print_calls();
 	printf("}}\n");
 	fflush(stdout);
 }
@@ -438,12 +462,27 @@ struct share {
 	uint32_t index, nr;
 };
 
+/* Executes every nth call, from index on. */
+static void execute(const struct worker *worker, uint32_t index, uint32_t nr)
+{
+	for (; index < options.calls; index += nr) {
+		struct paimon_soft_nnpa call = {.size = sizeof(call),
+						.function = functions[index],
+						.count = 1};
+
+		if (ioctl(worker->fd, PAIMON_SOFT_NNPA, &call) < 0)
+			die("PAIMON_SOFT_NNPA");
+		__atomic_fetch_add(counted, call.counted, __ATOMIC_RELAXED);
+	}
+}
+
 static void *run_thread(void *data)
 {
 	const struct share *share = data;
 	struct worker worker = {};
 
 	worker_open(&worker);
+	execute(&worker, share->index, share->nr);
 	play(&worker, share->index, share->nr);
 	close(worker.fd);
 	return NULL;
@@ -477,17 +516,33 @@ static uint32_t number(const char *name, const char *text, uint32_t min, uint32_
 	return value;
 }
 
+static const char usage[] =
+	"paimon-soft-load [OPTION]...: a load on the devices of paimon_soft (modprobe paimon_soft)\n"
+	"\n"
+	"  --seed N       of the plan (1): the same seed and numbers, the same plan\n"
+	"  --requests N   page requests (10000), in\n"
+	"  --groups N     so many groups (2000)\n"
+	"  --calls N      calls of NNPA functions (10000); 0: none\n"
+	"  --processes N  that play the plan (2), each with\n"
+	"  --threads N    so many threads (2)\n"
+	"  --devices N    that are used, from soft0 on (1)\n"
+	"  --folder D     for a file that faults read (/var/tmp)\n"
+	"  --dry-run      only print what must be counted, as JSON\n"
+	"  --help\n";
+
 static void parse(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{"seed", required_argument, NULL, 's'},
 		{"requests", required_argument, NULL, 'r'},
 		{"groups", required_argument, NULL, 'g'},
+		{"calls", required_argument, NULL, 'c'},
 		{"processes", required_argument, NULL, 'p'},
 		{"threads", required_argument, NULL, 't'},
 		{"devices", required_argument, NULL, 'd'},
 		{"folder", required_argument, NULL, 'f'},
 		{"dry-run", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
 		{},
 	};
 	int c;
@@ -495,13 +550,16 @@ static void parse(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 's':
-			options.seed = strtoull(optarg, NULL, 10);
+			options.seed = number("seed", optarg, 0, UINT32_MAX);
 			break;
 		case 'r':
 			options.requests = number("requests", optarg, 1, 10000000);
 			break;
 		case 'g':
 			options.groups = number("groups", optarg, 1, 10000000);
+			break;
+		case 'c':
+			options.calls = number("calls", optarg, 0, 10000000);
 			break;
 		case 'p':
 			options.processes = number("processes", optarg, 1, 64);
@@ -518,9 +576,18 @@ static void parse(int argc, char **argv)
 		case 'n':
 			options.dry_run = true;
 			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
 		default:
+			fputs(usage, stderr);
 			exit(2);
 		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "paimon-soft-load: unexpected argument %s\n%s", argv[optind],
+			usage);
+		exit(2);
 	}
 	if (options.requests < options.groups ||
 	    options.requests > (uint64_t)options.groups * MAX_SIZE) {
@@ -529,39 +596,59 @@ static void parse(int argc, char **argv)
 	}
 }
 
-int main(int argc, char **argv)
+/* Is there what the plan needs? Returns the depth of a device. */
+static uint32_t check_module(void)
 {
 	struct paimon_soft_info info = {.size = sizeof(info)};
+	struct paimon_soft_nnpa none = {.size = sizeof(none)};
+	int fd = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die("/dev/paimon-soft (as root: modprobe paimon_soft)");
+	if (ioctl(fd, PAIMON_SOFT_INFO, &info) < 0)
+		die("PAIMON_SOFT_INFO");
+	if (info.devices < options.devices || info.depth < MAX_SIZE) {
+		fprintf(stderr,
+			"paimon-soft-load: the module has %u devices of depth %u; %u of %d are "
+			"needed (load it with devices= and depth=)\n",
+			info.devices, info.depth, options.devices, MAX_SIZE);
+		exit(1);
+	}
+	if (options.calls && ioctl(fd, PAIMON_SOFT_NNPA, &none) < 0)
+		die("the module has no NNPA unit (load it without nnpa_counters=0, or --calls 0)");
+	close(fd);
+	return info.depth;
+}
+
+static void *share(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	return memory;
+}
+
+int main(int argc, char **argv)
+{
 	pid_t pids[64];
-	int fd, status, failed = 0;
+	uint32_t depth;
+	int status, failed = 0;
 
 	parse(argc, argv);
 	groups = calloc(options.groups, sizeof(*groups));
 	kinds = malloc(options.requests);
-	if (!groups || !kinds)
+	functions = malloc(options.calls + 1);
+	if (!groups || !kinds || !functions)
 		die("memory");
 	plan();
 	print_plan();
 	if (options.dry_run)
 		return 0;
-	fd = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		die("/dev/paimon-soft (modprobe paimon_soft)");
-	if (ioctl(fd, PAIMON_SOFT_INFO, &info) < 0)
-		die("PAIMON_SOFT_INFO");
-	close(fd);
-	if (info.devices < options.devices || info.depth < MAX_SIZE) {
-		fprintf(stderr,
-			"paimon-soft-load: the module has %u devices of depth %u; %u of %d are "
-			"needed\n",
-			info.devices, info.depth, options.devices, MAX_SIZE);
-		return 1;
-	}
-	places = mmap(NULL, options.devices * sizeof(*places), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (places == MAP_FAILED)
-		die("mmap");
-	make_places(info.depth);
+	depth = check_module();
+	places = share(options.devices * sizeof(*places));
+	counted = share(sizeof(*counted));
+	make_places(depth);
 	for (uint32_t i = 0; i < options.processes; i++) {
 		pid_t pid = fork();
 
@@ -577,5 +664,10 @@ int main(int argc, char **argv)
 			kill(pids[i], SIGKILL);
 		failed |= status;
 	}
+	if (!failed && *counted != options.calls)
+		fprintf(stderr,
+			"paimon-soft-load: of %u calls %llu were counted: nobody counts pai_ext on "
+			"every CPU (systemctl start paimond)\n",
+			options.calls, (unsigned long long)*counted);
 	return failed ? 1 : 0;
 }

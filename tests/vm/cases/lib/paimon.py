@@ -85,7 +85,7 @@ def change_jit():
 def start_load(requests, groups, processes=4, devices=3, seed=1):
     return subprocess.Popen(
         ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups),
-         "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
+         "--calls", "0", "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
         stdout=subprocess.PIPE, text=True)
 
 
