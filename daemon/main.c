@@ -2,6 +2,7 @@
 /*
  * paimond: the command line. Exit status 0, 1 (failed) or 2 (usage).
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "util/cleanup.h"
+#include "util/standard.h"
 #include "version.h"
 
 #define DEFAULT_REPLAY_RATE 5000
@@ -41,6 +43,14 @@ static int check_config(const struct daemon_options *options)
 	return EXIT_FAILURE;
 }
 
+static int finish_output(void)
+{
+	if (!fflush(stdout))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "paimond: cannot write the output: %s\n", strerror(errno));
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
@@ -56,6 +66,9 @@ int main(int argc, char **argv)
 	char *end;
 	int c;
 
+	/* Else a socket of its own may get the number of the log. */
+	if (standard_open() < 0)
+		return EXIT_FAILURE;
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
@@ -81,10 +94,10 @@ int main(int argc, char **argv)
 			break;
 		case 'v':
 			puts("paimond " PAIMON_VERSION " (" PAIMON_REVISION ")");
-			return EXIT_SUCCESS;
+			return finish_output();
 		case 'h':
 			fputs(usage, stdout);
-			return EXIT_SUCCESS;
+			return finish_output();
 		default:
 			fputs(usage, stderr);
 			return 2;

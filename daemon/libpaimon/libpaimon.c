@@ -115,6 +115,9 @@ static int ask(const struct paimon_handoff_request *request, const int *fds, uin
 		return socket;
 	r = send_request(socket, request, fds);
 	r = r ?: receive_reply(socket, &reply, &fd);
+	/* A number above 0 would be taken for a descriptor. */
+	if (!r && reply.error > 0)
+		r = -EPROTO;
 	close(socket);
 	if (r < 0)
 		fail(r, "no answer from paimond: %s", strerror(-r));

@@ -15,7 +15,6 @@
 
 #include "../config.h"
 #include "command.h"
-#include "escape.h"
 #include "table.h"
 
 static const char *const words[] = {"ok", "warning", "missing", "missing"};
@@ -40,10 +39,8 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 /* What other machines can read is meant to be so, or is not. */
 static void check_listen(struct check *check, struct json_object *listen)
 {
-	for (size_t i = 0;
-	     json_object_is_type(listen, json_type_array) && i < json_object_array_length(listen);
-	     i++) {
-		struct json_object *one = json_object_array_get_idx(listen, i);
+	for (size_t i = 0; i < json_length(listen); i++) {
+		struct json_object *one = json_at(listen, i);
 
 		if (!json_object_get_boolean(json_object_object_get(one, "loopback")))
 			check_add(
@@ -75,8 +72,8 @@ static void check_daemon(struct check *check, struct context *context)
 			  client_error(context->client));
 		return;
 	}
-	if (response.status == 200 && response.body)
-		status = json_tokener_parse(response.body);
+	if (response.status == 200)
+		status = response_json(&response);
 	response_clear(&response);
 	if (!json_object_is_type(status, json_type_object))
 		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond",
@@ -136,18 +133,17 @@ static void print_findings(const struct check *check)
 
 	for (size_t i = 0; i < check->nr_findings; i++) {
 		const struct finding *finding = &check->findings[i];
-		char *found = escape_terminal(finding->found);
 
-		printf("%-13s  %-7s  %s\n", finding->name, words[finding->status], found ?: "");
+		show("%-13s  %-7s  %s\n", finding->name, words[finding->status], finding->found);
 		if (finding->next[0])
-			printf("%24s next: %s\n", "", finding->next);
-		free(found);
+			show("%24s next: %s\n", "", finding->next);
 	}
+	show("\n");
 	if (fatal)
-		printf("\nnot usable: paimond cannot run before this is mended: %s\n", fatal->name);
+		show("not usable: paimond cannot run before this is mended: %s\n", fatal->name);
 	else
-		printf("\nusable: paimond can run here%s\n",
-		       check->iopf || check->pai ? "" : ", on replayed input only");
+		show("usable: paimond can run here%s\n",
+		     check->iopf || check->pai ? "" : ", on replayed input only");
 }
 
 static struct json_object *to_json(const struct check *check)

@@ -15,6 +15,8 @@
 #include "client.h"
 
 #define TIMEOUT_MS 5000L
+#define MAX_BODY (64 << 20) /* a snapshot of all that paimond can keep has a few MiB */
+#define MAX_HEAD (64 << 10)
 
 struct client {
 	const char *socket;
@@ -22,6 +24,8 @@ struct client {
 	CURL *curl;
 	struct curl_slist *headers;
 	struct response response;
+	size_t head;   /* bytes of the answer before its body */
+	bool too_long; /* the answer: the rest of it was not read */
 	bool busy;
 	char error[512];
 };
@@ -32,11 +36,23 @@ void response_clear(struct response *response)
 	*response = (struct response){};
 }
 
+static size_t on_head(char *data, size_t size, size_t nr, void *user)
+{
+	struct client *client = user;
+
+	client->head += size * nr;
+	client->too_long |= client->head > MAX_HEAD;
+	return client->too_long ? 0 : size * nr;
+}
+
 static size_t on_body(char *data, size_t size, size_t nr, void *user)
 {
-	struct response *response = user;
-	char *body = realloc(response->body, response->length + size * nr + 1);
+	struct client *client = user;
+	struct response *response = &client->response;
+	char *body;
 
+	client->too_long |= response->length + size * nr > MAX_BODY;
+	body = client->too_long ? NULL : realloc(response->body, response->length + size * nr + 1);
 	if (!body)
 		return 0;
 	memcpy(body + response->length, data, size * nr);
@@ -115,6 +131,14 @@ static int fail(struct client *client, CURLcode code)
 		break;
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_WRITE_ERROR:
+		if (client->too_long) {
+			error = EFBIG;
+			snprintf(client->error, sizeof(client->error),
+				 "the answer of %s is longer than paimond gives any: %d MiB (is "
+				 "another program on it?)",
+				 client->socket, MAX_BODY >> 20);
+			break;
+		}
 		error = ENOMEM;
 		snprintf(client->error, sizeof(client->error),
 			 "cannot read from paimond at %s: %s (free some memory)", client->socket,
@@ -170,8 +194,12 @@ static int start(struct client *client, const char *path, const char *accept, co
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
+	client->head = 0;
+	client->too_long = false;
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, client);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &client->response);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
 	if (method && (curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body ?: "") ||
 		       curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method)))
 		return fail(client, CURLE_OUT_OF_MEMORY);

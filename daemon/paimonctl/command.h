@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "client.h"
+#include "output.h"
 
 #define SOCKET_PATH "/run/paimon/paimond.sock"
 
@@ -61,11 +62,11 @@ int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says why a request failed; returns the exit code for the errno. */
 int complain_client(const struct context *context, int error);
 
+/* The JSON of an answer, which is that and nothing else; NULL: it is not, or null. */
+struct json_object *response_json(const struct response *response);
+
 /* Says what paimond answered instead of 200, after what; returns EXIT_FAILED. */
 int complain_response(const char *what, const struct response *response);
-
-/* Prints text as it is, and on a terminal with names that are made harmless. */
-void print_text(const char *text);
 
 /* Prints one line and releases the object; an exit code. NULL: there was no memory for it. */
 int print_json(struct json_object *object);

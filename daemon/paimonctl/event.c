@@ -75,7 +75,7 @@ static struct json_object *levels_of(struct json_object *event)
 static double level_at(struct json_object *event, size_t i)
 {
 	const char *scale = json_text(event, "scale", "");
-	double value = json_number(json_object_array_get_idx(levels_of(event), i), "value", 0);
+	double value = json_number(json_at(levels_of(event), i), "value", 0);
 
 	return *scale ? value * strtod(scale, NULL) : value;
 }
@@ -83,7 +83,7 @@ static double level_at(struct json_object *event, size_t i)
 /* From the lowest to the highest. */
 static void format_levels(struct json_object *event, char ret_text[48])
 {
-	size_t nr = json_object_array_length(levels_of(event));
+	size_t nr = json_length(levels_of(event));
 	double low = INFINITY, high = -INFINITY;
 
 	for (size_t i = 0; i < nr; i++) {
@@ -101,13 +101,12 @@ static void format_levels(struct json_object *event, char ret_text[48])
 static char *format_cpus(struct json_object *event)
 {
 	struct json_object *array = json_object_object_get(event, "cpus");
-	size_t nr = json_object_is_type(array, json_type_array) ? json_object_array_length(array)
-								: 0;
+	size_t nr = json_length(array);
 	unsigned int *cpus = calloc(nr + 1, sizeof(*cpus));
 	char *text;
 
 	for (size_t i = 0; cpus && i < nr; i++)
-		cpus[i] = (unsigned int)json_object_get_int(json_object_array_get_idx(array, i));
+		cpus[i] = (unsigned int)json_object_get_int(json_at(array, i));
 	text = cpus ? cpulist_format(cpus, nr) : NULL;
 	free(cpus);
 	return text;
@@ -161,8 +160,8 @@ static int print_json_event(struct json_object *event)
 
 static int compare_ids(const void *a, const void *b)
 {
-	double left = json_number(*(struct json_object *const *)a, "id", 0);
-	double right = json_number(*(struct json_object *const *)b, "id", 0);
+	uint64_t left = json_whole(*(struct json_object *const *)a, "id");
+	uint64_t right = json_whole(*(struct json_object *const *)b, "id");
 
 	return (left > right) - (left < right);
 }
@@ -181,7 +180,7 @@ static int get_list(struct context *context, struct json_object **ret_list)
 static int find_path(struct context *context, const char *event, char ret_path[64])
 {
 	struct json_object *list;
-	double id = 0;
+	uint64_t id = 0;
 	int r;
 
 	if (*event && strspn(event, "0123456789") == strlen(event) && strlen(event) <= ID_LEN) {
@@ -191,16 +190,16 @@ static int find_path(struct context *context, const char *event, char ret_path[6
 	r = get_list(context, &list);
 	if (r)
 		return r;
-	for (size_t i = 0; i < json_object_array_length(list) && !id; i++) {
-		struct json_object *one = json_object_array_get_idx(list, i);
+	for (size_t i = 0; i < json_length(list) && !id; i++) {
+		struct json_object *one = json_at(list, i);
 
 		if (!strcmp(json_text(one, "name", ""), event))
-			id = json_number(one, "id", 0);
+			id = json_whole(one, "id");
 	}
 	json_object_put(list);
 	if (!id)
 		return complain("%s: no event of this name is kept (paimonctl event list)", event);
-	snprintf(ret_path, 64, EVENTS "/%.0f", id);
+	snprintf(ret_path, 64, EVENTS "/%" PRIu64, id);
 	return EXIT_DONE;
 }
 
@@ -240,7 +239,7 @@ static void fill_line(struct json_object *event, struct line *line)
 	char *cpus = format_cpus(event), *who = format_who(event);
 	char id[24], value[49] = "~";
 
-	snprintf(id, sizeof(id), "%.0f", json_number(event, "id", 0));
+	snprintf(id, sizeof(id), "%" PRIu64, json_whole(event, "id"));
 	if (levels_of(event))
 		format_levels(event, value);
 	else if (reading.multiplexed && !(reading.running > 0))
@@ -274,11 +273,11 @@ static void print_lines(const struct line *lines, size_t nr)
 			int pad = widths[c] - escape_width(cell);
 
 			if (c == WHO)
-				printf("%s\n", cell);
+				show("%s\n", cell);
 			else if (c == ID || c == VALUE)
-				printf("%*s%s  ", pad, "", cell);
+				show("%*s%s  ", pad, "", cell);
 			else
-				printf("%s%*s%s", cell, pad, "", widths[c] ? "  " : "");
+				show("%s%*s%s", cell, pad, "", widths[c] ? "  " : "");
 		}
 }
 
@@ -286,7 +285,7 @@ static int print_list(struct json_object *list)
 {
 	static const char *const titles[NR_CELLS] = {"ID",    "NAME",  "SPEC", "CPUS",
 						     "STATE", "VALUE", "UNIT", "WHO"};
-	size_t nr = json_object_array_length(list);
+	size_t nr = json_length(list);
 	struct line *lines = calloc(nr + 1, sizeof(*lines));
 
 	if (!lines)
@@ -294,7 +293,7 @@ static int print_list(struct json_object *list)
 	for (size_t c = 0; c < NR_CELLS; c++)
 		lines[0].cells[c] = strdup(titles[c]);
 	for (size_t i = 0; i < nr; i++)
-		fill_line(json_object_array_get_idx(list, i), &lines[i + 1]);
+		fill_line(json_at(list, i), &lines[i + 1]);
 	print_lines(lines, nr + 1);
 	clear_lines(lines, nr + 1);
 	return EXIT_DONE;
@@ -314,8 +313,8 @@ static int run_list(struct context *context, int argc, char **argv)
 	if (r)
 		return r;
 	if (context->json) {
-		for (size_t i = 0; i < json_object_array_length(list); i++)
-			if (complete(json_object_array_get_idx(list, i)))
+		for (size_t i = 0; i < json_length(list); i++)
+			if (complete(json_at(list, i)))
 				return no_memory(list);
 		return print_json(list);
 	}
@@ -328,10 +327,7 @@ static int run_list(struct context *context, int argc, char **argv)
 
 static void print_text_line(const char *title, const char *text)
 {
-	char *shown = escape_terminal(text ?: "?");
-
-	printf("%-8s  %s\n", title, shown ?: "?");
-	free(shown);
+	show("%-8s  %s\n", title, text ?: "?");
 }
 
 /* What seldom happens. */
@@ -340,16 +336,16 @@ static void print_unless_0(const char *title, struct json_object *event, const c
 	double count = json_number(event, key, 0);
 
 	if (count > 0)
-		printf("%-8s  %.0f\n", title, count);
+		show("%-8s  %.0f\n", title, count);
 }
 
 static void print_levels(struct json_object *event, const char *unit)
 {
-	for (size_t i = 0; i < json_object_array_length(levels_of(event)); i++) {
-		struct json_object *level = json_object_array_get_idx(levels_of(event), i);
+	for (size_t i = 0; i < json_length(levels_of(event)); i++) {
+		struct json_object *level = json_at(levels_of(event), i);
 
-		printf("level     %.9g%s%s on CPU %.0f\n", level_at(event, i), *unit ? " " : "",
-		       unit, json_number(level, "cpu", 0));
+		show("level     %.9g%s%s on CPU %.0f\n", level_at(event, i), *unit ? " " : "", unit,
+		     json_number(level, "cpu", 0));
 	}
 }
 
@@ -358,50 +354,48 @@ static void print_count(struct json_object *event, const struct reading *reading
 	const char *scale = json_text(event, "scale", "");
 	char text[48];
 
-	printf("value     %" PRIu64, reading->value);
+	show("value     %" PRIu64, reading->value);
 	if (*scale && !reading->multiplexed) {
 		format_count(event, reading, false, text);
-		printf(", which is %s %s", text, unit);
+		show(", which is %s %s", text, unit);
 	}
 	if (reading->multiplexed && reading->running > 0) {
 		format_count(event, reading, true, text);
-		printf(", multiplexed: about %s%s%s had it run all the time", text,
-		       *unit ? " " : "", unit);
+		show(", multiplexed: about %s%s%s had it run all the time", text, *unit ? " " : "",
+		     unit);
 	} else if (reading->multiplexed) {
-		fputs(", no counter has been free for it yet", stdout);
+		show(", no counter has been free for it yet");
 	}
-	puts("");
+	show("\n");
 }
 
 static void print_value(struct json_object *event)
 {
 	struct reading reading = take_reading(event);
-	char *unit = escape_terminal(json_text(event, "unit", ""));
+	const char *unit = json_text(event, "unit", "");
 
 	if (levels_of(event))
-		print_levels(event, unit ?: "");
+		print_levels(event, unit);
 	else
-		print_count(event, &reading, unit ?: "");
-	printf("enabled   %.6f s\nrunning   %.6f s", reading.enabled, reading.running);
+		print_count(event, &reading, unit);
+	show("enabled   %.6f s\n", reading.enabled);
+	show("running   %.6f s", reading.running);
 	if (reading.multiplexed)
-		printf(", %.1f %%", 100 * reading.running / reading.enabled);
-	puts("");
-	free(unit);
+		show(", %.1f %%", 100 * reading.running / reading.enabled);
+	show("\n");
 }
 
 static void print_event(struct json_object *event)
 {
-	double seconds = json_number(event, "opened_timestamp_seconds", 0);
-	time_t opened = seconds >= 0 && seconds < 1e11 ? (time_t)seconds : 0;
-	char *cpus = format_cpus(event), *who = format_who(event), since[32] = "?";
+	char *cpus = format_cpus(event), *who = format_who(event), since[32];
 
-	printf("event     %.0f\n", json_number(event, "id", 0));
+	show("event     %" PRIu64 "\n", json_whole(event, "id"));
 	print_text_line("name", json_text(event, "name", "?"));
 	print_text_line("spec", json_text(event, "spec", "?"));
 	print_text_line("CPUs", cpus);
 	print_text_line("state", json_text(event, "state", "?"));
 	print_value(event);
-	strftime(since, sizeof(since), "%F %T", localtime(&opened));
+	format_time(json_number(event, "opened_timestamp_seconds", 0), "%F %T", since);
 	print_text_line("opened", since);
 	print_text_line("by", who);
 	print_unless_0("resets", event, "resets");
@@ -450,15 +444,10 @@ static int add_wanted(struct json_object *body, const char *key, const char *val
 /* What there is now, on one line that begins with the id. Takes the object. */
 static int print_changed(const struct context *context, struct json_object *event)
 {
-	char *name, *spec;
-
 	if (context->json)
 		return print_json_event(event);
-	name = escape_terminal(json_text(event, "name", "?"));
-	spec = escape_terminal(json_text(event, "spec", "?"));
-	printf("%.0f %s %s\n", json_number(event, "id", 0), name ?: "?", spec ?: "?");
-	free(name);
-	free(spec);
+	show("%" PRIu64 " %s %s\n", json_whole(event, "id"), json_text(event, "name", "?"),
+	     json_text(event, "spec", "?"));
 	json_object_put(event);
 	return EXIT_DONE;
 }
@@ -512,7 +501,7 @@ static int run_close(struct context *context, int argc, char **argv)
 		return r;
 	if (context->json)
 		return print_json(answer);
-	printf("event %.0f closed\n", json_number(answer, "closed", 0));
+	show("event %" PRIu64 " closed\n", json_whole(answer, "closed"));
 	json_object_put(answer);
 	return EXIT_DONE;
 }

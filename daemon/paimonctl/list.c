@@ -57,8 +57,8 @@ static int add_contents(struct json_object *array, struct json_object *snapshot,
 	struct json_object *points = sample_points(snapshot, content->metric);
 	int r = 0;
 
-	for (size_t i = 0; points && i < json_object_array_length(points) && !r; i++) {
-		struct json_object *item, *point = json_object_array_get_idx(points, i);
+	for (size_t i = 0; i < json_length(points) && !r; i++) {
+		struct json_object *item, *point = json_at(points, i);
 		const char *spec = point_label(point, "spec");
 		const char *label = point_label(point, content->label);
 		char *name;
@@ -95,7 +95,7 @@ static int add_source(struct json_object *array, struct json_object *source,
 		r = r ?: json_add(object, content->key, json_object_get(inside));
 		r = r ?: add_contents(inside, snapshot, content, pattern);
 	}
-	if (!r && (matches(pattern, name) || json_object_array_length(inside)))
+	if (!r && (matches(pattern, name) || json_length(inside)))
 		r = json_append(array, json_object_get(object));
 	json_object_put(inside);
 	json_object_put(object);
@@ -122,7 +122,7 @@ static int add_pmu(struct json_object *array, const struct pmu *pmu, const char 
 		r = r ?: json_add_text(item, "scale", pmu->events[i].scale);
 		r = r ?: json_add_text(item, "unit", pmu->events[i].unit);
 	}
-	if (!r && (matches(pattern, pmu->name) || json_object_array_length(events)))
+	if (!r && (matches(pattern, pmu->name) || json_length(events)))
 		r = json_append(array, json_object_get(object));
 	json_object_put(events);
 	json_object_put(object);
@@ -140,8 +140,8 @@ static struct json_object *list_all(struct json_object *status, struct json_obje
 	r = r
 		    ?: status ? json_add(object, "sources", json_object_get(sources))
 			      : json_add_text(object, "sources", NULL);
-	for (size_t i = 0; known && i < json_object_array_length(known) && !r; i++)
-		r = add_source(sources, json_object_array_get_idx(known, i), snapshot, pattern);
+	for (size_t i = 0; i < json_length(known) && !r; i++)
+		r = add_source(sources, json_at(known, i), snapshot, pattern);
 	for (size_t i = 0; i < nr_pmus && !r; i++)
 		r = add_pmu(array, &pmus[i], pattern);
 	json_object_put(sources);
@@ -153,13 +153,12 @@ static struct json_object *list_all(struct json_object *status, struct json_obje
 
 static size_t print_line(const char *name, const char *kind, const char *detail)
 {
-	char *shown = escape_terminal(name), *more = escape_terminal(detail);
+	char *shown = escape_terminal(name);
 	int width = shown ? escape_width(shown) : 0;
 
-	printf("%s%*s  %-6s%s%s\n", shown ?: "?", width < 32 ? 32 - width : 0, "", kind,
-	       more && *more ? "  " : "", more ?: "");
+	show("%s%*s  %-6s%s%s\n", name, width < 32 ? 32 - width : 0, "", kind, *detail ? "  " : "",
+	     detail);
 	free(shown);
-	free(more);
 	return 1;
 }
 
@@ -176,8 +175,8 @@ static size_t print_source(struct json_object *source, const char *pattern)
 		 note ? ", " : "", note ?: "");
 	if (matches(pattern, name))
 		lines += print_line(name, "source", detail);
-	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
+	for (size_t i = 0; i < json_length(array); i++) {
+		struct json_object *item = json_at(array, i);
 
 		lines += print_line(json_text(item, "name", "?"), content->kind,
 				    json_text(item, "spec", ""));
@@ -196,8 +195,8 @@ static size_t print_pmu(struct json_object *pmu, const char *pattern)
 		 cpus ? ", CPUs " : "", cpus ?: "");
 	if (matches(pattern, name))
 		lines += print_line(name, "PMU", detail);
-	for (size_t i = 0; i < json_object_array_length(events); i++) {
-		struct json_object *event = json_object_array_get_idx(events, i);
+	for (size_t i = 0; i < json_length(events); i++) {
+		struct json_object *event = json_at(events, i);
 		const char *scale = json_text(event, "scale", NULL);
 
 		snprintf(detail, sizeof(detail), "%s%s%s%s%s", json_text(event, "config", ""),
@@ -215,10 +214,10 @@ static int print_all(struct json_object *all, const char *pattern)
 	struct json_object *pmus = json_object_object_get(all, "pmus");
 	size_t lines = 0;
 
-	for (size_t i = 0; sources && i < json_object_array_length(sources); i++)
-		lines += print_source(json_object_array_get_idx(sources, i), pattern);
-	for (size_t i = 0; i < json_object_array_length(pmus); i++)
-		lines += print_pmu(json_object_array_get_idx(pmus, i), pattern);
+	for (size_t i = 0; i < json_length(sources); i++)
+		lines += print_source(json_at(sources, i), pattern);
+	for (size_t i = 0; i < json_length(pmus); i++)
+		lines += print_pmu(json_at(pmus, i), pattern);
 	if (lines)
 		return EXIT_DONE;
 	return pattern ? complain("nothing here matches %s (paimonctl list shows all)", pattern)
@@ -239,8 +238,7 @@ static int run(struct context *context, int argc, char **argv)
 	if (!r)
 		r = get_json(context, "/v1/snapshot", &snapshot);
 	if (r == EXIT_NOT_RUNNING) {
-		fputs("paimonctl: so without sources and devices, only the PMUs of sysfs:\n",
-		      stderr);
+		complain("so without sources and devices, only the PMUs of sysfs:");
 		r = EXIT_DONE;
 	}
 	shown = pmu_read_all(PMU_FOLDER, &pmus, &nr_pmus);

@@ -15,7 +15,6 @@
 
 #include "../util/cleanup.h"
 #include "command.h"
-#include "escape.h"
 #include "table.h"
 
 static const struct command all = {
@@ -39,16 +38,13 @@ static const struct command all = {
 int complain(const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
-	char *rest, *line;
 	va_list args;
 
 	va_start(args, format);
 	if (vasprintf(&text, format, args) < 0)
 		text = NULL;
 	va_end(args);
-	rest = text ?: strerror(ENOMEM);
-	while ((line = strsep(&rest, "\n")))
-		fprintf(stderr, "paimonctl: %s\n", line);
+	output_complain(text ?: strerror(ENOMEM));
 	return EXIT_FAILED;
 }
 
@@ -58,9 +54,33 @@ int complain_client(const struct context *context, int error)
 	return error == -ENOENT || error == -ECONNREFUSED ? EXIT_NOT_RUNNING : EXIT_FAILED;
 }
 
+struct json_object *response_json(const struct response *response)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object = NULL;
+	size_t length = response->length;
+
+	if (!tokener || !response->body) {
+		json_tokener_free(tokener);
+		return NULL;
+	}
+	object = json_tokener_parse_ex(tokener, response->body, (int)length);
+	/* All of it is one value, but for blanks behind it. */
+	while (length && strchr(" \t\r\n", response->body[length - 1]) &&
+	       response->body[length - 1])
+		length--;
+	if (json_tokener_get_error(tokener) != json_tokener_success ||
+	    json_tokener_get_parse_end(tokener) < length) {
+		json_object_put(object);
+		object = NULL;
+	}
+	json_tokener_free(tokener);
+	return object;
+}
+
 int complain_response(const char *what, const struct response *response)
 {
-	struct json_object *body = response->body ? json_tokener_parse(response->body) : NULL;
+	struct json_object *body = response_json(response);
 	const char *message = json_text(json_object_object_get(body, "error"), "message",
 					"no reason given (see journalctl -u paimond)");
 
@@ -88,7 +108,7 @@ int ask_json(struct context *context, const char *method, const char *path,
 		response_clear(&response);
 		return r;
 	}
-	object = response.body ? json_tokener_parse(response.body) : NULL;
+	object = response_json(&response);
 	response_clear(&response);
 	if (!json_object_is_type(object, type)) {
 		json_object_put(object);
@@ -105,25 +125,6 @@ int get_json(struct context *context, const char *path, struct json_object **ret
 	return ask_json(context, "GET", path, NULL, path, json_type_object, ret_object);
 }
 
-void print_text(const char *text)
-{
-	while (*text) {
-		size_t length = strcspn(text, "\n");
-		char *line = isatty(STDOUT_FILENO) ? strndup(text, length) : NULL;
-		char *shown = line ? escape_terminal(line) : NULL;
-
-		if (shown)
-			fputs(shown, stdout);
-		else
-			fwrite(text, 1, length, stdout);
-		free(shown);
-		free(line);
-		text += length;
-		if (*text)
-			putchar(*text++);
-	}
-}
-
 int print_json(struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -131,8 +132,8 @@ int print_json(struct json_object *object)
 	int r = EXIT_DONE;
 
 	if (object && text) {
-		print_text(text);
-		putchar('\n');
+		print_text(text, strlen(text));
+		print_text("\n", 1);
 	} else {
 		r = complain("%s", strerror(ENOMEM));
 	}
@@ -275,12 +276,12 @@ int main(int argc, char **argv)
 	int r;
 
 	setlocale(LC_CTYPE, "");
+	r = output_begin();
+	if (r < 0)
+		return EXIT_FAILED;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	r = run(&context, &all, argc, argv);
 	client_free(context.client);
 	curl_global_cleanup();
-	errno = 0;
-	if ((fflush(stdout) || ferror(stdout)) && r == EXIT_DONE)
-		r = complain("cannot write the output: %s", strerror(errno ? errno : EIO));
-	return r;
+	return output_end() && r == EXIT_DONE ? EXIT_FAILED : r;
 }

@@ -32,7 +32,7 @@ static int run(struct context *context, int argc, char **argv)
 	if (response.status != 200)
 		r = complain_response(path, &response);
 	else
-		print_text(response.body ?: "");
+		print_text(response.body ?: "", response.length);
 	response_clear(&response);
 	return r;
 }

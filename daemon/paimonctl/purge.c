@@ -12,7 +12,6 @@
 #include "../util/cleanup.h"
 #include "../util/state.h"
 #include "command.h"
-#include "escape.h"
 #include "table.h"
 
 struct wanted {
@@ -103,10 +102,10 @@ static int purge(const struct wanted *wanted, const char *state_dir, struct json
 
 static void print_removed(struct json_object *names)
 {
-	for (size_t i = 0; i < json_object_array_length(names); i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
+	for (size_t i = 0; i < json_length(names); i++) {
+		const char *name = json_object_get_string(json_at(names, i));
 
-		printf("removed %s: %s\n", name, state_find(name, NULL)->loses);
+		show("removed %s: %s\n", name, state_find(name, NULL)->loses);
 	}
 }
 
@@ -137,8 +136,8 @@ static int run(struct context *context, int argc, char **argv)
 	r = purge(&wanted, state_dir, names);
 	if (!context->json) {
 		print_removed(names);
-		if (!r && !json_object_array_length(names))
-			printf("nothing of %s is in %s\n", wanted.name, state_dir);
+		if (!r && !json_length(names))
+			show("nothing of %s is in %s\n", wanted.name, state_dir);
 	}
 	config_free(config);
 	if (!context->json || r) {

@@ -21,7 +21,7 @@ static int run(struct context *context, int argc, char **argv)
 	/* Of systemctl reload this is in the journal. The configuration is in force either way. */
 	failures = json_text(answer, "failures", NULL);
 	if (!context->json)
-		puts("configuration reloaded");
+		show("configuration reloaded\n");
 	if (failures)
 		complain("not all of it counts:\n%s", failures);
 	r = failures ? EXIT_FAILED : EXIT_DONE;

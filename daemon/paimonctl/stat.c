@@ -67,14 +67,13 @@ static void print_header(const struct table *table, struct json_object *now,
 /* The time is the first part of what a row is called. */
 static int print_lines(struct table *table, struct json_object *now, struct settings *settings)
 {
-	time_t time = (time_t)(json_number(now, "realtime_ns", 0) / 1e9);
 	struct view view = *settings->view;
-	char clock[16] = "", key[32], *name;
+	char clock[32] = "", key[48], *name;
 	int width = 0;
 
 	if (settings->time)
-		width = (int)strftime(clock, sizeof(clock), *view.key ? "%T  " : "%T",
-				      localtime(&time));
+		width = (int)format_time(json_number(now, "realtime_ns", 0) / 1e9,
+					 *view.key ? "%T  " : "%T", clock);
 	snprintf(key, sizeof(key), "%-*.*s%s", width, width, "TIME", view.key);
 	for (size_t i = 0; i < table->nr_rows; i++) {
 		if (asprintf(&name, "%s%s", clock, *view.key ? table->rows[i].name : "") < 0)
@@ -133,7 +132,7 @@ static int frame(struct context *context, struct json_object *before, struct jso
 	else if (print_lines(&table, now, settings) < 0)
 		r = complain("%s", strerror(ENOMEM));
 	table_clear(&table);
-	return fflush(stdout) ? EXIT_FAILED : r;
+	return output_flush() ? r : EXIT_FAILED;
 }
 
 static int run(struct context *context, int argc, char **argv)

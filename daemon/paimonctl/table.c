@@ -307,20 +307,27 @@ void table_row(const struct table *table, const struct row *row, size_t first, s
 	fputc('\n', out);
 }
 
+size_t format_time(double seconds, const char *format, char text[32])
+{
+	time_t time = seconds >= 0 && seconds < 1e11 ? (time_t)seconds : 0; /* year 5138 */
+	struct tm tm;
+
+	*text = 0;
+	return localtime_r(&time, &tm) ? strftime(text, 32, format, &tm) : 0;
+}
+
 void table_title(const struct table *table, struct json_object *now, FILE *out)
 {
-	double seconds = json_number(now, "realtime_ns", 0) / 1e9;
-	time_t time = seconds >= 0 && seconds < 1e11 ? seconds : 0;
 	const char *labels[] = {"source", table->view->source, NULL};
 	struct json_object *points = sample_points(now, "paimon_source_info");
-	char clock[16] = "", *backend = NULL;
+	char clock[32], *backend = NULL;
 	uint64_t up;
 
 	for (size_t i = 0; points && i < json_object_array_length(points); i++)
 		if (!backend && point_matches(json_object_array_get_idx(points, i), labels))
 			backend = escape_terminal(
 				point_label(json_object_array_get_idx(points, i), "backend"));
-	strftime(clock, sizeof(clock), "%T", localtime(&time));
+	format_time(json_number(now, "realtime_ns", 0) / 1e9, "%T", clock);
 	fprintf(out, "paimon %s  %s ", clock, table->view->name);
 	if (!sample_find(now, "paimon_source_up", labels, &up))
 		fputs("off", out);

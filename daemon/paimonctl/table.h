@@ -126,9 +126,18 @@ struct json_object *table_json(const struct table *table, struct json_object *no
 /* "REPLAY: ..." and so on: time, source and input of a sample, without a newline. */
 void table_title(const struct table *table, struct json_object *now, FILE *out);
 
+/* A time since 1970 on this machine's clock, as strftime() has it; 0 where there is no such
+ * time. Returns the length. */
+size_t format_time(double seconds, const char *format, char text[32]);
+
 /* The text or number at key of an object, or the fallback where it is absent. */
 const char *json_text(struct json_object *object, const char *key, const char *fallback);
 double json_number(struct json_object *object, const char *key, double fallback);
+/* The whole number at key, 0 where there is none. */
+uint64_t json_whole(struct json_object *object, const char *key);
+/* Elements of an array, of which there are none where it is none. */
+size_t json_length(struct json_object *array);
+struct json_object *json_at(struct json_object *array, size_t i);
 
 /*
  * Building objects. value is taken over in any case; NULL: there was no memory

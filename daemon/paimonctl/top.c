@@ -61,7 +61,7 @@ static int print_frame(struct context *context, struct json_object *before, stru
 		print_table(&table, now);
 	}
 	table_clear(&table);
-	return fflush(stdout) ? EXIT_FAILED : r;
+	return output_flush() ? r : EXIT_FAILED;
 }
 
 static int run(struct context *context, int argc, char **argv)
