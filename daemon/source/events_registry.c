@@ -460,6 +460,14 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 {
 	const struct reader *reader = events->reader;
 
+	/* The one behind it is 0, and those after it have been given. */
+	if (reader->state->last_id == UINT64_MAX) {
+		fail(ret_error, -ENOSPC,
+		     "%s: there is no id left for it, since each is given once (to begin with 1 "
+		     "again stop paimond, then paimonctl purge events; it loses %s)",
+		     text, state_loses("events"));
+		return NULL;
+	}
 	for (; events->free_event < reader->nr_events; events->free_event++)
 		if (!reader->events[events->free_event].id)
 			return &reader->events[events->free_event];

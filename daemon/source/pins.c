@@ -132,6 +132,22 @@ static bool arrays_fit(const struct pins *pins, struct bpf_map *const *maps, siz
 	return true;
 }
 
+/* Without the map that is pinned last there is nothing to go on with. Where it should be
+ * there, or an earlier daemon died before it pinned it, that is said. */
+static void say_unfinished(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
+{
+	for (size_t i = 0; i + 1 < nr; i++) {
+		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i]));
+
+		if (!path || access(path, F_OK) < 0)
+			continue;
+		log_warning("%s: %s is pinned, and %s, which finishes its set, is missing: the set "
+			    "is not used and begins anew (what it had is lost: %s)",
+			    pins->name, path, bpf_map__name(maps[nr - 1]), state_loses(pins->name));
+		return;
+	}
+}
+
 int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 	       bool (*sized)(const struct bpf_map *map))
 {
@@ -144,8 +160,10 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 		if (!fit && is_program_array(maps[i]))
 			continue;
 		r = path ? reuse_map(pins, maps[i], path, sized(maps[i])) : -ENOMEM;
-		if (r == -ENOENT && i == nr - 1)
+		if (r == -ENOENT && i == nr - 1) {
+			say_unfinished(pins, maps, nr);
 			return PINS_NONE;
+		}
 		if (r == -ENOENT)
 			return source_fail(pins->source, r, "%s is missing (" PINS_PURGE ")", path,
 					   PINS_PURGE_OF(pins));

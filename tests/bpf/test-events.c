@@ -32,6 +32,7 @@
 
 #include "events_json.h"
 #include "fdstore.h"
+#include "source/events_registry.h"
 #include "source/events_source.h"
 #include "source/reader.h"
 #include "source/source.h"
@@ -691,6 +692,74 @@ static void test_up(void **data)
 	assert_int_equal(up_of("good"), 1);
 }
 
+/* Id 0 is none, and no id is given twice: at the end of them nothing is opened. */
+static void test_d5_last_id(void **data)
+{
+	uint64_t id = open_event(SPEC, "first", "0"), last;
+	struct events *events = source.data;
+
+	assert_int_equal(id, 1);
+	events->reader->state->last_id = UINT64_MAX - 1;
+	last = open_event(SPEC, "last", "0");
+	assert_true(last == UINT64_MAX);
+	for (int i = 0; i < 2; i++) {
+		int before = nr_descriptors();
+
+		open_fails(SPEC, "none", "0", -ENOSPC, "there is no id left for it");
+		assert_int_equal(nr_descriptors(), before);
+		assert_true(events->reader->state->last_id == UINT64_MAX);
+		assert_int_equal(id_of("none"), -1);
+		detach();
+		attach();
+		events = source.data;
+	}
+	load(1);
+	assert_int_equal(number_of(id, "value"), 1);
+	assert_int_equal(number_of(last, "value"), 1);
+}
+
+/* Whichever map is missing: it is named, and nothing is counted beside what is there. */
+static void test_missing_pin(void **data)
+{
+	static const char *const maps[] = {"events_array", "events_values", "events_order",
+					   "events_slots", "events_list",   "events_state"};
+	uint64_t id = open_event(SPEC, "x", NULL);
+	char path[128], missing[64];
+
+	load(3);
+	for (size_t i = 0; i < 6; i++) {
+		int fd;
+
+		detach();
+		snprintf(path, sizeof(path), "%s/events-%d/%s", folder, EVENTS_LAYOUT, maps[i]);
+		fd = bpf_obj_get(path);
+		assert_true(fd >= 0);
+		assert_int_equal(unlink(path), 0);
+		source = (struct source){.ops = &events_source, .config = &config};
+		if (i == 5) {
+			/* The set has no end: a new one, from 0, and not the events of before. */
+			attach();
+			assert_false(source.adopted);
+			assert_int_equal(id_of("x"), -1);
+			close(fd);
+			break;
+		}
+		snprintf(missing, sizeof(missing), "%s is missing", maps[i]);
+		assert_int_equal(events_source.attach(&source), -ENOENT);
+		assert_non_null(strstr(source.reason, missing));
+		assert_non_null(strstr(source.reason, "paimonctl purge events-"));
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(bpf_obj_pin(fd, path), 0);
+		close(fd);
+		attach();
+		assert_int_equal(number_of(id, "value"), 3 * get_nprocs());
+	}
+	id = open_event(SPEC, "x", NULL);
+	assert_int_equal(id, 1);
+	load(2);
+	assert_int_equal(number_of(id, "value"), 2 * get_nprocs());
+}
+
 /* However many events: one program run on each CPU. */
 static void test_one_run(void **data)
 {
@@ -1190,7 +1259,7 @@ int main(void)
 		TEST(test_opened_anew), TEST(test_store),	 TEST(test_uncore),
 		TEST(test_completed),	TEST(test_up),		 TEST(test_boxes),
 		TEST(test_hybrid),	TEST(test_level),	 TEST(test_made_names),
-		TEST(test_linear),
+		TEST(test_linear),	TEST(test_d5_last_id),	 TEST(test_missing_pin),
 	};
 
 	/* The mounts are nobody else's, and end with this process. */
