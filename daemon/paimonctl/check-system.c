@@ -184,7 +184,7 @@ void check_state_dir(struct check *check)
 	if (r < 0 && errno == EACCES)
 		check_add(check, "state_dir", CHECK_WARNING, "as root: paimonctl check",
 			  "%s: this user may not look there", dir);
-	else if (r < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+	else if ((check->no_state = r < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC))
 		check_add(check, "state_dir", CHECK_MISSING,
 			  "as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a folder in "
 			  "bpffs (paimond.conf(5))",

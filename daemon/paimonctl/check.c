@@ -53,7 +53,8 @@ static void check_listen(struct check *check, struct json_object *listen)
 	}
 }
 
-static void check_daemon(struct check *check, struct context *context)
+/* Returns what it says of itself, or NULL. */
+static struct json_object *check_daemon(struct check *check, struct context *context)
 {
 	struct json_object *status = NULL;
 	struct response response;
@@ -65,12 +66,12 @@ static void check_daemon(struct check *check, struct context *context)
 			  access(CHECK_UNIT, F_OK) ? "as root: paimond"
 						   : "as root: systemctl start paimond",
 			  "does not run: nothing at %s", context->socket);
-		return;
+		return NULL;
 	}
 	if (r < 0) {
 		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond", "%s",
 			  client_error(context->client));
-		return;
+		return NULL;
 	}
 	if (response.status == 200)
 		status = response_json(&response);
@@ -93,7 +94,7 @@ static void check_daemon(struct check *check, struct context *context)
 			  "already",
 			  misses);
 	check_listen(check, json_object_object_get(status, "listen"));
-	json_object_put(status);
+	return status;
 }
 
 /* Reads the configuration into check->config; without one that is valid, the defaults. */
@@ -119,12 +120,106 @@ static int check_config(struct check *check, const char *path, bool required,
 	return r;
 }
 
+/* What the daemon says of a source, or NULL: it does not run, or plays made-up input. */
+static struct json_object *find_source(struct json_object *status, const char *name)
+{
+	struct json_object *sources = json_object_object_get(status, "sources");
+
+	for (size_t i = 0; i < json_length(sources) && !json_text(status, "input", NULL); i++)
+		if (!strcmp(json_text(json_at(sources, i), "name", ""), name))
+			return json_at(sources, i);
+	return NULL;
+}
+
+static void add_name(char *names, const char *name)
+{
+	strcat(strcat(names, *names ? ", " : ""), name);
+}
+
+/* Adds what the daemon says of a source. False: all is well, as far as it knows. */
+static bool check_problems(struct check *check, const char *finding, struct json_object *source)
+{
+	struct json_object *problems = json_object_object_get(source, "problems");
+	const char *state = json_text(source, "state", "?");
+	const char *first = json_object_get_string(json_at(problems, 0));
+	size_t nr = json_length(problems);
+
+	if (!nr && strcmp(state, "failed"))
+		return false;
+	check_add(check, finding, CHECK_MISSING,
+		  nr > 1 ? "as it says; all: paimonctl status --json" : "as it says",
+		  "%s: %.320s%s", state, first ?: json_text(source, "reason", "?"),
+		  nr > 1 ? ", and others" : "");
+	return true;
+}
+
+/*
+ * Each source: what it cannot count for, by what was found above, or else by what a paimond
+ * that runs has met.
+ */
+static void check_sources(struct check *check, struct json_object *status)
+{
+	const struct config *config = check->config;
+	const struct {
+		const char *name, *finding;
+		enum source_wanted wanted;
+		bool there, events;
+		const char *see;
+	} sources[] = {
+		{"iopf", "source iopf", config->iopf, check->iopf, false, "page faults"},
+		{"events", "source events", config->events_wanted, true, true, "sysctl"},
+		{"pai", "source pai", config->pai, check->pai, true, "pai"},
+	};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		const char *finding = sources[i].finding, *name = sources[i].name;
+		struct json_object *said = find_source(status, name);
+		bool cannot = true, counts = false;
+
+		if (sources[i].wanted == SOURCE_NO) {
+			check_add(check, finding, CHECK_OK, NULL, "off, as it is configured");
+			continue;
+		}
+		if (!sources[i].there && sources[i].wanted == SOURCE_AUTO) {
+			check_add(check, finding, CHECK_OK, NULL,
+				  "off: nothing here to count (see %s)", sources[i].see);
+			continue;
+		}
+		if (!sources[i].there)
+			check_add(check, finding, CHECK_MISSING, "set enable = auto",
+				  "enable = yes, and nothing here to count (see %s)",
+				  sources[i].see);
+		else if (check->no_state)
+			check_add(check, finding, CHECK_MISSING, "that of state_dir",
+				  "cannot count without a state_dir in bpffs");
+		else if (check->no_events && sources[i].events)
+			check_add(check, finding, CHECK_MISSING, "that of sysctl",
+				  "may open no perf events");
+		else if (!check_problems(check, finding, said))
+			cannot = false;
+		else
+			counts = !strcmp(json_text(said, "state", "?"), "up"); /* the rest of it */
+		if (cannot)
+			add_name(check->cannot, name);
+		if (!cannot || counts)
+			add_name(check->counts, name);
+		if (!cannot)
+			check_add(check, finding, CHECK_OK, NULL, "%s",
+				  said ? json_text(said, "backend", "?") : "can count");
+	}
+}
+
 static const struct finding *first_fatal(const struct check *check)
 {
 	for (size_t i = 0; i < check->nr_findings; i++)
 		if (check->findings[i].status == CHECK_FATAL)
 			return &check->findings[i];
 	return NULL;
+}
+
+static bool is_usable(const struct check *check)
+{
+	return !first_fatal(check) && !*check->cannot;
 }
 
 static void print_findings(const struct check *check)
@@ -141,9 +236,13 @@ static void print_findings(const struct check *check)
 	show("\n");
 	if (fatal)
 		show("not usable: paimond cannot run before this is mended: %s\n", fatal->name);
+	else if (*check->cannot)
+		show("not all of it: see source %s; paimond counts %s\n", check->cannot,
+		     *check->counts ? check->counts : "nothing");
+	else if (*check->counts)
+		show("usable: paimond can run here, and counts %s\n", check->counts);
 	else
-		show("usable: paimond can run here%s\n",
-		     check->iopf || check->pai ? "" : ", on replayed input only");
+		show("usable: paimond can run here, on replayed input only\n");
 }
 
 static struct json_object *to_json(const struct check *check)
@@ -152,7 +251,7 @@ static struct json_object *to_json(const struct check *check)
 	struct json_object *findings = json_object_new_array();
 	int r = 0;
 
-	r |= json_add(object, "usable", json_object_new_boolean(!first_fatal(check)));
+	r |= json_add(object, "usable", json_object_new_boolean(is_usable(check)));
 	for (size_t i = 0; i < check->nr_findings && !r; i++) {
 		const struct finding *finding = &check->findings[i];
 		struct json_object *item = json_object_new_object();
@@ -189,6 +288,7 @@ static int run(struct context *context, int argc, char **argv)
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};
 	struct config *config = NULL;
+	struct json_object *status;
 	const char *path = NULL;
 	int r = command_options(context, &command_check, argc, argv, "", options, take, &path);
 
@@ -198,13 +298,15 @@ static int run(struct context *context, int argc, char **argv)
 		return complain("%s", strerror(ENOMEM));
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](&check);
-	check_daemon(&check, context);
+	status = check_daemon(&check, context);
+	check_sources(&check, status);
+	json_object_put(status);
 	config_free(config);
 	if (context->json)
 		r = print_json(to_json(&check));
 	else
 		print_findings(&check);
-	return r > 0 ? r : first_fatal(&check) ? EXIT_FAILED : EXIT_DONE;
+	return r > 0 ? r : is_usable(&check) ? EXIT_DONE : EXIT_FAILED;
 }
 
 const struct command command_check = {

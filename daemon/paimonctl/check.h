@@ -46,7 +46,10 @@ struct check {
 	enum iopf_backend backend; /* that page faults are counted with; the module's if none */
 	bool iopf;		   /* there is something to count page faults with, or may be */
 	bool no_events;		   /* paimond may open no perf events */
-	bool pai; /* there is a PMU that paimond is to count NNPA or cryptography with */
+	bool pai;      /* there is a PMU that paimond is to count NNPA or cryptography with */
+	bool no_state; /* what is counted cannot be kept, and no source starts without */
+	/* Names of sources, of which all fit: in both where some of it is counted. */
+	char cannot[32], counts[32];
 };
 
 /* Adds a finding. next as in struct finding, NULL for none; then what was found. */
