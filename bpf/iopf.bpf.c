@@ -29,6 +29,15 @@ struct {
 	__type(value, struct iopf_device);
 } iopf_devices SEC(".maps");
 
+/* The daemon's alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__type(value, struct iopf_device);
+} iopf_departed SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -101,32 +110,151 @@ static __always_inline bool same_name(const char *a, const char *b)
 	return true;
 }
 
-/*
- * The index of a device by name, a new one for a new name: a device that comes
- * back at another address goes on where it was. Two CPUs may meet a new name at
- * once: the one that loses leaves an index without a name behind.
- */
-static __always_inline s64 index_of_name(const char *name)
-{
-	struct iopf_state *st = state();
-	struct iopf_device *d;
-	u32 *known, index;
+#define IOPF_TRIES 4 /* to find a name that another CPU is just giving a place */
 
-	known = bpf_map_lookup_elem(&iopf_names, name);
-	if (known)
-		return *known;
-	if (!st || READ_ONCE(st->devices) >= iopf_max_devices)
-		return -1;
-	index = __sync_fetch_and_add(&st->devices, 1);
-	d = device_at(index);
+/* Takes a free place: its index, -1 if there is none, or -2 if there may be one soon. */
+__noinline int take_place(u32 nr)
+{
+	int none = -1;
+
+	for_up_to(i, nr, IOPF_MAX_DEVICES)
+	{
+		struct iopf_device *d = device_at(i);
+		u32 state;
+
+		if (!d)
+			break;
+		state = READ_ONCE(d->state);
+		if (place_phase(state) == PLACE_FREE &&
+		    atomic_cmpxchg(&d->state, state, state | PLACE_TAKEN) == state)
+			return i;
+		if (place_phase(state) == PLACE_FREE || place_phase(state) == PLACE_TAKEN)
+			none = -2;
+	}
+	return none;
+}
+
+/* The device that is known by an address, or NULL: only a request names a device. */
+static __always_inline struct iopf_device *find_device(u64 dev, struct iopf_known **ret_known,
+						       u32 *ret_index)
+{
+	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev);
+	u64 value = known ? READ_ONCE(known->value) : 0;
+	u32 ticket = value;
+	struct iopf_device *d = device_at(ticket & PLACE_INDEX);
+
+	if (!known || !d || value != iopf_known_value(dev, ticket) ||
+	    !place_is_of(READ_ONCE(d->state), ticket))
+		return NULL;
+	*ret_known = known;
+	*ret_index = ticket & PLACE_INDEX;
+	return d;
+}
+
+/* Gives a place that was taken to a device, unless another CPU was faster: a ticket, or -1. */
+static __always_inline s64 open_place(u32 index, const char *name)
+{
+	struct iopf_device *d = device_at(index);
+	u32 state, ticket;
+
 	if (!d)
 		return -1;
+	state = READ_ONCE(d->state);
+	ticket = place_ticket(state, index);
 	__builtin_memcpy(d->name, name, PAIMON_DEVICE_NAME_LEN);
-	if (!bpf_map_update_elem(&iopf_names, name, &index, BPF_NOEXIST))
-		return index;
-	d->name[0] = 0;
-	known = bpf_map_lookup_elem(&iopf_names, name);
-	return known ? *known : -1;
+	if (bpf_map_update_elem(&iopf_names, name, &ticket, BPF_NOEXIST)) {
+		atomic_xchg(&d->state, place_state(state, PLACE_FREE));
+		return -1;
+	}
+	atomic_xchg(&d->state, place_state(state, PLACE_OPEN));
+	return ticket;
+}
+
+/* The same of a device that has no name, and is known by its address alone. */
+static __always_inline s64 open_nameless(u32 index, u64 dev)
+{
+	char name[PAIMON_DEVICE_NAME_LEN] __attribute__((aligned(8))) = {};
+	struct iopf_device *d = device_at(index);
+	struct iopf_known entry = {};
+	u32 state, ticket;
+
+	if (!d)
+		return -1;
+	state = READ_ONCE(d->state);
+	ticket = place_ticket(state, index);
+	BPF_SNPRINTF(name, sizeof(name), "dev%u", index + 1);
+	__builtin_memcpy(d->name, name, sizeof(name));
+	entry.value = iopf_known_value(dev, ticket);
+	if (bpf_map_update_elem(&iopf_names, name, &ticket, BPF_NOEXIST)) {
+		atomic_xchg(&d->state, place_state(state, PLACE_FREE));
+		return -1;
+	}
+	if (bpf_map_update_elem(&iopf_index, &dev, &entry, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&iopf_names, name);
+		atomic_xchg(&d->state, place_state(state, PLACE_FREE));
+		return -1;
+	}
+	atomic_xchg(&d->state, place_state(state, PLACE_OPEN));
+	return ticket;
+}
+
+/* The ticket of a device that has or had a place, or -1. */
+static __always_inline s64 known_ticket(const char *name, u64 dev)
+{
+	struct iopf_known *known = NULL;
+	struct iopf_device *d;
+	u32 *of_name, ticket;
+
+	if (name[0]) {
+		of_name = bpf_map_lookup_elem(&iopf_names, name);
+		if (!of_name)
+			return -1;
+		ticket = READ_ONCE(*of_name);
+		d = device_at(ticket & PLACE_INDEX);
+		return d && same_name(d->name, name) ? (s64)ticket : -1;
+	}
+	if (!bpf_map_lookup_elem(&iopf_index, &dev))
+		return -1;
+	if (find_device(dev, &known, &ticket) && known)
+		return (u32)READ_ONCE(known->value);
+	/* Of one that is gone. */
+	bpf_map_delete_elem(&iopf_index, &dev);
+	return -1;
+}
+
+/*
+ * The ticket of a device by name, of a new place for a new name, or -1: a device that comes
+ * back at another address goes on where it was. One without a name gets a place of its own.
+ */
+static __noinline s64 ticket_of_name(const char *name, u64 dev)
+{
+	struct iopf_state *st = state();
+	s64 ticket;
+	u32 freed;
+	int index;
+
+	if (!st)
+		return -1;
+	for_up_to(i, IOPF_TRIES, IOPF_TRIES)
+	{
+		ticket = known_ticket(name, dev);
+		if (ticket >= 0)
+			return ticket;
+		freed = READ_ONCE(st->freed);
+		if (READ_ONCE(st->full) == freed + 1)
+			return -1;
+		index = take_place(iopf_max_devices);
+		if (index == -1) {
+			WRITE_ONCE(st->full, freed + 1);
+			return -1;
+		}
+		if (index < 0)
+			continue;
+		ticket = name[0] ? open_place(index, name) : open_nameless(index, dev);
+		if (ticket >= 0)
+			return ticket;
+	}
+	return -1;
 }
 
 /*
@@ -135,29 +263,31 @@ static __always_inline s64 index_of_name(const char *name)
  */
 static __noinline s64 index_of_opener(u64 dev, const char *name, u64 now)
 {
-	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev), entry = {};
 	char text[PAIMON_DEVICE_NAME_LEN] __attribute__((aligned(8))) = {};
-	struct iopf_device *d = known ? device_at(known->device) : NULL;
-	s64 index;
+	struct iopf_known *known = NULL, entry = {};
+	struct iopf_device *d;
+	u32 index = 0;
+	s64 ticket;
 
+	d = find_device(dev, &known, &index);
 	if (name)
 		bpf_probe_read_kernel_str(text, sizeof(text), name);
-	if (d && (!name || same_name(d->name, text))) {
+	if (d && known && (!text[0] || same_name(d->name, text))) {
 		known->seen_ns = now;
-		return known->device;
-	}
-	if (!text[0])
-		BPF_SNPRINTF(text, sizeof(text), "dev%llu", dev);
-	index = index_of_name(text);
-	if (index < 0)
-		return -1;
-	entry.device = index;
-	entry.seen_ns = now;
-	if (bpf_map_update_elem(&iopf_index, &dev, &entry, BPF_ANY))
-		return -1;
-	d = device_at(index);
-	if (d)
+	} else {
+		ticket = ticket_of_name(text, dev);
+		if (ticket < 0)
+			return -1;
+		index = ticket & PLACE_INDEX;
+		entry.value = iopf_known_value(dev, (u32)ticket);
+		entry.seen_ns = now;
+		d = device_at(index);
+		if (!d || bpf_map_update_elem(&iopf_index, &dev, &entry, BPF_ANY))
+			return -1;
 		d->address = dev;
+	}
+	if (d->removed)
+		d->removed = 0;
 	return index;
 }
 
@@ -227,7 +357,7 @@ static __always_inline void free_group(u32 device, struct iopf_slot *slot)
 		__sync_fetch_and_sub(&st->spilled, 1);
 }
 
-/* Frees a group that was discarded as one of all, or is too old. */
+/* Frees a group that was discarded as one of all, is too old, or of a device that is gone. */
 static __always_inline bool expire(struct iopf_device *d, u32 device, struct iopf_slot *slot,
 				   u64 now)
 {
@@ -238,7 +368,8 @@ static __always_inline bool expire(struct iopf_device *d, u32 device, struct iop
 	if (!first || !st)
 		return false;
 	discarded = !slot->closed && slot->epoch != READ_ONCE(d->epoch);
-	if (!discarded && (!st->group_timeout_ns || now - first <= st->group_timeout_ns))
+	if (!discarded && place_phase(READ_ONCE(d->state)) != PLACE_CLOSING &&
+	    (!st->group_timeout_ns || now - first <= st->group_timeout_ns))
 		return false;
 	if (atomic_cmpxchg(&slot->first_ns, first, 0) != first)
 		return false;
@@ -292,17 +423,18 @@ static __always_inline void observe_group(struct iopf_device *d, const struct io
 static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, bool closes,
 				       const char *name)
 {
-	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev);
 	u64 key = iopf_slot_key(pasid, grpid), now = bpf_ktime_get_ns();
+	struct iopf_known *known = NULL;
 	struct iopf_slot *slot = NULL;
 	struct iopf_device *d;
+	u32 known_index = 0;
 	s64 index = -1;
 
-	if (known) {
-		index = known->device;
+	d = find_device(dev, &known, &known_index);
+	if (d) {
+		index = known_index;
 		slot = find_group(index, key);
-		d = device_at(index);
-		if (d && slot && expire(d, index, slot, now))
+		if (slot && expire(d, index, slot, now))
 			slot = NULL;
 	}
 	if (!slot || !READ_ONCE(slot->first_ns)) {
@@ -327,20 +459,10 @@ static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, 
 	}
 }
 
-/* The device of a later event, or NULL; only a request names a device. */
-static __always_inline struct iopf_device *find_device(u64 dev, u32 *ret_index)
-{
-	struct iopf_known *known = bpf_map_lookup_elem(&iopf_index, &dev);
-	struct iopf_device *d = known ? device_at(known->device) : NULL;
-
-	if (d)
-		*ret_index = known->device;
-	return d;
-}
-
 static __always_inline struct iopf_device *known_device(u64 dev, u32 *ret_index)
 {
-	struct iopf_device *d = find_device(dev, ret_index);
+	struct iopf_known *known = NULL;
+	struct iopf_device *d = find_device(dev, &known, ret_index);
 
 	if (!d)
 		count_dropped(IOPF_DROPPED_DEVICE);
@@ -401,17 +523,20 @@ static __always_inline void discard_all(struct iopf_device *d, u32 reason)
 
 static __always_inline void on_discard(u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason)
 {
+	struct iopf_known *known = NULL;
 	struct iopf_slot *slot;
 	struct iopf_device *d;
-	u32 index;
+	u32 index = 0;
 
 	if (reason > PAIMON_IOPF_NR_REASONS)
 		reason = PAIMON_IOPF_NR_REASONS;
 	if (grpid == PAIMON_IOPF_ALL_GROUPS) {
-		d = find_device(dev, &index);
+		d = find_device(dev, &known, &index);
 		if (!d) /* it never faulted */
 			return;
 		discard_all(d, reason);
+		if (reason == PAIMON_IOPF_REMOVED)
+			d->removed = 1;
 		return;
 	}
 	d = known_device(dev, &index);

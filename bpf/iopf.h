@@ -19,6 +19,8 @@
 #include <paimon/histogram.h>
 #include <paimon/record.h>
 
+#include "place.h"
+
 #ifndef __BPF__
 #include <linux/types.h>
 #endif
@@ -105,33 +107,42 @@ enum iopf_stage {
 	IOPF_NR_STAGES,
 };
 
-/* One device: an element of iopf_devices. All but name are only added to. */
+/*
+ * A place (place.h) of a device: element of iopf_devices. What is counted, from requests on,
+ * is of all owners and only added to; the element of iopf_departed has what those that are
+ * gone had of it.
+ */
 struct iopf_device {
-	char name[PAIMON_DEVICE_NAME_LEN]; /* "": not in use */
-	__u64 requests[8];		   /* by perm & (READ | WRITE | EXEC) */
-	__u64 responses[4];		   /* by enum paimon_iopf_code; 3: any other code */
-	__u64 discarded[8];		   /* requests, by enum paimon_iopf_reason; 4: any other */
-	__u64 lost[IOPF_NR_LOST];	   /* groups */
-	__u32 epoch;	    /* open groups of an older epoch were discarded as a whole */
-	__u32 epoch_reason; /* why, the last time */
-	__u64 address;	    /* at which a group was last opened anew; 0: none */
+	char name[PAIMON_DEVICE_NAME_LEN]; /* "dev" and its place, from 1 on, if it has none */
+	__u32 state;
+	__u32 removed;		  /* from its queue, and no request has come since */
+	__u64 address;		  /* at which a group was last opened anew; 0: none */
+	__u32 epoch;		  /* open groups of an older epoch were discarded as a whole */
+	__u32 epoch_reason;	  /* why, the last time */
+	__u64 requests[8];	  /* by perm & (READ | WRITE | EXEC) */
+	__u64 responses[4];	  /* by enum paimon_iopf_code; 3: any other code */
+	__u64 discarded[8];	  /* requests, by enum paimon_iopf_reason; 4: any other */
+	__u64 lost[IOPF_NR_LOST]; /* groups */
 	__u64 size_sum;
 	__u64 size_cells[IOPF_SIZE_CELLS];
 	struct iopf_histogram stages[IOPF_NR_STAGES];
 };
 
-/* Value of iopf_index, whose key is the address of a device. */
+/* Value of iopf_index, whose key is the address of a device: a part of it, and a ticket. */
 struct iopf_known {
-	__u32 device; /* index into iopf_devices */
-	__u32 zero;
+	__u64 value;
 	__u64 seen_ns; /* when a group was last opened */
 };
+
+#define iopf_known_value(dev, ticket) ((__u64)(__u32)((dev) >> 3) << 32 | (ticket))
 
 /* The one element of iopf_state. */
 struct iopf_state {
 	__u64 group_timeout_ns; /* set by the daemon; 0: never */
-	__u32 devices;		/* indices given out; may exceed the size of iopf_devices */
+	__u32 full;		/* freed, plus 1, when no place was free */
 	__u32 spilled;		/* entries in iopf_spilled */
+	__u32 freed;		/* changed by the daemon after it has freed places */
+	__u32 unused;
 	__u64 dropped[IOPF_NR_DROPPED];
 	__u64 undispatched; /* runs of a dispatcher that found no program */
 };
@@ -140,9 +151,9 @@ _Static_assert(sizeof(struct iopf_slot) == 64, "layout of iopf_slots");
 _Static_assert(sizeof(struct iopf_group_id) == 16, "layout of iopf_spilled");
 _Static_assert(sizeof(struct iopf_histogram) == 8 + 8 * PAIMON_HIST_CELLS,
 	       "layout of iopf_devices");
-_Static_assert(sizeof(struct iopf_device) == 360 + 3 * sizeof(struct iopf_histogram),
+_Static_assert(sizeof(struct iopf_device) == 368 + 3 * sizeof(struct iopf_histogram),
 	       "layout of iopf_devices");
 _Static_assert(sizeof(struct iopf_known) == 16, "layout of iopf_index");
-_Static_assert(sizeof(struct iopf_state) == 40, "layout of iopf_state");
+_Static_assert(sizeof(struct iopf_state) == 48, "layout of iopf_state");
 
 #endif

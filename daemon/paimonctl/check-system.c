@@ -397,7 +397,7 @@ static uint64_t map_bytes(const struct config *config)
 {
 	uint64_t devices = config->iopf_max_devices;
 
-	return devices * (sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
+	return devices * (2 * sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
 			  PAIMON_DEVICE_NAME_LEN +
 			  4 * (48 + sizeof(uint64_t) + sizeof(struct iopf_known))) +
 	       IOPF_MAX_SPILLED * (48 + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +

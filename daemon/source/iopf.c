@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "../fdstore.h"
+#include "../util/clock.h"
 #include "../util/kernel.h"
 #include "../util/log.h"
 #include "iopf_source.h"
@@ -39,27 +40,28 @@ static const char *const backend_names[IOPF_NR_BACKENDS] = {
 /* What the kernel says of its functions does not change while it runs. */
 static bool functions_refused;
 
-#define NR_MAPS 16
+#define NR_MAPS 17
 
 /* The maps in the order in which they are pinned: iopf_state is last. */
 static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MAPS])
 {
 	ret_maps[0] = bpf->maps.iopf_devices;
-	ret_maps[1] = bpf->maps.iopf_slots;
-	ret_maps[2] = bpf->maps.iopf_spilled;
-	ret_maps[3] = bpf->maps.iopf_index;
-	ret_maps[4] = bpf->maps.iopf_names;
-	ret_maps[5] = bpf->maps.iopf_programs;
-	ret_maps[6] = bpf->maps.iopf_kprobes;
-	ret_maps[7] = bpf->maps.iopf_fn_report;
-	ret_maps[8] = bpf->maps.iopf_fn_reported;
-	ret_maps[9] = bpf->maps.iopf_fn_handle;
-	ret_maps[10] = bpf->maps.iopf_fn_response;
-	ret_maps[11] = bpf->maps.iopf_fn_discard;
-	ret_maps[12] = bpf->maps.iopf_fn_remove;
-	ret_maps[13] = bpf->maps.iopf_reports;
-	ret_maps[14] = bpf->maps.iopf_multi;
-	ret_maps[15] = bpf->maps.iopf_state;
+	ret_maps[1] = bpf->maps.iopf_departed;
+	ret_maps[2] = bpf->maps.iopf_slots;
+	ret_maps[3] = bpf->maps.iopf_spilled;
+	ret_maps[4] = bpf->maps.iopf_index;
+	ret_maps[5] = bpf->maps.iopf_names;
+	ret_maps[6] = bpf->maps.iopf_programs;
+	ret_maps[7] = bpf->maps.iopf_kprobes;
+	ret_maps[8] = bpf->maps.iopf_fn_report;
+	ret_maps[9] = bpf->maps.iopf_fn_reported;
+	ret_maps[10] = bpf->maps.iopf_fn_handle;
+	ret_maps[11] = bpf->maps.iopf_fn_response;
+	ret_maps[12] = bpf->maps.iopf_fn_discard;
+	ret_maps[13] = bpf->maps.iopf_fn_remove;
+	ret_maps[14] = bpf->maps.iopf_reports;
+	ret_maps[15] = bpf->maps.iopf_multi;
+	ret_maps[16] = bpf->maps.iopf_state;
 }
 
 struct pins iopf_pins(struct source *source)
@@ -112,8 +114,9 @@ static bool sized_by_devices(const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map);
 
-	return !strcmp(name, "iopf_devices") || !strcmp(name, "iopf_slots") ||
-	       !strcmp(name, "iopf_index") || !strcmp(name, "iopf_names");
+	return !strcmp(name, "iopf_devices") || !strcmp(name, "iopf_departed") ||
+	       !strcmp(name, "iopf_slots") || !strcmp(name, "iopf_index") ||
+	       !strcmp(name, "iopf_names");
 }
 
 /* Returns an enum pins_reused, or a negative errno. */
@@ -129,11 +132,13 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 	if (r <= 0)
 		return r;
 	pinned = bpf_map__max_entries(iopf->bpf->maps.iopf_devices);
-	if (bpf_map__max_entries(iopf->bpf->maps.iopf_slots) != pinned * IOPF_SLOTS)
-		return source_fail(source, -EEXIST,
-				   "the pinned iopf_slots and iopf_devices do not belong together "
-				   "(" PINS_PURGE ")",
-				   PINS_PURGE_OF(&pins));
+	if (bpf_map__max_entries(iopf->bpf->maps.iopf_slots) != pinned * IOPF_SLOTS ||
+	    bpf_map__max_entries(iopf->bpf->maps.iopf_departed) != pinned)
+		return source_fail(
+			source, -EEXIST,
+			"the pinned iopf_slots, iopf_departed and iopf_devices do not belong together "
+			"(" PINS_PURGE ")",
+			PINS_PURGE_OF(&pins));
 	if (pinned != iopf->max_devices)
 		log_warning("iopf: max_devices stays %u, the size of the pinned maps (to change "
 			    "it " PINS_PURGE ")",
@@ -168,11 +173,13 @@ static struct iopf *iopf_free(struct iopf *iopf)
 		return NULL;
 	if (iopf->bpf) {
 		unmap_memory(iopf->bpf->maps.iopf_devices, iopf->devices);
+		unmap_memory(iopf->bpf->maps.iopf_departed, iopf->departed);
 		unmap_memory(iopf->bpf->maps.iopf_slots, iopf->slots);
 		unmap_memory(iopf->bpf->maps.iopf_state, iopf->state);
 	}
 	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
+	free(iopf->absent);
 	free(iopf);
 	return NULL;
 }
@@ -207,6 +214,7 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	iopf->bpf->rodata->iopf_max_devices = iopf->max_devices;
 	if (!reused) {
 		bpf_map__set_max_entries(iopf->bpf->maps.iopf_devices, iopf->max_devices);
+		bpf_map__set_max_entries(iopf->bpf->maps.iopf_departed, iopf->max_devices);
 		bpf_map__set_max_entries(iopf->bpf->maps.iopf_slots,
 					 iopf->max_devices * IOPF_SLOTS);
 		bpf_map__set_max_entries(iopf->bpf->maps.iopf_names, iopf->max_devices);
@@ -216,10 +224,15 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	if (r < 0)
 		return load_failed(source, r);
 	iopf->devices = map_memory(iopf->bpf->maps.iopf_devices);
+	iopf->departed = map_memory(iopf->bpf->maps.iopf_departed);
 	iopf->slots = map_memory(iopf->bpf->maps.iopf_slots);
 	iopf->state = map_memory(iopf->bpf->maps.iopf_state);
-	if (!iopf->devices || !iopf->slots || !iopf->state)
+	if (!iopf->devices || !iopf->departed || !iopf->slots || !iopf->state)
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
+	iopf->since_ns = clock_ns(CLOCK_MONOTONIC);
+	iopf->absent = calloc(iopf->max_devices, sizeof(*iopf->absent));
+	if (!iopf->absent)
+		return -ENOMEM;
 	*ret_reused = reused;
 	return 0;
 }
@@ -353,6 +366,12 @@ static void iopf_objects(const struct source *source, struct source_objects *obj
 	objects->events = iopf_events(iopf);
 }
 
+static void iopf_retry(struct source *source)
+{
+	if (!source->replay)
+		iopf_recycle(source->data);
+}
+
 static int iopf_reload(struct source *source)
 {
 	struct iopf *iopf = source->data;
@@ -384,6 +403,7 @@ const struct source_ops iopf_source = {
 	.probe = iopf_probe,
 	.attach = iopf_attach,
 	.outdated = iopf_outdated,
+	.retry = iopf_retry,
 	.read = iopf_read,
 	.objects = iopf_objects,
 	.reload = iopf_reload,

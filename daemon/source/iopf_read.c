@@ -5,15 +5,21 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../model/histogram.h"
+#include "../util/cleanup.h"
 #include "../util/clock.h"
+#include "../util/log.h"
 #include "../util/utf8.h"
 #include "iopf_source.h"
+#include "places.h"
 #include "source.h"
 
 /* What a scan of the groups in flight of one device found. */
@@ -22,7 +28,17 @@ struct in_flight {
 	uint64_t partial_requests;
 };
 
-/* Counts a slot, or has it freed by the program that knows how. */
+/* Has a group freed by the program that knows how; false if it is not to be. */
+static bool expire(struct iopf *iopf, uint32_t device, uint64_t key)
+{
+	uint64_t args[2] = {device, key};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	return !bpf_prog_test_run_opts(bpf_program__fd(iopf->bpf->progs.iopf_expire), &options) &&
+	       options.retval == 1;
+}
+
+/* Counts a slot, or frees it. */
 static void visit_slot(struct iopf *iopf, uint32_t device, const struct iopf_slot *slot,
 		       uint64_t now, struct in_flight *in_flight)
 {
@@ -33,23 +49,16 @@ static void visit_slot(struct iopf *iopf, uint32_t device, const struct iopf_slo
 
 	if (!key || !first)
 		return;
-	if ((open && live->epoch != iopf->devices[device].epoch) ||
-	    (timeout && now > first && now - first > timeout)) {
-		uint64_t args[2] = {device, key};
-		LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args,
-			    .ctx_size_in = sizeof(args));
-
-		if (!bpf_prog_test_run_opts(bpf_program__fd(iopf->bpf->progs.iopf_expire),
-					    &options) &&
-		    options.retval == 1)
-			return;
-	}
+	if (((open && live->epoch != iopf->devices[device].epoch) ||
+	     (timeout && now > first && now - first > timeout)) &&
+	    expire(iopf, device, key))
+		return;
 	in_flight->groups++;
 	if (open)
 		in_flight->partial_requests += live->nr;
 }
 
-static void visit_spilled(struct iopf *iopf, uint64_t now, struct in_flight *in_flight)
+static void visit_spilled(struct iopf *iopf, uint32_t nr, uint64_t now, struct in_flight *in_flight)
 {
 	int fd = bpf_map__fd(iopf->bpf->maps.iopf_spilled);
 	struct iopf_group_id key, next;
@@ -60,49 +69,123 @@ static void visit_spilled(struct iopf *iopf, uint64_t now, struct in_flight *in_
 		key = next;
 		/* The next key first: this one may be gone after the visit. */
 		r = bpf_map_get_next_key(fd, &key, &next);
-		if (!bpf_map_lookup_elem(fd, &key, &slot) && key.device < iopf->max_devices)
+		if (!bpf_map_lookup_elem(fd, &key, &slot) && key.device < nr)
 			visit_slot(iopf, key.device, &slot, now, &in_flight[key.device]);
 	}
 }
 
-static const struct metric metric_requests = {
-	.name = "paimon_iopf_requests_total",
-	.help = "Page requests accepted, by what the device wanted to do.",
-	.type = METRIC_COUNTER,
+/* What a device has, and what those had that are gone, without a label device. */
+struct metrics {
+	struct metric requests, groups, stages[IOPF_NR_STAGES], size, discarded, lost;
 };
-static const struct metric metric_groups = {
-	.name = "paimon_iopf_groups_total",
-	.help = "Groups of page requests answered, by response.",
-	.type = METRIC_COUNTER,
-};
-static const struct metric metric_stages[IOPF_NR_STAGES] = {
-	[IOPF_STAGE_QUEUE] =
+
+static const struct metrics of_device = {
+	.requests =
+		{
+			.name = "paimon_iopf_requests_total",
+			.help = "Page requests accepted, by what the device wanted to do.",
+			.type = METRIC_COUNTER,
+		},
+	.groups =
+		{
+			.name = "paimon_iopf_groups_total",
+			.help = "Groups of page requests answered, by response.",
+			.type = METRIC_COUNTER,
+		},
+	.stages[IOPF_STAGE_QUEUE] =
 		{
 			.name = "paimon_iopf_group_queue_seconds",
 			.help = "Time from the last request of a group to its handling.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
-	[IOPF_STAGE_SERVICE] =
+	.stages[IOPF_STAGE_SERVICE] =
 		{
 			.name = "paimon_iopf_group_service_seconds",
 			.help = "Time from the handling of a group to its response.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
-	[IOPF_STAGE_TOTAL] =
+	.stages[IOPF_STAGE_TOTAL] =
 		{
 			.name = "paimon_iopf_group_duration_seconds",
 			.help = "Time from the first request of a group to its response.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
+	.size =
+		{
+			.name = "paimon_iopf_group_requests",
+			.help = "Page requests in an answered group.",
+			.type = METRIC_HISTOGRAM,
+			.scheme = &histogram_size,
+		},
+	.discarded =
+		{
+			.name = "paimon_iopf_discarded_requests_total",
+			.help = "Page requests dropped without a response, by reason.",
+			.type = METRIC_COUNTER,
+		},
+	.lost =
+		{
+			.name = "paimon_iopf_groups_lost_total",
+			.help = "Groups whose times are not known, by reason.",
+			.type = METRIC_COUNTER,
+		},
 };
-static const struct metric metric_size = {
-	.name = "paimon_iopf_group_requests",
-	.help = "Page requests in an answered group.",
-	.type = METRIC_HISTOGRAM,
-	.scheme = &histogram_size,
+static const struct metrics of_departed = {
+	.requests =
+		{
+			.name = "paimon_iopf_departed_requests_total",
+			.help = "Page requests of devices that are gone and whose place was given on.",
+			.type = METRIC_COUNTER,
+		},
+	.groups =
+		{
+			.name = "paimon_iopf_departed_groups_total",
+			.help = "Answered groups of those devices.",
+			.type = METRIC_COUNTER,
+		},
+	.stages[IOPF_STAGE_QUEUE] =
+		{
+			.name = "paimon_iopf_departed_group_queue_seconds",
+			.help = "Times to the handling of a group of those devices.",
+			.type = METRIC_HISTOGRAM,
+			.scheme = &histogram_latency,
+		},
+	.stages[IOPF_STAGE_SERVICE] =
+		{
+			.name = "paimon_iopf_departed_group_service_seconds",
+			.help = "Times from handling to response of those devices.",
+			.type = METRIC_HISTOGRAM,
+			.scheme = &histogram_latency,
+		},
+	.stages[IOPF_STAGE_TOTAL] =
+		{
+			.name = "paimon_iopf_departed_group_duration_seconds",
+			.help = "Times from first request to response of those devices.",
+			.type = METRIC_HISTOGRAM,
+			.scheme = &histogram_latency,
+		},
+	.size =
+		{
+			.name = "paimon_iopf_departed_group_requests",
+			.help = "Page requests in an answered group of those devices.",
+			.type = METRIC_HISTOGRAM,
+			.scheme = &histogram_size,
+		},
+	.discarded =
+		{
+			.name = "paimon_iopf_departed_discarded_requests_total",
+			.help = "Page requests of those devices dropped without a response.",
+			.type = METRIC_COUNTER,
+		},
+	.lost =
+		{
+			.name = "paimon_iopf_departed_groups_lost_total",
+			.help = "Groups of those devices whose times are not known.",
+			.type = METRIC_COUNTER,
+		},
 };
 static const struct metric metric_outstanding = {
 	.name = "paimon_iopf_outstanding_groups",
@@ -114,16 +197,6 @@ static const struct metric metric_partial = {
 	.help = "Page requests that wait for the last one of their group.",
 	.type = METRIC_GAUGE,
 };
-static const struct metric metric_discarded = {
-	.name = "paimon_iopf_discarded_requests_total",
-	.help = "Page requests dropped without a response, by reason.",
-	.type = METRIC_COUNTER,
-};
-static const struct metric metric_lost = {
-	.name = "paimon_iopf_groups_lost_total",
-	.help = "Groups whose times are not known, by reason.",
-	.type = METRIC_COUNTER,
-};
 static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
 };
@@ -133,25 +206,29 @@ static const char *const lost_names[IOPF_NR_LOST] = {"timeout", "overlap", "unse
 static const char *const dropped_names[IOPF_NR_DROPPED] = {"iopf_devices", "iopf_groups"};
 
 /* One counter for each name; those outside always only once they count. */
-static int add_counters(struct snapshot *snapshot, const struct metric *metric, const char *device,
-			const char *label, const char *const *names, const __u64 *values,
-			unsigned int nr, unsigned int always)
+static int add_counters(struct snapshot *snapshot, const struct metric *metric,
+			const struct label *device, const char *label, const char *const *names,
+			const __u64 *values, unsigned int nr, unsigned int always)
 {
 	for (unsigned int i = 0; i < nr; i++) {
-		struct label labels[] = {{"device", device}, {label, names[i]}};
+		struct label labels[2] = {{label, names[i]}};
 		int r;
 
 		if (!values[i] && !(always & 1u << i))
 			continue;
-		r = snapshot_add_integer(snapshot, metric, labels, 2, values[i]);
+		if (device) {
+			labels[1] = labels[0];
+			labels[0] = *device;
+		}
+		r = snapshot_add_integer(snapshot, metric, labels, device ? 2 : 1, values[i]);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int add_stage(struct snapshot *snapshot, const struct iopf_device *d, enum iopf_stage stage,
-		     const struct label *label)
+static int add_stage(struct snapshot *snapshot, const struct metrics *metrics,
+		     const struct iopf_device *d, enum iopf_stage stage, const struct label *device)
 {
 	const struct iopf_histogram *h = &d->stages[stage];
 	uint64_t cells[PAIMON_HIST_CELLS], count = 0;
@@ -161,96 +238,130 @@ static int add_stage(struct snapshot *snapshot, const struct iopf_device *d, enu
 	/* Absent, not zero, where the kernel does not tell when handling begins. */
 	if (!count && stage != IOPF_STAGE_TOTAL)
 		return 0;
-	return snapshot_add_histogram(snapshot, &metric_stages[stage], label, 1, cells, h->sum_ns);
+	return snapshot_add_histogram(snapshot, &metrics->stages[stage], device, !!device, cells,
+				      h->sum_ns);
+}
+
+/* What was counted; device: its label, or NULL. */
+static int add_counts(struct snapshot *snapshot, const struct metrics *metrics,
+		      const struct iopf_device *d, const struct label *device)
+{
+	uint64_t sizes[IOPF_SIZE_CELLS];
+	int r;
+
+	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)
+		sizes[i] = d->size_cells[i];
+	r = add_counters(snapshot, &metrics->requests, device, "access", access_names, d->requests,
+			 8,
+			 1u << PAIMON_IOPF_PERM_READ | 1u << PAIMON_IOPF_PERM_WRITE |
+				 1u << (PAIMON_IOPF_PERM_READ | PAIMON_IOPF_PERM_WRITE));
+	if (!r)
+		r = add_counters(snapshot, &metrics->groups, device, "response", response_names,
+				 d->responses, 4, 7);
+	for (int i = 0; !r && i < IOPF_NR_STAGES; i++)
+		r = add_stage(snapshot, metrics, d, i, device);
+	if (!r)
+		r = snapshot_add_histogram(snapshot, &metrics->size, device, !!device, sizes,
+					   d->size_sum);
+	if (!r)
+		r = add_counters(snapshot, &metrics->discarded, device, "reason", reason_names,
+				 d->discarded, 5, 15);
+	if (!r)
+		r = add_counters(snapshot, &metrics->lost, device, "reason", lost_names, d->lost,
+				 IOPF_NR_LOST, 7);
+	return r;
 }
 
 static int add_device(struct snapshot *snapshot, const struct config *config,
 		      const struct iopf_device *d, const struct in_flight *in_flight)
 {
 	char raw[PAIMON_DEVICE_NAME_LEN], buffer[UTF8_NAME_LEN(sizeof(raw))];
-	const char *name;
 	struct label label = {"device", NULL};
-	uint64_t sizes[IOPF_SIZE_CELLS];
 	int r;
 
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, d->name);
-	label.value = name = utf8_name(raw, buffer);
-	if (!config_serves(config->iopf_include, config->iopf_exclude, name))
+	label.value = utf8_name(raw, buffer);
+	if (!config_serves(config->iopf_include, config->iopf_exclude, label.value))
 		return 0;
-	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)
-		sizes[i] = d->size_cells[i];
-	r = add_counters(snapshot, &metric_requests, name, "access", access_names, d->requests, 8,
-			 1u << PAIMON_IOPF_PERM_READ | 1u << PAIMON_IOPF_PERM_WRITE |
-				 1u << (PAIMON_IOPF_PERM_READ | PAIMON_IOPF_PERM_WRITE));
-	r = r
-		    ?: add_counters(snapshot, &metric_groups, name, "response", response_names,
-				    d->responses, 4, 7);
-	for (int i = 0; !r && i < IOPF_NR_STAGES; i++)
-		r = add_stage(snapshot, d, i, &label);
-	r = r ?: snapshot_add_histogram(snapshot, &metric_size, &label, 1, sizes, d->size_sum);
-	r = r ?: snapshot_add_integer(snapshot, &metric_outstanding, &label, 1, in_flight->groups);
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_partial, &label, 1,
-					    in_flight->partial_requests);
-	r = r
-		    ?: add_counters(snapshot, &metric_discarded, name, "reason", reason_names,
-				    d->discarded, 5, 15);
-	r = r
-		    ?: add_counters(snapshot, &metric_lost, name, "reason", lost_names, d->lost,
-				    IOPF_NR_LOST, 7);
+	r = add_counts(snapshot, &of_device, d, &label);
+	if (!r)
+		r = snapshot_add_integer(snapshot, &metric_outstanding, &label, 1,
+					 in_flight->groups);
+	if (!r)
+		r = snapshot_add_integer(snapshot, &metric_partial, &label, 1,
+					 in_flight->partial_requests);
 	return r;
 }
 
-/* Addresses of devices that are long gone make room when the table fills up. */
-static void purge_index(struct iopf *iopf, uint64_t now)
-{
-	int fd = bpf_map__fd(iopf->bpf->maps.iopf_index);
-	uint64_t idle = 2 * (iopf->state->group_timeout_ns ?: 3600ULL * 1000000000);
-	uint32_t max = bpf_map__max_entries(iopf->bpf->maps.iopf_index);
-	__u64 *addresses = calloc(max, sizeof(*addresses)), *key = NULL;
-	struct iopf_known known;
-	uint32_t nr = 0;
+/* What is counted of a device, as words. */
+#define COUNTS offsetof(struct iopf_device, requests)
+#define NR_COUNTS ((sizeof(struct iopf_device) - COUNTS) / sizeof(uint64_t))
 
-	if (!addresses)
-		return;
-	while (nr < max && !bpf_map_get_next_key(fd, key, &addresses[nr]))
-		key = &addresses[nr++];
-	for (uint32_t i = 0; nr > max / 2 && i < nr; i++)
-		if (!bpf_map_lookup_elem(fd, &addresses[i], &known) && now > known.seen_ns &&
-		    now - known.seen_ns > idle)
-			bpf_map_delete_elem(fd, &addresses[i]);
-	free(addresses);
+static uint64_t *counts_of(const struct iopf_device *d)
+{
+	return (uint64_t *)((char *)d + COUNTS);
+}
+
+/* Splits what was counted in a place in what its device has, and what departed ones had. */
+static void split(const struct iopf *iopf, uint32_t index, struct iopf_device *ret_own,
+		  struct iopf_device *add_departed)
+{
+	const struct iopf_device *d = &iopf->devices[index];
+	const volatile uint64_t *counts = counts_of(d);
+	const uint64_t *before = counts_of(&iopf->departed[index]);
+	uint64_t *own = counts_of(ret_own), *departed = counts_of(add_departed);
+	bool closing = place_phase(places_state(&d->state)) == PLACE_CLOSING;
+
+	memcpy(ret_own, d, COUNTS);
+	for (size_t i = 0; i < NR_COUNTS; i++) {
+		uint64_t all = counts[i], gone = closing ? all : before[i];
+
+		own[i] = all - gone;
+		departed[i] += gone;
+	}
+}
+
+/* Places that are, or were at a time, a device's are below this one. */
+static uint32_t nr_places(const struct iopf *iopf)
+{
+	uint32_t nr = iopf->max_devices;
+
+	while (nr && !places_state(&iopf->devices[nr - 1].state))
+		nr--;
+	return nr;
 }
 
 int iopf_read(struct source *source, struct snapshot *snapshot)
 {
 	struct iopf *iopf = source->data;
-	uint32_t nr = iopf->state->devices;
-	struct in_flight *in_flight;
+	uint32_t nr = nr_places(iopf);
+	_cleanup_free_ struct in_flight *in_flight = calloc(nr + 1, sizeof(*in_flight));
+	_cleanup_free_ struct iopf_device *departed = calloc(2, sizeof(*departed));
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	int r = 0;
 
-	if (nr > iopf->max_devices)
-		nr = iopf->max_devices;
-	in_flight = calloc(iopf->max_devices, sizeof(*in_flight));
-	if (!in_flight)
+	if (!in_flight || !departed)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < nr * IOPF_SLOTS; i++)
 		visit_slot(iopf, i / IOPF_SLOTS, &iopf->slots[i], now, &in_flight[i / IOPF_SLOTS]);
 	if (iopf->state->spilled)
-		visit_spilled(iopf, now, in_flight);
-	for (uint32_t i = 0; i < nr && !r; i++)
-		if (iopf->devices[i].name[0])
-			r = add_device(snapshot, source->config, &iopf->devices[i], &in_flight[i]);
+		visit_spilled(iopf, nr, now, in_flight);
+	for (uint32_t i = 0; i < nr && !r; i++) {
+		enum place_phase phase = place_phase(places_state(&iopf->devices[i].state));
+		struct iopf_device *own = &departed[1];
+
+		split(iopf, i, own, departed);
+		if (phase == PLACE_OPEN)
+			r = add_device(snapshot, source->config, own, &in_flight[i]);
+	}
+	if (nr && !r)
+		r = add_counts(snapshot, &of_departed, departed, NULL);
 	for (int i = 0; i < IOPF_NR_DROPPED && !r; i++) {
 		struct label label = {"reason", dropped_names[i]};
 
 		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
 					 iopf->state->dropped[i]);
 	}
-	if (!source->replay)
-		purge_index(iopf, now);
-	free(in_flight);
 	return r;
 }
 
@@ -258,7 +369,7 @@ uint64_t iopf_events(const struct iopf *iopf)
 {
 	uint64_t events = 0;
 
-	for (uint32_t i = 0; i < iopf->max_devices && i < iopf->state->devices; i++) {
+	for (uint32_t i = 0; i < iopf->max_devices; i++) {
 		const struct iopf_device *d = &iopf->devices[i];
 
 		for (int j = 0; j < 8; j++)
@@ -269,4 +380,124 @@ uint64_t iopf_events(const struct iopf *iopf)
 			events += d->stages[IOPF_STAGE_QUEUE].cells[j];
 	}
 	return events;
+}
+
+/* Who is gone */
+
+/* Has the kernel a device of this name, on any bus? Where that is not to be seen, it has. */
+static bool in_sysfs(const char *name)
+{
+	DIR *dir = opendir("/sys/bus");
+	bool found = !dir;
+	struct dirent *bus;
+
+	while (dir && !found && !strchr(name, '/') && (bus = readdir(dir))) {
+		char path[sizeof("devices//") + sizeof(bus->d_name) + PAIMON_DEVICE_NAME_LEN];
+
+		snprintf(path, sizeof(path), "%s/devices/%s", bus->d_name, name);
+		found = bus->d_name[0] != '.' && !faccessat(dirfd(dir), path, F_OK, 0);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/*
+ * When each device was last seen, from what is known of addresses. Those that lead nowhere any
+ * more make room; when the table fills up, so do those that have not been seen for long.
+ */
+static int look_at_index(struct iopf *iopf, uint64_t idle_since, uint64_t *seen)
+{
+	int fd = bpf_map__fd(iopf->bpf->maps.iopf_index);
+	uint32_t max = bpf_map__max_entries(iopf->bpf->maps.iopf_index), nr = 0;
+	_cleanup_free_ __u64 *addresses = calloc(max, sizeof(*addresses));
+	__u64 *key = NULL;
+
+	if (!addresses)
+		return -ENOMEM;
+	while (nr < max && !bpf_map_get_next_key(fd, key, &addresses[nr]))
+		key = &addresses[nr++];
+	for (uint32_t i = 0; i < nr; i++) {
+		struct iopf_known known;
+		uint32_t ticket, index;
+
+		if (bpf_map_lookup_elem(fd, &addresses[i], &known))
+			continue;
+		ticket = known.value;
+		index = ticket & PLACE_INDEX;
+		if (index >= iopf->max_devices ||
+		    !place_is_of(places_state(&iopf->devices[index].state), ticket) ||
+		    (nr > max / 2 && known.seen_ns < idle_since))
+			bpf_map_delete_elem(fd, &addresses[i]);
+		else if (known.seen_ns > seen[index])
+			seen[index] = known.seen_ns;
+	}
+	return 0;
+}
+
+/* The groups of a place that is closing: nobody answers them any more. */
+static void drop_groups(struct iopf *iopf, uint32_t device)
+{
+	int fd = bpf_map__fd(iopf->bpf->maps.iopf_spilled);
+	struct iopf_group_id key, next;
+	int r = bpf_map_get_next_key(fd, NULL, &next);
+
+	for (uint32_t i = device * IOPF_SLOTS; i < (device + 1) * IOPF_SLOTS; i++)
+		if (iopf->slots[i].key)
+			expire(iopf, device, iopf->slots[i].key);
+	for (uint32_t i = 0; !r && i < IOPF_MAX_SPILLED; i++) {
+		key = next;
+		r = bpf_map_get_next_key(fd, &key, &next);
+		if (key.device == device)
+			expire(iopf, device, key.key);
+	}
+}
+
+void iopf_recycle(struct iopf *iopf)
+{
+	int names = bpf_map__fd(iopf->bpf->maps.iopf_names), r;
+	uint64_t idle = 2 * (iopf->state->group_timeout_ns ?: 3600ULL * 1000000000);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), idle_since = now > idle ? now - idle : 0;
+	_cleanup_free_ uint64_t *seen = calloc(iopf->max_devices, sizeof(*seen));
+	uint32_t nr_free = 0, nr_closing = 0;
+	bool few;
+
+	if (!seen || look_at_index(iopf, idle_since, seen) < 0)
+		return;
+	for (uint32_t i = 0; i < iopf->max_devices; i++)
+		nr_free += place_phase(places_state(&iopf->devices[i].state)) == PLACE_FREE;
+	few = 4 * nr_free < iopf->max_devices;
+	for (uint32_t i = 0; i < iopf->max_devices; i++) {
+		struct iopf_device *d = &iopf->devices[i];
+		uint32_t state = places_state(&d->state);
+		bool gone = place_phase(state) == PLACE_OPEN &&
+			    (d->removed ||
+			     (few && seen[i] < idle_since && iopf->since_ns < idle_since)) &&
+			    !in_sysfs(d->name);
+
+		if (gone && (few || iopf->absent[i] == state))
+			places_close(&d->state);
+		iopf->absent[i] = gone ? state : 0;
+		if (place_phase(places_state(&d->state)) != PLACE_CLOSING)
+			continue;
+		places_forget(names, d->name, place_ticket(state, i));
+		nr_closing++;
+	}
+	r = nr_closing ? places_settle() : -ENOENT;
+	if (r < 0 && nr_closing)
+		log_warning("iopf: devices that are gone keep their place: %s", strerror(-r));
+	for (uint32_t i = 0; i < iopf->max_devices && !r; i++) {
+		struct iopf_device *d = &iopf->devices[i];
+
+		if (place_phase(places_state(&d->state)) != PLACE_CLOSING)
+			continue;
+		drop_groups(iopf, i);
+		iopf->departed[i] = *d;
+		d->removed = 0;
+		d->address = 0;
+		places_free(&d->state);
+	}
+	/* Who found no place looks again. */
+	if (!r)
+		__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 }

@@ -44,9 +44,12 @@ struct iopf {
 	struct iopf_hook hooks[IOPF_NR_FUNCTIONS];
 	int nr_hooks;
 	uint32_t max_devices;
-	const struct iopf_device *devices;
+	struct iopf_device *devices;
+	struct iopf_device *departed;
 	struct iopf_slot *slots;
 	struct iopf_state *state;
+	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon began to look */
+	uint32_t *absent;  /* state of each place whose device was gone the last time */
 };
 
 /* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
@@ -83,6 +86,12 @@ struct pins iopf_pins(struct source *source);
 
 /* Adds all points of the source: source_ops.read. 0 or a negative errno. */
 int iopf_read(struct source *source, struct snapshot *snapshot);
+
+/*
+ * Takes places from devices that are gone: those that the kernel has not and that were removed
+ * from their queue, or, where few places are left, have not faulted for a long time.
+ */
+void iopf_recycle(struct iopf *iopf);
 
 /* Requests, handlings of timed groups, and responses counted so far. */
 uint64_t iopf_events(const struct iopf *iopf);

@@ -166,7 +166,7 @@ static void test_counts(void **data)
 		request(f, DEV, perm, perm, LAST);
 	for (uint32_t code = 0; code < 5; code++)
 		respond(f, DEV, code, code);
-	assert_string_equal(d->name, "dev4660");
+	assert_string_equal(d->name, "dev1");
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(d->requests[i], 2);
 	assert_int_equal(d->responses[0], 1);

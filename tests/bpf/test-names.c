@@ -118,8 +118,8 @@ static void test_no_name(void **data)
 	group(f, 1000, NULL);
 	group(f, 1000, NULL);
 	group(f, 1001, "");
-	assert_device(f, 0, "dev1000", 2);
-	assert_device(f, 1, "dev1001", 1);
+	assert_device(f, 0, "dev1", 2);
+	assert_device(f, 1, "dev2", 1);
 }
 
 static void test_long_name(void **data)

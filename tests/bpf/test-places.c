@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Places of cgroups that come and go: samples are played, folders stand for cgroups, and the
- * daemon that takes places back dies at each of its steps. A cgroup has a counter of its own,
- * so that it shows who was charged with what. Needs root.
+ * Places of cgroups and devices that come and go: samples and requests are played, folders
+ * stand for cgroups, and the daemon that takes places back dies at each of its steps. A cgroup
+ * has a counter of its own, so that it shows who was charged with what. Needs root.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "source/iopf_source.h"
 #include "source/pai_source.h"
 #include "source/places.h"
 #include "source/source.h"
@@ -337,12 +338,200 @@ static void test_race(void **data)
 	assert_true(departed > 0);
 }
 
+/* Devices, known by their addresses alone: the kernel has none of their names. */
+
+#define MAX_DEVICES 4
+
+static struct iopf *iopf;
+
+static int setup_devices(void **data)
+{
+	config = (struct config){.iopf_max_devices = MAX_DEVICES};
+	source = (struct source){.ops = &iopf_source, .config = &config, .replay = true};
+	steps_left = -1;
+	if (iopf_source.attach(&source) < 0)
+		return -1;
+	iopf = source.data;
+	return 0;
+}
+
+static int teardown_devices(void **data)
+{
+	iopf_source.detach(&source, false);
+	return 0;
+}
+
+static void event(uint64_t dev, enum iopf_program program, uint64_t grpid, uint64_t fourth,
+		  uint64_t fifth, uint64_t sixth)
+{
+	uint64_t args[8] = {dev * 4096, 1, grpid, fourth, fifth, sixth};
+
+	assert_int_equal(iopf_source_run(&source, program, args), 0);
+}
+
+static void begin(uint64_t dev, uint64_t grpid)
+{
+	event(dev, IOPF_REQUEST, grpid, 0, PAIMON_IOPF_PERM_READ, PAIMON_IOPF_LAST);
+}
+
+static void end(uint64_t dev, uint64_t grpid)
+{
+	event(dev, IOPF_RESPONSE, grpid, PAIMON_IOPF_SUCCESS, 0, 0);
+}
+
+static void leave(uint64_t dev)
+{
+	event(dev, IOPF_DISCARD, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED, 0);
+}
+
+struct seen {
+	uint64_t requests, departed, groups, departed_groups, lost, departed_lost, outstanding;
+	unsigned int devices;
+};
+
+static struct seen look(void)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	struct seen seen = {};
+	const struct {
+		const char *name;
+		uint64_t *sum;
+	} sums[] = {
+		{"paimon_iopf_requests_total", &seen.requests},
+		{"paimon_iopf_departed_requests_total", &seen.departed},
+		{"paimon_iopf_groups_total", &seen.groups},
+		{"paimon_iopf_departed_groups_total", &seen.departed_groups},
+		{"paimon_iopf_groups_lost_total", &seen.lost},
+		{"paimon_iopf_departed_groups_lost_total", &seen.departed_lost},
+		{"paimon_iopf_outstanding_groups", &seen.outstanding},
+	};
+
+	assert_non_null(snapshot);
+	assert_int_equal(iopf_source.read(&source, snapshot), 0);
+	for (size_t i = 0; i < snapshot->nr_families; i++) {
+		const struct family *family = &snapshot->families[i];
+
+		for (size_t k = 0; k < sizeof(sums) / sizeof(*sums); k++)
+			for (size_t j = 0;
+			     !strcmp(family->metric->name, sums[k].name) && j < family->nr_points;
+			     j++)
+				*sums[k].sum += family->points[j].integer;
+		if (!strcmp(family->metric->name, "paimon_iopf_outstanding_groups"))
+			seen.devices = family->nr_points;
+	}
+	snapshot_free(snapshot);
+	return seen;
+}
+
+static void test_devices(void **data)
+{
+	struct seen seen;
+
+	begin(100, 1); /* stays */
+	for (uint64_t dev = 1; dev <= 10; dev++) {
+		begin(dev, 1);
+		begin(dev, 2);
+		begin(dev, 2 + IOPF_SLOTS); /* in the hash: its slot is taken */
+		end(dev, 1);
+		leave(dev);
+		iopf_recycle(iopf);
+		seen = look();
+		assert_int_equal(seen.requests + seen.departed, 1 + 3 * dev);
+		assert_int_equal(seen.groups + seen.departed_groups, dev);
+		assert_int_equal(seen.outstanding + seen.lost + seen.departed_lost, 1 + 2 * dev);
+		assert_in_range(seen.devices, 1, MAX_DEVICES);
+	}
+	assert_int_equal(iopf->state->dropped[IOPF_DROPPED_DEVICE], 0);
+	assert_true(seen.departed >= 3 * (10 + 1 - MAX_DEVICES));
+	/* The same address again, which is another device by now, and no group of the one before.
+	 */
+	begin(1, 2);
+	end(1, 2);
+	end(100, 1);
+	iopf_recycle(iopf);
+	seen = look();
+	assert_int_equal(seen.groups + seen.departed_groups, 12);
+	assert_int_equal(seen.lost + seen.outstanding + seen.departed_lost, 20);
+	assert_int_equal(iopf->state->dropped[IOPF_DROPPED_DEVICE], 0);
+}
+
+/* Where there is room, one that comes back to its queue goes on; one that is idle stays. */
+static void test_device_stays(void **data)
+{
+	iopf->state->group_timeout_ns = 1;
+	begin(1, 1);
+	end(1, 1);
+	leave(1);
+	iopf_recycle(iopf);
+	begin(1, 2);
+	end(1, 2);
+	iopf_recycle(iopf);
+	iopf_recycle(iopf);
+	assert_int_equal(look().requests, 2);
+	leave(1);
+	iopf_recycle(iopf);
+	iopf_recycle(iopf);
+	assert_int_equal(look().devices, 0);
+	assert_int_equal(look().departed, 2);
+	/* Nobody says that these left: the last ones' place is needed, those have not faulted. */
+	for (uint64_t dev = 2; dev <= MAX_DEVICES + 1; dev++)
+		begin(dev, 1);
+	begin(9, 1);
+	assert_int_equal(iopf->state->dropped[IOPF_DROPPED_DEVICE], 1);
+	iopf_recycle(iopf);
+	begin(9, 1);
+	assert_int_equal(iopf->state->dropped[IOPF_DROPPED_DEVICE], 1);
+	assert_int_equal(look().requests + look().departed, 2 + MAX_DEVICES + 1);
+}
+
+static void test_daemon_of_devices_dies(void **data)
+{
+	int status = 1, died = 0;
+
+	begin(100, 1);
+	for (int steps = 0; status && steps < 100; steps++) {
+		struct seen seen;
+		pid_t pid;
+
+		for (uint64_t dev = 1; dev < MAX_DEVICES; dev++) {
+			begin(dev, 1);
+			begin(dev, 2);
+			leave(dev);
+		}
+		pid = fork();
+		if (!pid) {
+			steps_left = steps;
+			iopf_recycle(iopf);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		for (int i = 0; i < 2; i++) {
+			seen = look();
+			assert_int_equal(seen.requests + seen.departed,
+					 1 + 2 * (steps + 1) * (MAX_DEVICES - 1));
+			iopf_recycle(iopf);
+		}
+		assert_int_equal(look().devices, 1);
+		assert_int_equal(look().departed_lost, 2 * (steps + 1) * (MAX_DEVICES - 1));
+		died += !!status;
+	}
+	assert_in_range(died, 8, 99);
+	assert_int_equal(iopf->state->dropped[IOPF_DROPPED_DEVICE], 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST_DEVICES(f) cmocka_unit_test_setup_teardown(f, setup_devices, teardown_devices)
 	const struct CMUnitTest tests[] = {
-		TEST(test_churn), TEST(test_comes_back), TEST(test_full),
-		TEST(test_dies),  TEST(test_race),
+		TEST(test_churn),
+		TEST(test_comes_back),
+		TEST(test_full),
+		TEST(test_dies),
+		TEST(test_race),
+		TEST_DEVICES(test_devices),
+		TEST_DEVICES(test_device_stays),
+		TEST_DEVICES(test_daemon_of_devices_dies),
 	};
 	int r;
 

@@ -65,7 +65,7 @@ static int64_t value_of(const char *metric, const char *value)
 
 			if (value && strcmp(point->labels[1].value, value))
 				continue;
-			assert_string_equal(point->labels[0].value, "dev9");
+			assert_string_equal(point->labels[0].value, "dev1");
 			assert_int_equal(result, -1);
 			result = family->metric->type == METRIC_HISTOGRAM ? 0 : point->integer;
 			if (family->metric->type == METRIC_HISTOGRAM)

@@ -20,7 +20,7 @@
 
 #define DEVICES 2
 #define CGROUPS 2
-#define NR_MAPS 7
+#define NR_MAPS 8
 
 /* One write: a word of devices (0), slots (1) and state (2) of IOPF, or of CPUs (3), cgroups
  * (4) and state (5) of PAI. */
@@ -34,14 +34,15 @@ struct step {
 #define WORD(type, field) (offsetof(struct type, field) / 8)
 
 static const struct step seed_device[] = {
-	{2, 0, WORD(iopf_state, devices), 1, 0},
+	{0, 0, WORD(iopf_device, state), PLACE_OPEN, 0},
 	{0, 0, WORD(iopf_device, name), 0x30766564, 0},
 	{0, 0, WORD(iopf_device, requests[1]), 3, 0},
 	{0, 0, WORD(iopf_device, stages[IOPF_STAGE_TOTAL].cells[9]), 2, 0},
 	{0, 0, WORD(iopf_device, lost[0]), 1, 0},
 };
 static const struct step seed_slots[] = {
-	{2, 0, WORD(iopf_state, devices), 2, 1},
+	{0, 0, WORD(iopf_device, state), PLACE_OPEN, 0},
+	{0, 0, sizeof(struct iopf_device) / 8 + WORD(iopf_device, state), PLACE_CLOSING, 1},
 	{2, 0, WORD(iopf_state, group_timeout_ns), 1000, 0},
 	{0, 0, WORD(iopf_device, name), 0x410a2241, 0x5cff},
 	{0, 0, sizeof(struct iopf_device) / 8 + WORD(iopf_device, name), 0xffffffff, 0xffffffff},
@@ -141,6 +142,7 @@ static void serve_iopf(const struct config *config, uint64_t *const maps[NR_MAPS
 	struct iopf iopf = {
 		.max_devices = DEVICES,
 		.devices = (void *)maps[0],
+		.departed = (void *)maps[7],
 		.slots = (void *)maps[1],
 		.state = (void *)maps[2],
 	};
@@ -195,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(CGROUPS + 1) * sizeof(struct pai_cgroup),
 		sizeof(struct pai_state),
 		(CGROUPS + 1) * sizeof(struct pai_counts),
+		DEVICES * sizeof(struct iopf_device),
 	};
 	const struct config config = {};
 	uint64_t *maps[NR_MAPS];
