@@ -889,6 +889,11 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 	}
 	r = add_pmu(all, box);
 	all->level |= box->level;
+	/* Of a generic event each PMU's type is said where it is opened. */
+	if (box->type == PERF_TYPE_HARDWARE || box->type == PERF_TYPE_HW_CACHE) {
+		all->config = (uint32_t)all->config;
+		box->config = (uint32_t)box->config;
+	}
 	if (!r && (all->config != box->config || all->config1 != box->config1 ||
 		   all->config2 != box->config2 || all->config3 != box->config3 ||
 		   all->config4 != box->config4 || all->uncore != box->uncore ||
@@ -1088,10 +1093,16 @@ static int add_cores(struct parser *p)
 
 	for (int i = 0; i < nr && r != -ENOMEM; i++) {
 		_cleanup_(event_spec_freep) struct event_spec *box = NULL;
+		_cleanup_free_ char *path = NULL;
 		const char *name = entries[i]->d_name;
 
-		/* One that cannot be read is not one. */
-		if (!is_name(name, "_-."))
+		if (asprintf(&path, "%s/%s/cpus", p->pmus, name) < 0) {
+			path = NULL;
+			r = -ENOMEM;
+			break;
+		}
+		/* There are many others; and one that cannot be read is not one. */
+		if (!is_name(name, "_-.") || faccessat(AT_FDCWD, path, F_OK, 0) < 0)
 			continue;
 		r = parse_box(p, name, name, NULL, &box);
 		if (!r && box->core && box->cpus)

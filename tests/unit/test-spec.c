@@ -112,6 +112,10 @@ static int make_folder(void **state)
 		{"hybrid/cpu_atom/cpus", "4-7\n"},
 		{"hybrid/cpu_atom/format/event", "config:0-7\n"},
 		{"hybrid/uncore_x/type", "20\n"},
+		{"arm/pmuv3_0/type", "8\n"},
+		{"arm/pmuv3_0/cpus", "0-3\n"},
+		{"arm/pmuv3_1/type", "9\n"},
+		{"arm/pmuv3_1/cpus", "4-7\n"},
 		{"hybrid/uncore_x/cpumask", "0\n"},
 		{"pmus/imc_0.1/type", "17\n"},
 		{"pmus/imc_0.1/cpumask", "8,0-1\n"},
@@ -699,7 +703,7 @@ static void test_hybrid(void **state)
 {
 	static const char *const texts[] = {"cycles", "r1a2", "LLC-loads", "instructions:u"};
 	struct event_spec *spec;
-	char *error = NULL;
+	char *error = NULL, arm[64];
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		assert_int_equal(event_spec_parse(hybrid, tracepoints, texts[i], &spec, &error), 0);
@@ -721,6 +725,13 @@ static void test_hybrid(void **state)
 		event_spec_parse(hybrid, tracepoints, "cpu_core/cpu-cycles/", &spec, &error), 0);
 	assert_int_equal(spec->type, 4);
 	assert_int_equal(spec->config, 0x3c);
+	event_spec_free(spec);
+	snprintf(arm, sizeof(arm), "%s/arm", folder);
+	assert_int_equal(event_spec_parse(arm, tracepoints, "pmuv3/branch-misses/", &spec, &error),
+			 0);
+	expect_pmus(spec, 2, (const char *const[][2]){{"pmuv3_0", "0-3"}, {"pmuv3_1", "4-7"}});
+	assert_int_equal(spec->type, PERF_TYPE_HARDWARE);
+	assert_int_equal(spec->config, PERF_COUNT_HW_BRANCH_MISSES);
 	event_spec_free(spec);
 	assert_int_equal(event_spec_parse(hybrid, tracepoints, "cpu-clock", &spec, &error), 0);
 	assert_int_equal(spec->nr_pmus, 0);
