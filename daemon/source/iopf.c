@@ -229,6 +229,8 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	iopf->state = map_memory(iopf->bpf->maps.iopf_state);
 	if (!iopf->devices || !iopf->departed || !iopf->slots || !iopf->state)
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
+	/* The daemon before may have died before it said that there are free places. */
+	__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 	iopf->since_ns = clock_ns(CLOCK_MONOTONIC);
 	iopf->absent = calloc(iopf->max_devices, sizeof(*iopf->absent));
 	if (!iopf->absent)

@@ -384,13 +384,15 @@ uint64_t iopf_events(const struct iopf *iopf)
 
 /* Who is gone */
 
-/* Has the kernel a device of this name, on any bus? Where that is not to be seen, it has. */
-static bool in_sysfs(const char *name)
+/* Has the kernel such a device, on any bus? Where that is not to be seen, it has. */
+static bool in_sysfs(const struct iopf_device *d)
 {
+	char name[PAIMON_DEVICE_NAME_LEN];
 	DIR *dir = opendir("/sys/bus");
 	bool found = !dir;
 	struct dirent *bus;
 
+	snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1, d->name);
 	while (dir && !found && !strchr(name, '/') && (bus = readdir(dir))) {
 		char path[sizeof("devices//") + sizeof(bus->d_name) + PAIMON_DEVICE_NAME_LEN];
 
@@ -473,7 +475,7 @@ void iopf_recycle(struct iopf *iopf)
 		bool gone = place_phase(state) == PLACE_OPEN &&
 			    (d->removed ||
 			     (few && seen[i] < idle_since && iopf->since_ns < idle_since)) &&
-			    !in_sysfs(d->name);
+			    !in_sysfs(d);
 
 		if (gone && (few || iopf->absent[i] == state))
 			places_close(&d->state);

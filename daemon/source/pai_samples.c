@@ -225,6 +225,8 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 					 NULL, NULL);
 	if (!samples->absent || !samples->wake)
 		return source_fail(source, -ENOMEM, "cannot watch for cgroups that are gone: %m");
+	/* The daemon before may have died before it said that there are free places. */
+	places_free(&samples->cgroups[0].state);
 	samples->cgroup_root = open_cgroup_root();
 	if (samples->cgroup_root < 0)
 		log_warning("pai: the root of cgroup v2 is not at /sys/fs/cgroup or "
@@ -609,7 +611,8 @@ static bool is_gone(const struct pai_samples *samples, const char *path)
 {
 	struct stat st;
 
-	return path[1] && fstatat(samples->cgroup_root, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	return strnlen(path, PAI_CGROUP_PATH) < PAI_CGROUP_PATH && path[0] && path[1] &&
+	       fstatat(samples->cgroup_root, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 	       errno == ENOENT;
 }
 
