@@ -105,7 +105,9 @@ static void account_all(struct events *events, bool look)
 {
 	struct reader *reader = events->reader;
 
-	reader_read(reader);
+	/* What was not read does not stand still. */
+	if (reader_read(reader) < 0)
+		return;
 	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		struct events_slot *slot = &reader->slots[i];
 

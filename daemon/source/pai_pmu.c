@@ -367,7 +367,8 @@ static bool read_all(struct pai_pmu *pmu)
 {
 	bool back = false;
 
-	reader_read(pmu->reader);
+	if (reader_read(pmu->reader) < 0)
+		return false;
 	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 		bool off = !c->online;

@@ -233,10 +233,12 @@ static void read_on(struct reader *reader, int cpu, uint32_t first, uint32_t nr)
 		values[reader->order[first + i]].error = r;
 }
 
-void reader_read(struct reader *reader)
+int reader_read(struct reader *reader)
 {
-	if (reader->changed && lay_down(reader) < 0)
-		return;
+	int r = reader->changed ? lay_down(reader) : 0;
+
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < reader->nr_parts; i++) {
 		const struct reader_part *part = &reader->parts[i];
 
@@ -245,6 +247,7 @@ void reader_read(struct reader *reader)
 				part->nr - done < EVENTS_AT_ONCE ? part->nr - done
 								 : EVENTS_AT_ONCE);
 	}
+	return 0;
 }
 
 /* struct perf_event_attr with words that newer kernels have; the headers may be older. */

@@ -60,8 +60,8 @@ void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu);
 void reader_remove(struct reader *reader, uint32_t slot);
 
 /* Reads all slots: reader->values. Of a CPU that is off, error is -ENXIO; of a slot with
- * nothing in it, -ENOENT. */
-void reader_read(struct reader *reader);
+ * nothing in it, -ENOENT. 0, or -ENOMEM: nothing was read. */
+int reader_read(struct reader *reader);
 
 /* The terms of an event that are in force. */
 static inline const struct events_terms *events_terms(const struct events_event *event)
