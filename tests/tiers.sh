@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # variables of tests/vm/lib.sh
 #
 # What `./dev test` runs. The plan is a list of names, FOLDER/TEST; --list prints it.
 # What ran says `time NAME SECONDS`; what was planned and does not say so has failed.
@@ -209,7 +209,7 @@ kernels_needed() {
 
 # run_tests [all | --list | NAME...]
 run_tests() {
-	local log=$build/test.log limit=${PAIMON_TEST_MINUTES:-0} passed failed skipped kernel name left
+	local log=$build/test.log unbuilt='' limit=${PAIMON_TEST_MINUTES:-0} passed failed skipped kernel name left
 	for name; do
 		case ${name%%/*} in
 		--list | all | unit | bpf | vm | debug | debug-kernel | mutations) ;;
@@ -217,6 +217,8 @@ run_tests() {
 			die "no test $name; ./dev test --list names them all" ;;
 		esac
 	done
+	# All packages in one go.
+	[ "${1:-}" != all ] || need build guests debug-kernel fuzz
 	configure
 	plan >"$build/plan"
 	case ${1:-} in
@@ -235,14 +237,21 @@ run_tests() {
 		need guests
 		! grep -q ^debug/ "$build/selected" || need debug-kernel
 		build_variant
+		# What does not build fails by itself, and the tests that need it.
 		for kernel in $(kernels_needed | sort -u); do
-			build_modules "$kernel"
+			build_modules "$kernel" &
+			wait $! || unbuilt+=" $kernel"
 		done
 	fi
 	timeout "$((limit * 60))" "$0" run-selected | tee "$log" || true
+	for kernel in $unbuilt; do
+		echo "not ok $kernel/modules - they do not all build: see above" | tee -a "$log"
+	done
 	# What says nothing of its end did not come to one.
 	left=$(awk '$1 == "time" { print $2 }' "$log" | grep -vxFf - "$build/selected" || true)
-	[ -z "$left" ] || sed 's/.*/not ok & - it did not come to its end/' <<<"$left" | tee -a "$log"
+	for name in $left; do
+		echo "not ok $name - it did not come to its end"
+	done | tee -a "$log"
 	echo "the slowest, in seconds:" >&2
 	awk '$1 == "time" { print $3, $2 }' "$log" | sort -rn | head -n 20 >&2
 	left=$(grep -vxFf "$build/selected" "$build/plan" | cut -d / -f 1 | sort | uniq -c || true)
