@@ -99,6 +99,7 @@ int events_read(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 first = ctx->args[0], nr = ctx->args[1];
 
+	in_variant();
 	for_up_to(i, (nr + EVENTS_STEP - 1) / EVENTS_STEP, EVENTS_AT_ONCE / EVENTS_STEP)
 		read_slots(first + i * EVENTS_STEP, nr - i * EVENTS_STEP);
 	return 0;

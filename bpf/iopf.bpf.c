@@ -446,6 +446,7 @@ static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, 
 		count_dropped(IOPF_DROPPED_DEVICE);
 		return;
 	}
+	in_variant();
 	atomic_inc(&d->requests[perm & 7]);
 	if (!slot) {
 		open_group(d, index, key, now, closes);

@@ -277,6 +277,13 @@ enum iommu_fault_type {
 #define for_up_to(i, nr, max) \
 	_Pragma("clang loop unroll(disable)") for (u32 i = 0; i < (max) && i < (nr); i++)
 
+/* Makes other programs that do the same, of paimond-variant: for the tests of adoption. */
+#ifdef PAIMON_VARIANT
+#define in_variant() ((void)bpf_get_prandom_u32())
+#else
+#define in_variant() ((void)0)
+#endif
+
 /* An index below mask + 1 that the verifier believes in: the compiler, which knows
  * it too, would drop the mask. */
 static __always_inline u32 masked(u32 index, u32 mask)
