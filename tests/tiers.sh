@@ -221,8 +221,11 @@ run_tests() {
 	[ "${1:-}" != all ] || need build guests debug-kernel fuzz
 	configure
 	plan >"$build/plan"
+	if [ "${1:-}" = --list ]; then
+		cat "$build/plan"
+		return
+	fi
 	case ${1:-} in
-	--list) cat "$build/plan" && return ;;
 	all) select_tests ;;
 	'')
 		# shellcheck disable=SC2046 # words
