@@ -105,6 +105,16 @@ static __always_inline void on_discard_partial(u64 queue)
 	}
 }
 
+/* An argument of the function as a number: to the verifier ctx[n] may be a pointer, of which no
+ * key can be made. */
+static __always_inline u64 argument(void *ctx, u32 n)
+{
+	u64 value = 0;
+
+	bpf_get_func_arg(ctx, n, &value);
+	return value;
+}
+
 #define FENTRY(name, call)                                 \
 	struct {                                           \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);     \
@@ -113,7 +123,7 @@ static __always_inline void on_discard_partial(u64 queue)
 		__uint(value_size, sizeof(u32));           \
 	} iopf_fn_##name SEC(".maps");                     \
                                                            \
-	SEC("?fentry") int fentry_##name(const u64 *ctx)   \
+	SEC("?fentry") int fentry_##name(u64 *ctx)         \
 	{                                                  \
 		call;                                      \
 		return 0;                                  \
@@ -125,12 +135,13 @@ static __always_inline void on_discard_partial(u64 queue)
 		return count_undispatched();               \
 	}
 
-FENTRY(report, on_report((const void *)ctx[0], (const void *)ctx[1]))
-FENTRY(reported, on_reported((const void *)ctx[0], (const void *)ctx[1], ctx[2]))
-FENTRY(handle, on_work((const void *)ctx[0]))
-FENTRY(response, on_answer(ctx[0], ctx[1]))
-FENTRY(discard, on_discard_partial(ctx[0]))
-FENTRY(remove, on_discard(ctx[1], 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
+FENTRY(report, on_report((const void *)argument(ctx, 0), (const void *)argument(ctx, 1)))
+FENTRY(reported,
+       on_reported((const void *)argument(ctx, 0), (const void *)argument(ctx, 1), ctx[2]))
+FENTRY(handle, on_work((const void *)argument(ctx, 0)))
+FENTRY(response, on_answer(argument(ctx, 0), argument(ctx, 1)))
+FENTRY(discard, on_discard_partial(argument(ctx, 0)))
+FENTRY(remove, on_discard(argument(ctx, 1), 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
 
 /* To the kernel kprobe.multi is another kind of program, which takes another array. */
 struct {
