@@ -403,7 +403,11 @@ static bool on_answer(struct screen *screen, int r, struct response *response)
 
 	screen->asking = false;
 	if (r == 1 && response->status == 200 && response->body)
-		object = json_tokener_parse(response->body);
+		object = response_json(response);
+	if (!json_object_is_type(object, json_type_object)) {
+		json_object_put(object);
+		object = NULL;
+	}
 	if (r < 0)
 		snprintf(screen->error, sizeof(screen->error), "%s",
 			 client_error(screen->context->client));
