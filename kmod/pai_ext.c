@@ -5,16 +5,18 @@
  * line is there for.
  *
  * Each CPU has a control block and a block of counters. They are in force from
- * the first event that runs on the CPU to the last (a17). Counting events take
- * the difference of two readings. The one sampling event of a CPU takes what the
- * counters have when a task is scheduled out, and clears them.
+ * the first event that runs on the CPU to the last (a17). Events take the difference
+ * of two readings. Samples of the one sampling event of a CPU take the difference to
+ * a copy of the counters, of when the last task with a sample was scheduled out. The
+ * counters never go back while there are events: a reading is right at any time (a20).
  *
  * What runs where:
  *	event_init, destroy	process context; mode and number of events of a CPU,
  *				and whether sched_switch is probed, under pai_lock
  *	add, del, start, stop,	on the CPU of the event with interrupts off: they
- *	read, sched_switch	alone touch counters, control block, running and
- *				sampler of a CPU, which hence need no lock
+ *	read, sched_switch	alone touch counters, their copy, control block, running
+ *				and sampler of a CPU, which hence need no lock
+ *	read			also from an NMI there, within any of them
  * A CPU that goes offline has its events removed by perf, through del; the events
  * themselves, and with them the mode, stay until they are closed.
  *
@@ -54,6 +56,7 @@
 struct pai_cpu {
 	/* Aligned to its size, as the control block is. */
 	u64 counters[PAIMON_PAI_BLOCK] __aligned(sizeof(u64[PAIMON_PAI_BLOCK]));
+	u64 sampled[PAIMON_PAI_BLOCK]; /* of the counters: what samples have had (a15) */
 	struct paimon_pai_control control;
 	struct paimon_pai_record records[PAIMON_PAI_MAX_COUNTERS]; /* of the sample being taken */
 	struct perf_event *sampler;				   /* while it runs */
@@ -68,6 +71,12 @@ static const struct paimon_pai_provider *provider;
 static struct pai_cpu __percpu *pai_cpus;
 static struct pmu pai_pmu;
 static unsigned int samplers; /* sampling events that exist */
+
+/* In hw.idx, of an event that is on its CPU. */
+enum {
+	PAI_NOT_ADDED = -1,
+	PAI_ADDED = 0,
+};
 
 /* Functions of the kernel that modules are not given; NULL: there is no sampling. The
  * call is patched in place, since functions that nobody calls by address may have lost
@@ -89,7 +98,7 @@ static u64 pai_count(const struct perf_event *event)
 	return sum;
 }
 
-/* Right also if it is interrupted by a reading from an NMI, which BPF can do. */
+/* Right also if it is interrupted by a reading from an NMI, which BPF can do (a20). */
 static void pai_update(struct perf_event *event)
 {
 	u64 now = pai_count(event);
@@ -104,12 +113,14 @@ static void pai_read(struct perf_event *event)
 }
 
 /*
- * Also called by perf's tick for an event that was throttled, maybe one that runs:
- * there is nothing in here that must not be done twice. What a sampling event has
- * left in the counters since is for its next sample.
+ * Also called by perf's tick for an event that was throttled, maybe one that runs, or is
+ * not added: there is nothing in here that must not be done twice. What a sampling event
+ * has left in the counters since is for its next sample.
  */
 static void pai_start(struct perf_event *event, int flags)
 {
+	if (event->hw.idx == PAI_NOT_ADDED)
+		return;
 	if (event->hw.state & PERF_HES_STOPPED && !is_sampling_event(event))
 		local64_set(&event->hw.prev_count, pai_count(event));
 	event->hw.state = 0;
@@ -129,7 +140,7 @@ static int pai_add(struct perf_event *event, int flags)
 		cpu->control.counters = (uintptr_t)cpu->counters | PAIMON_PAI_VALID;
 		provider->set_control(&cpu->control);
 	}
-	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
+	event->hw.idx = PAI_ADDED;
 	if (is_sampling_event(event))
 		cpu->sampler = event;
 	if (flags & PERF_EF_START)
@@ -142,6 +153,7 @@ static void pai_del(struct perf_event *event, int flags)
 	struct pai_cpu *cpu = this_cpu_ptr(pai_cpus);
 
 	pai_stop(event, PERF_EF_UPDATE);
+	event->hw.idx = PAI_NOT_ADDED;
 	if (is_sampling_event(event))
 		cpu->sampler = NULL; /* no sample from here on (a14) */
 	if (!--cpu->running) {
@@ -150,7 +162,7 @@ static void pai_del(struct perf_event *event, int flags)
 	}
 }
 
-/* Takes the counters of this CPU as a sample, if any is not zero (a13). */
+/* Takes what the counters of this CPU have more as a sample, if any has (a13). */
 static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
 {
 	struct perf_raw_record raw = {};
@@ -159,17 +171,17 @@ static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
 	unsigned int number;
 	u32 nr = 0;
 
-	for (number = 1; number <= provider->counters; number++)
-		if (cpu->counters[number])
-			cpu->records[nr++] = (struct paimon_pai_record){
-				.number = number,
-				.value = cpu->counters[number],
-			};
+	for (number = 1; number <= provider->counters; number++) {
+		u64 value = cpu->counters[number] - cpu->sampled[number];
+
+		if (!value)
+			continue;
+		cpu->records[nr++] = (struct paimon_pai_record){.number = number, .value = value};
+		cpu->sampled[number] += value;
+	}
 	if (!nr)
 		return;
 	pai_update(event);
-	memset(cpu->counters, 0, sizeof(cpu->counters));
-	local64_set(&event->hw.prev_count, 0);
 
 	paimon_fire(pai_sample, nr, cpu->records);
 	perf_sample_data_init(&data, 0, event->hw.last_period);
@@ -250,6 +262,7 @@ static int pai_reserve(struct perf_event *event)
 	if (!ret && !cpu->events++) {
 		/* None ran, so nothing is in force there: they are left from earlier events. */
 		memset(cpu->counters, 0, sizeof(cpu->counters));
+		memset(cpu->sampled, 0, sizeof(cpu->sampled));
 		pai_set_mode(cpu, event->cpu, sampling ? PAIMON_PAI_SAMPLING : PAIMON_PAI_COUNTING);
 	}
 	mutex_unlock(&pai_lock);
@@ -280,6 +293,8 @@ static int pai_event_init(struct perf_event *event)
 		return ret;
 	event->destroy = pai_destroy;
 	local64_set(&event->hw.prev_count, 0);
+	event->hw.idx = PAI_NOT_ADDED;
+	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
 	if (is_sampling_event(event)) {
 		/* A sample is a context switch, whatever was asked for (a16). */
 		attr->sample_period = 1;

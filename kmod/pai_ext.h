@@ -12,8 +12,8 @@
  *
  * The PMU keeps a control block for each CPU and tells the provider which one is
  * in force on the CPU it runs on. As long as one is, the provider adds to the
- * counters it points to, on that CPU and with interrupts off: the PMU reads and
- * clears them there, so that nothing is counted between the two (a15).
+ * counters it points to, on that CPU and with interrupts off: so does the PMU read
+ * them, and nothing is counted while it takes a sample (a15).
  */
 #ifndef PAIMON_PAI_EXT_H
 #define PAIMON_PAI_EXT_H

@@ -5,16 +5,25 @@
  * "not ok NAME - why" to the kernel log. With name_taken=1 it has a PMU pai_ext of its
  * own while it is loaded, as the kernel of a machine that has the hardware.
  *
+ * The rules a20 and a21 are tested with the counters of the good provider, when the
+ * type of the PMU is written to the parameter type.
+ *
  * With no_device=1 it tries none. Instead paimon_soft does not get its device, so that
  * it cannot be loaded, and pmus counts how often a PMU pai_ext was about to appear.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/kprobes.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include <paimon/nnpa.h>
+#include <paimon/record.h>
 
 #include "pai_ext.h"
 
@@ -34,8 +43,12 @@ static unsigned int pmus;
 module_param(pmus, uint, 0444);
 MODULE_PARM_DESC(pmus, "with no_device: registrations of a PMU pai_ext that were seen");
 
+static u64 *area; /* the counters of the CPU that a test runs on, while in force */
+
 static void set_control(const struct paimon_pai_control *control)
 {
+	WRITE_ONCE(area,
+		   control ? (u64 *)(uintptr_t)(control->counters & ~PAIMON_PAI_VALID) : NULL);
 }
 
 static const struct paimon_pai_provider without_counters = {
@@ -70,6 +83,144 @@ static void try(const char *name, const struct paimon_pai_provider *provider, in
 	else
 		pr_info("not ok %s - %d instead of %d\n", name, ret, wanted);
 }
+
+#define SWITCHES 50
+static u64 sampled;	      /* of all counters */
+static unsigned int readings; /* by on_write() */
+
+/* In place of a ring buffer. */
+static void on_sample(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)
+{
+	const struct paimon_pai_record *record = data->raw->frag.data;
+	unsigned int i;
+
+	for (i = 0; i < data->raw->frag.size / sizeof(*record); i++)
+		sampled += record[i].value;
+}
+
+/* After each instruction that writes to counter 1: reads the event as an NMI would. */
+static void on_write(struct perf_event *breakpoint, struct perf_sample_data *data,
+		     struct pt_regs *regs)
+{
+	struct perf_event *event = breakpoint->overflow_handler_context;
+
+	event->pmu->read(event);
+	readings++;
+}
+
+static u64 count_of(struct perf_event *event)
+{
+	u64 enabled, running;
+
+	return perf_event_read_value(event, &enabled, &running);
+}
+
+/* A reading from an NMI at any instruction: nothing is counted twice or lost. */
+static const char *test_a20(struct perf_event *event)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_len = HW_BREAKPOINT_LEN_8,
+		.sample_period = 1,
+	};
+	struct perf_event *breakpoint;
+	u64 executed = 0;
+	unsigned int i;
+
+	perf_event_enable(event);
+	if (!area)
+		return "no counters in force";
+	attr.bp_addr = (uintptr_t)&area[1];
+	breakpoint = perf_event_create_kernel_counter(&attr, event->cpu, NULL, on_write, event);
+	if (IS_ERR(breakpoint))
+		return "no breakpoint";
+	sampled = readings = 0;
+	for (i = 1; i <= SWITCHES; i++) {
+		local_irq_disable();
+		area[1] += i;
+		area[PAIMON_PAI_MAX_COUNTERS] += i;
+		local_irq_enable();
+		executed += 2 * i;
+		usleep_range(100, 200); /* switches */
+	}
+	perf_event_release_kernel(breakpoint);
+	if (readings < SWITCHES)
+		return "the breakpoint was not hit";
+	if (sampled != executed)
+		return "samples";
+	if (count_of(event) != executed)
+		return "count";
+	return NULL;
+}
+
+/* An event that is not added is stopped and has nothing to update, whatever perf calls. */
+static const char *test_a21(struct perf_event *event)
+{
+	const int stopped = PERF_HES_STOPPED | PERF_HES_UPTODATE;
+	struct pmu *pmu = event->pmu;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (event->hw.state != stopped)
+			return i ? "state when removed" : "state when new";
+		local_irq_disable();
+		pmu->start(event, PERF_EF_RELOAD);
+		pmu->read(event);
+		pmu->stop(event, PERF_EF_UPDATE);
+		pmu->start(event, 0);
+		local_irq_enable();
+		if (event->hw.state != stopped)
+			return "state after start";
+		perf_event_enable(event);
+		if (event->hw.state)
+			return "state when it runs";
+		perf_event_disable(event);
+	}
+	return NULL;
+}
+
+static void run_test(const char *name, const char *(*test)(struct perf_event *), u32 type)
+{
+	struct perf_event_attr attr = {
+		.type = type,
+		.size = sizeof(attr),
+		.config = PAIMON_NNPA_BASE + PAIMON_NNPA_ALL,
+		.sample_period = 1,
+		.disabled = 1,
+	};
+	struct perf_event *event;
+	const char *wrong;
+
+	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL, on_sample,
+						 NULL);
+	wrong = IS_ERR(event) ? "no event" : test(event);
+	if (!IS_ERR(event))
+		perf_event_release_kernel(event);
+	if (wrong)
+		pr_info("not ok %s - %s\n", name, wrong);
+	else
+		pr_info("ok %s\n", name);
+}
+
+static long run_tests(void *type)
+{
+	run_test("a20", test_a20, *(u32 *)type);
+	run_test("a21", test_a21, *(u32 *)type);
+	return 0;
+}
+
+static int set_type(const char *text, const struct kernel_param *param)
+{
+	u32 type;
+
+	return kstrtou32(text, 0, &type) ?: work_on_cpu(0, run_tests, &type);
+}
+
+static const struct kernel_param_ops type_ops = {.set = set_type};
+module_param_cb(type, &type_ops, NULL, 0200);
+MODULE_PARM_DESC(type, "type of pai_ext: run the tests of its events");
 
 static int no_event(struct perf_event *event)
 {
