@@ -20,15 +20,19 @@
  * lock is held while the workqueue is flushed.
  *
  * Lifetime: a worker uses its group and its device. remove_device() flushes
- * after it has made the device unreachable, so no worker uses it afterwards.
+ * after it has made the device unreachable, so no worker uses it afterwards; and
+ * only workers call the driver back (c23). Who has found a queue through a device
+ * uses it under dev->lock, which removal takes too, or with a reference (c22).
  */
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -38,6 +42,7 @@
 
 struct paimon_iopf_queue {
 	struct workqueue_struct *wq;
+	refcount_t users; /* its owner, and those that flush it */
 	unsigned int flags;
 	atomic_t fail_alloc; /* the allocation that is to fail, counted down; 0: none */
 	struct mutex lock;
@@ -59,9 +64,10 @@ struct iopf_group {
 	struct work_struct work;
 	enum paimon_iopf_code code; /* the worker's: the first error, or success (c5, c15) */
 	enum iopf_state state;
-	u32 nr;	    /* requests */
-	u32 picked; /* of these, by the worker */
-	bool busy;  /* a worker is at it or called for */
+	u32 nr;			     /* requests */
+	u32 picked;		     /* of these, by the worker */
+	bool busy;		     /* a worker is at it or called for */
+	struct completion *answered; /* of a report that waits for the response, or NULL */
 };
 
 struct iopf_request {
@@ -114,17 +120,23 @@ static struct iopf_group *iopf_find(struct paimon_iopf_device *dev,
 	return NULL;
 }
 
-static struct iopf_request *iopf_alloc(struct paimon_iopf_queue *queue,
-				       const struct paimon_iopf_fault *fault)
+static bool iopf_has_handler(const struct paimon_iopf_device *dev)
 {
-	struct iopf_request *request;
+	return dev->ops->handle || dev->ops->get_mm;
+}
 
-	if (atomic_read(&queue->fail_alloc) && !atomic_dec_if_positive(&queue->fail_alloc))
-		return NULL;
-	request = kzalloc(sizeof(*request), GFP_KERNEL);
-	if (request)
-		request->fault = *fault;
-	return request;
+/* Is this the allocation that is to fail? */
+static bool iopf_fails(struct paimon_iopf_queue *queue)
+{
+	return atomic_read(&queue->fail_alloc) && !atomic_dec_if_positive(&queue->fail_alloc);
+}
+
+static void iopf_put_queue(struct paimon_iopf_queue *queue)
+{
+	if (!refcount_dec_and_test(&queue->users))
+		return;
+	destroy_workqueue(queue->wq);
+	kfree(queue);
 }
 
 static void iopf_free_requests(struct list_head *requests)
@@ -273,6 +285,7 @@ static void iopf_work(struct work_struct *work)
 	struct iopf_group *group = container_of(work, struct iopf_group, work);
 	const struct paimon_iopf_fault *first = iopf_first(group);
 	struct paimon_iopf_device *dev = group->dev;
+	struct completion *answered;
 	struct iopf_request *request;
 	enum iopf_state state;
 	LIST_HEAD(batch);
@@ -301,7 +314,10 @@ static void iopf_work(struct work_struct *work)
 
 	if (state == IOPF_CLOSED)
 		iopf_respond(group);
+	answered = group->answered;
 	iopf_free_group(group);
+	if (answered)
+		complete(answered);
 }
 
 /* Opens a group in the room of its first request, under dev->lock. */
@@ -311,7 +327,7 @@ static struct iopf_group *iopf_open(struct paimon_iopf_device *dev, struct iopf_
 
 	group->dev = dev;
 	group->state = IOPF_OPEN;
-	group->code = PAIMON_IOPF_SUCCESS;
+	group->code = iopf_has_handler(dev) ? PAIMON_IOPF_SUCCESS : PAIMON_IOPF_INVALID;
 	INIT_LIST_HEAD(&group->waiting);
 	INIT_LIST_HEAD(&group->handled);
 	INIT_WORK(&group->work, iopf_work);
@@ -363,6 +379,7 @@ struct paimon_iopf_queue *paimon_iopf_queue_alloc(const char *name, unsigned int
 		kfree(queue);
 		return ERR_PTR(-ENOMEM);
 	}
+	refcount_set(&queue->users, 1);
 	queue->flags = flags;
 	mutex_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->devices);
@@ -374,8 +391,8 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_alloc);
  * paimon_iopf_queue_free - remove what devices are left, and free the queue
  * @queue: the queue, or NULL
  *
- * The caller makes sure that nobody else uses the queue or a device of it any
- * more. Not from a callback.
+ * The caller makes sure that nobody else names the queue any more. A report or a
+ * flush of a device that was in it may still be on its way. Not from a callback.
  */
 void paimon_iopf_queue_free(struct paimon_iopf_queue *queue)
 {
@@ -385,8 +402,7 @@ void paimon_iopf_queue_free(struct paimon_iopf_queue *queue)
 		return;
 	list_for_each_entry_safe(dev, next, &queue->devices, entry)
 		paimon_iopf_queue_remove_device(queue, dev);
-	destroy_workqueue(queue->wq);
-	kfree(queue);
+	iopf_put_queue(queue);
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_queue_free);
 
@@ -410,7 +426,7 @@ int paimon_iopf_queue_add_device(struct paimon_iopf_queue *queue, struct paimon_
 		ret = -EBUSY;
 	} else {
 		list_add_tail(&dev->entry, &queue->devices);
-		WRITE_ONCE(dev->queue, queue);
+		dev->queue = queue;
 	}
 	spin_unlock(&dev->lock);
 	mutex_unlock(&queue->lock);
@@ -424,7 +440,7 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_add_device);
  * @dev: the device
  *
  * Partial groups are discarded (PAIMON_IOPF_REMOVED), closed ones get their
- * response. Once this has returned no callback of the device runs or will run.
+ * response. Once this has returned no callback of the device runs or will run (c23).
  * A concurrent report is taken in before or gets -ENODEV. Not from a callback.
  *
  * Return: 0, or -EINVAL if the device is not in this queue, which is NULL
@@ -443,7 +459,7 @@ int paimon_iopf_queue_remove_device(struct paimon_iopf_queue *queue, struct paim
 		mutex_unlock(&queue->lock);
 		return -EINVAL;
 	}
-	WRITE_ONCE(dev->queue, NULL);
+	dev->queue = NULL;
 	list_del(&dev->entry);
 	iopf_drop_all(dev, NULL, PAIMON_IOPF_REMOVED, &dropped);
 	spin_unlock(&dev->lock);
@@ -478,8 +494,9 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_remove_device);
  */
 int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_fault *fault)
 {
-	bool handler = dev->ops->handle || dev->ops->get_mm;
 	bool closes = fault->flags & PAIMON_IOPF_CLOSES;
+	bool handler = iopf_has_handler(dev);
+	DECLARE_COMPLETION_ONSTACK(answered);
 	struct paimon_iopf_queue *queue;
 	struct iopf_request *request;
 	struct iopf_group *group;
@@ -487,23 +504,24 @@ int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_
 
 	if (fault->type != PAIMON_IOPF_PAGE_REQUEST)
 		return -EOPNOTSUPP;
-	queue = READ_ONCE(dev->queue);
-	if (!queue)
-		return -ENODEV;
-	request = iopf_alloc(queue, fault);
+	request = kzalloc(sizeof(*request), GFP_KERNEL);
+	if (request)
+		request->fault = *fault;
 
 	spin_lock(&dev->lock);
-	if (dev->queue != queue) {
+	queue = dev->queue;
+	if (!queue) {
 		spin_unlock(&dev->lock);
 		kfree(request);
 		return -ENODEV;
 	}
 	group = iopf_find(dev, fault);
-	if (!request) {
+	if (iopf_fails(queue) || !request) {
 		if (group && closes)
 			iopf_drop(group, fault, PAIMON_IOPF_NOMEM, &dropped);
 		spin_unlock(&dev->lock);
 		iopf_free_requests(&dropped);
+		kfree(request);
 		return -ENOMEM;
 	}
 	if (!group)
@@ -512,9 +530,11 @@ int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_
 	group->nr++;
 	paimon_fire(iopf_request, iopf_id(dev), iopf_pasid(fault), fault->grpid, fault->addr,
 		    fault->perm, fault->flags, dev->name);
-	if (closes)
+	if (closes) {
 		iopf_unlink(group, IOPF_CLOSED);
-	if (handler && !group->busy && (closes || queue->flags & PAIMON_IOPF_QUEUE_IMMEDIATE)) {
+		group->answered = handler ? NULL : &answered;
+	}
+	if (!group->busy && (closes || (handler && queue->flags & PAIMON_IOPF_QUEUE_IMMEDIATE))) {
 		group->busy = true;
 		queue_work(queue->wq, &group->work);
 	}
@@ -522,10 +542,7 @@ int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_
 
 	if (handler || !closes)
 		return 0;
-	list_splice_init(&group->waiting, &group->handled);
-	group->code = PAIMON_IOPF_INVALID;
-	iopf_respond(group);
-	iopf_free_group(group);
+	wait_for_completion(&answered);
 	return -EINVAL;
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_report);
@@ -544,11 +561,17 @@ EXPORT_SYMBOL_GPL(paimon_iopf_report);
  */
 int paimon_iopf_flush_device(struct paimon_iopf_device *dev)
 {
-	struct paimon_iopf_queue *queue = READ_ONCE(dev->queue);
+	struct paimon_iopf_queue *queue;
 
+	spin_lock(&dev->lock);
+	queue = dev->queue;
+	if (queue)
+		refcount_inc(&queue->users);
+	spin_unlock(&dev->lock);
 	if (!queue)
 		return -ENODEV;
 	flush_workqueue(queue->wq);
+	iopf_put_queue(queue);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_flush_device);

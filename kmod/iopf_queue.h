@@ -75,8 +75,8 @@ struct paimon_iopf_ops {
 	 */
 	int (*handle)(struct paimon_iopf_device *dev, const struct paimon_iopf_fault *fault);
 	/*
-	 * The one response of a group (c4). From a worker, or from the report that
-	 * found no handler; may sleep, no lock of the queue is held. Must not
+	 * The one response of a group (c4). From a worker, for which the report that
+	 * found no handler waits; may sleep, no lock of the queue is held. Must not
 	 * flush, remove the device or free the queue.
 	 */
 	void (*respond)(struct paimon_iopf_device *dev,

@@ -5,15 +5,27 @@
  * fault handler (iopf_hook.h).
  */
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/siphash.h>
 #include <linux/tracepoint.h>
 
 #include "iopf_hook.h"
 
+static siphash_key_t trace_key;
+
+/* What users of perf and tracefs tell devices apart by: their addresses are not for them. */
+static u64 paimon_trace_id(u64 dev)
+{
+	return siphash_1u64(dev, &trace_key);
+}
+
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/* Events may be in use before this is called: it cannot fail. */
 static int __init paimon_init(void)
 {
+	get_random_bytes(&trace_key, sizeof(trace_key));
 	paimon_iopf_hook_init();
 	return 0;
 }

@@ -4,6 +4,8 @@
  * include/paimon/record.h. The fields are named and typed so that perf,
  * bpftrace and tracefs read them as they are; raw_tp programs see the arguments.
  *
+ * The record of an event has a number in place of the address of a device (c24).
+ *
  * Included by main.c, which instantiates them, and by whoever fires them.
  */
 #undef TRACE_SYSTEM
@@ -39,8 +41,9 @@ TRACE_EVENT(
 	TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
 				 __field(u64, addr) __field(u32, perm) __field(u32, flags)
 					 __string(name, name)),
-	TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
-		       __entry->addr = addr; __entry->perm = perm; __entry->flags = flags;
+	TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
+		       __entry->grpid = grpid; __entry->addr = addr; __entry->perm = perm;
+		       __entry->flags = flags;
 		       /* Not __assign_str(): the number of its arguments depends on the kernel. */
 		       memcpy(__get_str(name), name ? name : "(null)",
 			      __get_dynamic_array_len(name));),
@@ -52,8 +55,8 @@ TRACE_EVENT(paimon_iopf_handle, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr),
 	    TP_ARGS(dev, pasid, grpid, nr),
 	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
 				     __field(u32, nr)),
-	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
-			   __entry->nr = nr;),
+	    TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
+			   __entry->grpid = grpid; __entry->nr = nr;),
 	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u", __entry->dev, __entry->pasid,
 		      __entry->grpid, __entry->nr));
 
@@ -61,8 +64,8 @@ TRACE_EVENT(paimon_iopf_response, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 co
 	    TP_ARGS(dev, pasid, grpid, code),
 	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
 				     __field(u32, code)),
-	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
-			   __entry->code = code;),
+	    TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
+			   __entry->grpid = grpid; __entry->code = code;),
 	    TP_printk("dev=%llx pasid=%u grpid=%u code=%u", __entry->dev, __entry->pasid,
 		      __entry->grpid, __entry->code));
 
@@ -70,8 +73,8 @@ TRACE_EVENT(paimon_iopf_discard, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr,
 	    TP_ARGS(dev, pasid, grpid, nr, reason),
 	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
 				     __field(u32, nr) __field(u32, reason)),
-	    TP_fast_assign(__entry->dev = dev; __entry->pasid = pasid; __entry->grpid = grpid;
-			   __entry->nr = nr; __entry->reason = reason;),
+	    TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
+			   __entry->grpid = grpid; __entry->nr = nr; __entry->reason = reason;),
 	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u reason=%u", __entry->dev, __entry->pasid,
 		      __entry->grpid, __entry->nr, __entry->reason));
 

@@ -19,7 +19,8 @@
  * one is left out because another one was preempted.
  *
  * dev identifies the device for as long as it lives (an address; it may be
- * reused); name is its name, or NULL. A request without a PASID carries 0.
+ * reused, and is not for user space: what perf and tracefs record is a number in its
+ * place); name is its name, or NULL. A request without a PASID carries 0.
  * One group is identified by (dev, pasid, grpid) from its first request to its
  * response; afterwards the number is free again. nr of a handled group is 0
  * where the kernel does not tell it (its own handler before 6.9).

@@ -10,7 +10,9 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
@@ -37,6 +39,8 @@ struct test_device {
 	u64 blocks_at;	       /* address whose handling waits until this is 0 */
 	unsigned int nr_begun; /* handled, or waiting for that */
 	bool discard_unblocks;
+	bool blocks_response; /* until it is false */
+	unsigned int nr_begun_responses;
 	wait_queue_head_t unblocked;
 };
 
@@ -60,6 +64,7 @@ MODULE_PARM_DESC(only, "run this test alone");
 static void unblock(struct test_device *t)
 {
 	WRITE_ONCE(t->blocks_at, 0);
+	WRITE_ONCE(t->blocks_response, false);
 	wake_up_all(&t->unblocked);
 }
 
@@ -89,6 +94,10 @@ static void test_respond(struct paimon_iopf_device *dev,
 {
 	struct test_device *t = to_test(dev);
 
+	spin_lock(&t->lock);
+	t->nr_begun_responses++;
+	spin_unlock(&t->lock);
+	wait_event(t->unblocked, !READ_ONCE(t->blocks_response));
 	spin_lock(&t->lock);
 	if (t->nr_responses < MAX_RECORDS)
 		t->responses[t->nr_responses] = *response;
@@ -441,6 +450,82 @@ static void test_c20(void)
 	expect("c20", a->nr_responses == 1 && a->responses[0].code == PAIMON_IOPF_FAILURE);
 }
 
+static int reported; /* what the report of report_work got */
+
+static void report_one(struct work_struct *work)
+{
+	reported = last(b, 1, 10);
+}
+static DECLARE_WORK(report_work, report_one);
+
+static int report_and_flush(void *unused)
+{
+	while (!kthread_should_stop()) {
+		partial(b, 1, 10);
+		last(b, 1, 11);
+		flush(b);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Who finds a queue through a device does not use it once the device is out of it. */
+static void test_c22(void)
+{
+	struct paimon_iopf_queue *short_lived;
+	struct task_struct *reporters[2];
+	int i;
+
+	/* A report that is on its way when the device goes takes nothing from the queue. */
+	paimon_iopf_queue_fail_alloc(queue, 1);
+	spin_lock(&b->iopf.lock);
+	schedule_work_on(cpumask_any_but(cpu_online_mask, smp_processor_id()), &report_work);
+	mdelay(100); /* far longer than it takes to there */
+	b->iopf.queue = NULL;
+	spin_unlock(&b->iopf.lock);
+	flush_work(&report_work);
+	expect("c22", reported == -ENODEV);
+	b->iopf.queue = queue;
+	expect("c22", last(b, 1, 10) == -ENOMEM && !last(b, 2, 20));
+	reset(b, NULL, &test_ops);
+
+	/* Queues come and go under reports and flushes: KASAN sees a use too late. */
+	for (i = 0; i < 2; i++)
+		reporters[i] = kthread_run(report_and_flush, NULL, "paimon_test/%d", i);
+	for (i = 0; i < 300; i++) {
+		short_lived = paimon_iopf_queue_alloc("short-lived", 0);
+		if (IS_ERR(short_lived))
+			continue;
+		paimon_iopf_queue_add_device(short_lived, &b->iopf);
+		usleep_range(50, 100);
+		expect("c22", !paimon_iopf_queue_remove_device(short_lived, &b->iopf));
+		paimon_iopf_queue_free(short_lived);
+	}
+	for (i = 0; i < 2; i++)
+		if (!IS_ERR(reporters[i]))
+			kthread_stop(reporters[i]);
+}
+
+/* A response that is on its way when the device goes is over when removal returns. */
+static void test_c23(void)
+{
+	static const struct paimon_iopf_ops *const all_ops[] = {&test_ops, &no_handler_ops};
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		reset(b, queue, all_ops[i]);
+		b->blocks_response = true;
+		schedule_work(&report_work);
+		expect("c23", reaches(&b->nr_begun_responses, 1));
+		unblock_soon(b);
+		expect("c23", !paimon_iopf_queue_remove_device(queue, &b->iopf));
+		expect("c23", READ_ONCE(b->nr_responses) == 1);
+		flush_delayed_work(&unblock_work);
+		flush_work(&report_work);
+		expect("c23", reported == (i ? -EINVAL : 0));
+	}
+}
+
 /* Not a rule by itself: dropping a group that a worker is at, with immediate
  * handling, by each way in which groups are dropped. */
 static void test_busy_discard(void)
@@ -470,12 +555,16 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{"c1", test_c1},   {"c2", test_c2},   {"c3", test_c3},
-	{"c4", test_c4},   {"c5", test_c5},   {"c7", test_c7},
-	{"c8", test_c8},   {"c9", test_c9},   {"c11", test_c11},
-	{"c12", test_c12}, {"c13", test_c13}, {"c14", test_c14},
-	{"c15", test_c15}, {"c16", test_c16}, {"c17", test_c17},
-	{"c18", test_c18}, {"c20", test_c20}, {"busy-discard", test_busy_discard},
+	{"c1", test_c1},   {"c2", test_c2},
+	{"c3", test_c3},   {"c4", test_c4},
+	{"c5", test_c5},   {"c7", test_c7},
+	{"c8", test_c8},   {"c9", test_c9},
+	{"c11", test_c11}, {"c12", test_c12},
+	{"c13", test_c13}, {"c14", test_c14},
+	{"c15", test_c15}, {"c16", test_c16},
+	{"c17", test_c17}, {"c18", test_c18},
+	{"c20", test_c20}, {"c22", test_c22},
+	{"c23", test_c23}, {"busy-discard", test_busy_discard},
 };
 
 static int __init paimon_test_init(void)
