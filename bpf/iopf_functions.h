@@ -19,6 +19,7 @@
 const volatile __u32 iopf_group_response_is_there = 0;
 
 #define IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE (1 << 1)
+#define MAX_PENDING 2048 /* groups of a removed device that wait for an answer */
 
 static __always_inline bool is_page_request(const struct iommu_fault *fault)
 {
@@ -68,12 +69,23 @@ static __always_inline void on_work(const void *work)
 		  BPF_CORE_READ(group, last_fault.fault.prm.grpid));
 }
 
+static __always_inline bool is_answered(const struct iopf_group *group)
+{
+	const void *node = (const void *)group +
+			   bpf_core_field_offset(struct iopf_group, pending_node);
+
+	return BPF_CORE_READ(group, pending_node.next) == node;
+}
+
 /* iopf_group_response(group, code), or iommu_page_response(device, response). */
 static __always_inline void on_answer(u64 first, u64 second)
 {
 	if (iopf_group_response_is_there) {
 		const struct iopf_group *group = (const void *)first;
 
+		/* It has got its answer when its device was removed. */
+		if (is_answered(group))
+			return;
 		on_response(group_device(group), BPF_CORE_READ(group, last_fault.fault.prm.pasid),
 			    BPF_CORE_READ(group, last_fault.fault.prm.grpid), second);
 	} else {
@@ -115,6 +127,44 @@ static __always_inline u64 argument(void *ctx, u32 n)
 	return value;
 }
 
+/* Verified by itself: the loop around it is long. */
+__noinline int answer_removed(u64 dev, u32 pasid, u32 grpid)
+{
+	on_response(dev, pasid, grpid, PAIMON_IOPF_INVALID);
+	return 0;
+}
+
+/*
+ * Partial groups of the device go. From 6.9 on the removal answers what is pending;
+ * before, a worker still does. Nothing happens if the queue is not the device's.
+ */
+static __always_inline void on_remove(u64 queue, const struct device *dev)
+{
+	struct iommu_fault_param *param = BPF_CORE_READ(dev, iommu, fault_param);
+	const void *end, *node;
+
+	if (!queue || queue_of(dev) != queue)
+		return;
+	if (bpf_core_field_exists(struct iopf_group, pending_node)) {
+		end = (const void *)param + bpf_core_field_offset(struct iommu_fault_param, faults);
+		node = BPF_CORE_READ(param, faults.next);
+		for_up_to(i, MAX_PENDING, MAX_PENDING)
+		{
+			const struct iopf_group *group =
+				node - bpf_core_field_offset(struct iopf_group, pending_node);
+
+			if (!node || node == end)
+				break;
+			/* Of dev itself the verifier knows that it is no number. */
+			answer_removed((u64)BPF_CORE_READ(param, dev),
+				       BPF_CORE_READ(group, last_fault.fault.prm.pasid),
+				       BPF_CORE_READ(group, last_fault.fault.prm.grpid));
+			node = BPF_CORE_READ(group, pending_node.next);
+		}
+	}
+	on_discard((u64)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED);
+}
+
 #define FENTRY(name, call)                                 \
 	struct {                                           \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);     \
@@ -141,7 +191,7 @@ FENTRY(reported,
 FENTRY(handle, on_work((const void *)argument(ctx, 0)))
 FENTRY(response, on_answer(argument(ctx, 0), argument(ctx, 1)))
 FENTRY(discard, on_discard_partial(argument(ctx, 0)))
-FENTRY(remove, on_discard(argument(ctx, 1), 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
+FENTRY(remove, on_remove(argument(ctx, 0), (const void *)argument(ctx, 1)))
 
 /* To the kernel kprobe.multi is another kind of program, which takes another array. */
 struct {
@@ -221,4 +271,4 @@ KPROBE(reported, IOPF_FN_REPORTED, on_report_return(RESULT))
 KPROBE(handle, IOPF_FN_HANDLE, on_work((const void *)PARM0))
 KPROBE(response, IOPF_FN_RESPONSE, on_answer(PARM0, PARM1))
 KPROBE(discard, IOPF_FN_DISCARD, on_discard_partial(PARM0))
-KPROBE(remove, IOPF_FN_REMOVE, on_discard(PARM1, 0, PAIMON_IOPF_ALL_GROUPS, 0, PAIMON_IOPF_REMOVED))
+KPROBE(remove, IOPF_FN_REMOVE, on_remove(PARM0, (const void *)PARM1))

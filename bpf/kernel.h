@@ -83,9 +83,14 @@ struct dev_iommu {
 	struct iopf_device_param *iopf_param;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct iommu_fault_param {
 	struct device *dev;
 	struct iopf_queue *queue;
+	struct list_head faults;
 };
 
 struct iopf_device_param {
@@ -120,6 +125,7 @@ struct work_struct {
 
 struct iopf_group {
 	struct iopf_fault last_fault;
+	struct list_head pending_node;
 	struct work_struct work;
 	struct iommu_fault_param *fault_param;
 	struct device *dev;

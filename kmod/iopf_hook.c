@@ -8,16 +8,20 @@
  *   the worker, where it is one   it picks a group up             -> handle
  *   iopf_group_response, or       the answer                      -> response
  *   iommu_page_response (to 6.8)
- *   iopf_queue_discard_partial,   partial faults go; no group is
- *   iopf_queue_remove_device      named                           -> discard of all groups
+ *   iopf_queue_discard_partial    partial faults go; no group is
+ *                                 named                           -> discard of all groups
+ *   iopf_queue_remove_device      so they do, and what waits for
+ *                                 an answer gets it here, INVALID
+ *                                 (6.9 and later; before, a worker
+ *                                 still answers)                  -> response, discard
  *
  * The answer is seen when the function is entered: at its return the device may
- * have used the group's number again. Groups that a removed device still has
- * with a worker are answered inside the kernel, unseen: they count as lost.
+ * have used the group's number again.
  *
  * A discard names a queue, and a worker of older kernels a group of unsure
  * layout: both need the devices that were seen, a table without locks since
- * probes run in any context.
+ * probes run in any context. A device may go without a word, so that one in the table
+ * is memory of whoever has it now: it is read without faulting.
  */
 #include "iopf_hook.h"
 
@@ -33,7 +37,8 @@
 #ifdef PAIMON_IOPF_HOOK
 
 #define SEEN_BITS 8
-#define MAX_REPORTS 64 /* devices' interrupt threads inside iommu_report_device_fault at once */
+#define MAX_PENDING 4096 /* groups of a removed device that wait for an answer */
+#define MAX_REPORTS 64	 /* devices' interrupt threads inside iommu_report_device_fault at once */
 
 static struct device *seen[1 << SEEN_BITS];
 
@@ -163,6 +168,9 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 	const struct iopf_group *group = argument(regs, 0);
 	const struct iommu_fault_page_request *prm = &group->last_fault.fault.prm;
 
+	/* It has got its answer when its device was removed. */
+	if (list_empty(&group->pending_node))
+		return 0;
 	paimon_fire(iopf_response, (u64)(uintptr_t)paimon_group_device(group), prm->pasid,
 		    prm->grpid, (u32)(uintptr_t)argument(regs, 1));
 	return 0;
@@ -179,14 +187,50 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 }
 #endif
 
+/* Where a device's pointer to its queue lies, and all that it has with it; or NULL. */
+static const char *queue_param(const struct device *dev)
+{
+	struct dev_iommu *iommu;
+	const char *param;
+
+	if (!dev || get_kernel_nofault(iommu, &dev->iommu) || !iommu ||
+	    get_kernel_nofault(param, (const char **)paimon_queue_field(iommu)))
+		return NULL;
+	return param;
+}
+
 static bool has_queue(const struct device *dev, const void *queue)
 {
-	const char *param;
+	const char *param = queue_param(dev);
 	const void *found;
 
-	return dev && !get_kernel_nofault(param, (const char **)paimon_queue_field(dev->iommu)) &&
-	       param && !get_kernel_nofault(found, (const void **)(param + PAIMON_QUEUE_OFFSET)) &&
+	return param && !get_kernel_nofault(found, (const void **)(param + PAIMON_QUEUE_OFFSET)) &&
 	       found == queue;
+}
+
+/* The answers that the removal of a device is about to give. */
+static void answer_pending(struct device *dev)
+{
+#ifdef PAIMON_PUBLIC_IOPF_GROUP
+	const struct iommu_fault_param *param = (const void *)queue_param(dev);
+	struct iopf_group group;
+	struct list_head *node;
+	unsigned int i;
+
+	if (get_kernel_nofault(node, &param->faults.next))
+		return;
+	for (i = 0; i < MAX_PENDING && node != &param->faults; i++) {
+		const struct iommu_fault_page_request *prm = &group.last_fault.fault.prm;
+
+		if (copy_from_kernel_nofault(&group,
+					     container_of(node, struct iopf_group, pending_node),
+					     sizeof(group)))
+			return;
+		paimon_fire(iopf_response, (u64)(uintptr_t)dev, prm->pasid, prm->grpid,
+			    PAIMON_IOPF_INVALID);
+		node = group.pending_node.next;
+	}
+#endif
 }
 
 static int on_discard(struct kprobe *probe, struct pt_regs *regs)
@@ -206,8 +250,13 @@ static int on_discard(struct kprobe *probe, struct pt_regs *regs)
 
 static int on_remove(struct kprobe *probe, struct pt_regs *regs)
 {
+	const void *queue = argument(regs, 0);
 	struct device *dev = argument(regs, 1);
 
+	/* The kernel refuses to remove it from another queue. */
+	if (!has_queue(dev, queue))
+		return 0;
+	answer_pending(dev);
 	paimon_fire(iopf_discard, (u64)(uintptr_t)dev, 0, PAIMON_IOPF_ALL_GROUPS, 0,
 		    PAIMON_IOPF_REMOVED);
 	forget(dev);

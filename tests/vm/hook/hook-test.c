@@ -7,12 +7,14 @@
  *
  * Prints what was reported and what was answered, as JSON: requests by access,
  * groups by response, requests refused before the last of their group. Fails if
- * an answer is not the one that was due. The commands `flush`, `discard`, `remove`
- * and `partial N` (N groups of one open request each) do just that.
+ * an answer is not the one that was due. The commands `flush`, `discard`, `remove`,
+ * `partial N` (N groups of one open request each) and `held N` (N whole groups that the
+ * handler leaves pending) do just that.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +139,8 @@ static struct totals play_all(uint32_t process, uint32_t groups, uint64_t seed)
 static int command(const char *name, const char *argument)
 {
 	uint32_t pasid, nr = argument ? atoi(argument) : 0;
-	int fd = open_mock(strcmp(name, "partial") ? NULL : &pasid), r = 0;
+	bool held = !strcmp(name, "held");
+	int fd = open_mock(nr ? &pasid : NULL), r = 0;
 
 	if (!strcmp(name, "flush"))
 		r = ioctl(fd, MOCK_FLUSH);
@@ -146,7 +149,10 @@ static int command(const char *name, const char *argument)
 	else if (!strcmp(name, "remove"))
 		r = ioctl(fd, MOCK_REMOVE);
 	for (uint32_t i = 0; i < nr && !r; i++) {
-		struct mock_group group = {.pasid = pasid, .grpid = 40000 + i, .nr = 1, .open = 1};
+		struct mock_group group = {.pasid = pasid,
+					   .grpid = (held ? MOCK_HELD : 40000) + i,
+					   .nr = 1,
+					   .open = !held};
 
 		group.requests[0].perm = READ;
 		r = ioctl(fd, MOCK_GROUP, &group) ?: group.requests[0].result;

@@ -8,6 +8,10 @@
 
 #define MOCK_MAX_REQUESTS 16
 
+/* Groups from this number on are left pending by the mock's handler, from Linux 6.9 on:
+ * the kernel answers them when the device goes. The ioctl does not wait. */
+#define MOCK_HELD 50000
+
 /* A group of page requests, reported one by one; answered when the ioctl returns. */
 struct mock_group {
 	__u32 pasid;

@@ -57,15 +57,17 @@ static void mock_page_response(struct device *dev, struct iopf_fault *event,
 		answer(response->grpid, response->code);
 }
 
-/* Kernels differ in whether these get the old domain too; neither is of use here. */
+/* Kernels differ in whether these get the old domain too, which is of no use here. */
 static int mock_set_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid)
 {
 	return 0;
 }
 
+#ifdef REMOVE_DEV_PASID
 static void mock_remove_pasid(struct device *dev, ioasid_t pasid)
 {
 }
+#endif
 
 static void mock_free_binding(struct iommu_domain *domain)
 {
@@ -117,6 +119,8 @@ static noinline void iommu_sva_handle_iopf(struct work_struct *work)
 
 static int queue_group(struct iopf_group *group)
 {
+	if (group->last_fault.fault.prm.grpid >= MOCK_HELD)
+		return 0;
 	INIT_WORK(&group->work, iommu_sva_handle_iopf);
 	return queue_work(group->fault_param->queue->wq, &group->work) ? 0 : -EBUSY;
 }
@@ -187,6 +191,7 @@ int iopf_queue_add_device(struct iopf_queue *queue, struct device *dev);
 int iopf_queue_remove_device(struct iopf_queue *queue, struct device *dev);
 int iopf_queue_flush_dev(struct device *dev);
 int iopf_queue_discard_partial(struct iopf_queue *queue);
+void iopf_queue_free(struct iopf_queue *queue);
 
 typedef struct iommu_fault_event mock_event;
 
@@ -248,6 +253,26 @@ static int mock_attach_dev(struct iommu_domain *domain, struct device *dev)
 	return 0;
 }
 
+#ifdef PUBLIC_IOPF_GROUP
+
+/* Of newer kernels the ends of a PASID too: it goes over to the domain that blocks. */
+static const struct iommu_domain_ops static_ops = {
+	.attach_dev = (void *)mock_attach_dev,
+	.set_dev_pasid = (void *)mock_set_pasid,
+};
+
+static struct iommu_domain identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &static_ops,
+};
+
+static struct iommu_domain blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &static_ops,
+};
+
+#else
+
 static void mock_free_domain(struct iommu_domain *domain)
 {
 	kfree(domain);
@@ -269,18 +294,25 @@ static struct iommu_domain *mock_domain_alloc(unsigned int type)
 	return domain;
 }
 
+#endif
+
 static const struct iommu_ops mock_ops = {
-	.domain_alloc = mock_domain_alloc,
 	.probe_device = mock_probe_device,
 	.release_device = mock_release_device,
 	.device_group = generic_device_group,
 	.def_domain_type = mock_domain_type,
 	.page_response = mock_page_response,
 #ifdef PUBLIC_IOPF_GROUP
-	.remove_dev_pasid = (void *)mock_remove_pasid,
-#endif
+	.identity_domain = &identity_domain,
+	.blocked_domain = &blocked_domain,
+#else
+	.domain_alloc = mock_domain_alloc,
 	.default_domain_ops = &identity_ops,
 	.pgsize_bitmap = PAGE_SIZE,
+#endif
+#ifdef REMOVE_DEV_PASID
+	.remove_dev_pasid = (void *)mock_remove_pasid,
+#endif
 	.owner = THIS_MODULE,
 };
 
@@ -311,23 +343,25 @@ static int report_group(struct mock_group __user *arg)
 {
 	struct mock_group *group = memdup_user(arg, sizeof(*group));
 	unsigned int i;
+	bool waits;
 	int r = 0;
 	u8 *state;
 
 	if (IS_ERR(group))
 		return PTR_ERR(group);
+	waits = !group->open && group->grpid < MOCK_HELD;
 	if (group->grpid >= NR_GRPIDS || !group->nr || group->nr > MOCK_MAX_REQUESTS) {
 		r = -EINVAL;
 		goto out;
 	}
 	state = &answers[group->grpid];
-	if (!group->open && cmpxchg(state, IDLE, WAITING) != IDLE) {
+	if (waits && cmpxchg(state, IDLE, WAITING) != IDLE) {
 		r = -EBUSY;
 		goto out;
 	}
 	for (i = 0; i < group->nr; i++)
 		report(group, i);
-	if (!group->open) {
+	if (waits) {
 		wait_event(answered, READ_ONCE(*state) >= ANSWERED);
 		group->code = READ_ONCE(*state) - ANSWERED;
 		WRITE_ONCE(*state, IDLE);
@@ -409,16 +443,17 @@ static int __init mock_init(void)
 	r = iommu_device_sysfs_add(&mock_iommu, NULL, NULL, "paimon-mock");
 	if (r)
 		goto no_sysfs;
-	r = iommu_device_register(&mock_iommu, &mock_ops, NULL);
+	queue = iopf_queue_alloc("paimon-mock");
+	r = queue ? iommu_device_register(&mock_iommu, &mock_ops, NULL) : -ENOMEM;
 	if (r)
 		goto no_iommu;
-	/* From here on the module cannot go: its device is behind its IOMMU. */
-	queue = iopf_queue_alloc("paimon-mock");
-	if (!queue)
-		return -ENOMEM;
-	return start_faults() ?: misc_register(&mock_device);
+	/* From here on the module cannot go, nor may its init fail: its device is behind its
+	 * IOMMU. Without what fails there are no faults, as tests will see. */
+	WARN_ON(start_faults() ?: misc_register(&mock_device));
+	return 0;
 
 no_iommu:
+	iopf_queue_free(queue);
 	iommu_device_sysfs_remove(&mock_iommu);
 no_sysfs:
 	platform_device_unregister(endpoint);
