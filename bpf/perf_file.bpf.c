@@ -37,6 +37,8 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	if (bpf_core_field_exists(attr->config3))
 		found->config[3] = BPF_CORE_READ(attr, config3);
 	found->attr_type = BPF_CORE_READ(attr, type);
+	/* Newer kernels take a PMU from under its events. */
+	found->revoked = !BPF_CORE_READ(event, pmu);
 	found->pmu_type = BPF_CORE_READ(event, pmu, type);
 	found->cpu = BPF_CORE_READ(event, cpu);
 	found->task = !!(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_TASK);

@@ -26,7 +26,8 @@ struct perf_file {
 	__u8 detached; /* on no CPU's list: its CPU was off */
 	__u8 cgroup;   /* counts for a cgroup */
 	__u8 excluded; /* 1: user, 2: kernel, 4: hypervisor */
-	__u8 unused[4];
+	__u8 revoked;  /* its PMU was unregistered: there is no type, nor name */
+	__u8 unused[3];
 	char pmu[32];
 };
 

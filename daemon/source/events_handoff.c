@@ -22,6 +22,11 @@ static int check_file(const struct events *events, const struct perf_file *files
 	const struct perf_file *file = &files[i];
 	uint64_t perf_id;
 
+	if (file->revoked) /* d1 */
+		return fail(ret_error, -ENOENT,
+			    "%s: the perf event is revoked: its PMU is gone (open it again when "
+			    "that is back)",
+			    file->pmu);
 	if (file->dead) /* d1 */
 		return fail(ret_error, -ENOENT, "%s: the perf event is dead", file->pmu);
 	if (file->task || file->cpu < 0) /* d2 */

@@ -124,7 +124,9 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 	}
 	for (size_t i = 0; i < nr && !r; i++) {
 		/* The clocks of the software PMU have neither name nor type in older kernels. */
-		if (!files[i].pmu[0]) {
+		if (files[i].revoked) {
+			strcpy(files[i].pmu, "revoked");
+		} else if (!files[i].pmu[0]) {
 			strcpy(files[i].pmu,
 			       files[i].attr_type == PERF_TYPE_SOFTWARE ? "software" : "unnamed");
 			files[i].pmu_type = files[i].attr_type;
