@@ -13,7 +13,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
 vm=$build/vm
 # Debian's kernels; the one that runs every case; and the guests: a kernel, or one of them with a
-# boot option (run has what -preempt and -nojit are).
+# boot option (run has what -preempt and -nojit are). 7.x can be had too, of a newer Debian
+# (newer_debian): it joins both when the mock IOMMU in tests/vm/hook builds there.
 KERNELS="6.1 6.12"
 STOCK=6.12
 GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit"
@@ -37,14 +38,43 @@ debian_arch() {
 	esac
 }
 
-# KERNEL (6.1, 6.12, ...) as Debian's package of the machine's own apt sources
+# Has apt look at the backports of Debian 13, which the machine knows nothing of, through its own
+# mirror and keys. All that apt keeps of them is in build/vm/apt.
+newer_debian() {
+	local apt=$vm/apt mirror
+	mkdir -p "$apt"/{lists,archives}/partial "$apt/none"
+	# shellcheck disable=SC2016 # apt expands it
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+		'Codename: bookworm' | head -n 1)
+	[ -n "$mirror" ] || die "apt knows no mirror of Debian 12: run apt-get update"
+	printf 'deb %s %s main\n' "$mirror" trixie "$mirror" trixie-backports >"$apt/sources.list"
+	: >"$apt/status"
+	cat >"$apt/apt.conf" <<-APT
+		Dir::State "$apt";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt";
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "$apt/none";
+		Dir::Etc::preferences "$apt/none/preferences";
+		Dir::Etc::preferencesparts "$apt/none";
+		APT::Default-Release "trixie-backports";
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+	APT
+	export APT_CONFIG=$apt/apt.conf
+	[ -n "$(package_field linux-image-amd64 Depends)" ] || apt-get -qq update >&2
+}
+
+# KERNEL (6.1, 6.12, 7.x) as Debian's package of the machine's own apt sources
 # has it: "RELEASE PACKAGE_VERSION", through the meta package of that name, or
 # the unversioned one where it leads there.
 kernel_package() {
-	local kernel=$1 arch=$2 meta depends
+	local kernel=$1 arch=$2 meta depends release
+	release=${kernel//./\\.}
+	release=${release/%x/[0-9]+}
 	for meta in "linux-image-$kernel-$arch" "linux-image-$arch"; do
 		depends=$(package_field "$meta" Depends)
-		if [[ $depends =~ linux-image-("$kernel".[^ ,]*)" (= "([^\)]*)")" ]]; then
+		if [[ $depends =~ linux-image-(${release}[.-][^ ,]*)" (= "([^\)]*)")" ]]; then
 			echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 			return
 		fi
