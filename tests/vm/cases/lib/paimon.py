@@ -120,14 +120,14 @@ def from_module(devices):
 
 
 def from_maps():
-    """The pinned map, read by bpftool: name, requests and responses lead an element."""
+    """The pinned map, read by bpftool: struct iopf_device of bpf/iopf.h."""
     dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
                           "/sys/fs/bpf/paimon/iopf-3/iopf_devices"))
     result = {}
     for element in dump:
-        data = bytes(int(byte, 16) for byte in element["value"][:160])
+        data = bytes(int(byte, 16) for byte in element["value"][:184])
         name = data[:64].split(b"\0")[0].decode()
-        numbers = struct.unpack_from("=8Q4Q", data, 64)
+        numbers = struct.unpack_from("=8Q4Q", data, 88)
         if name:
             result[name] = {
                 "requests": {label: numbers[perm] for perm, label in ACCESS.items()},
