@@ -14,7 +14,7 @@ build=${BUILD_DIR:-$top/build}
 vm=$build/vm
 # Debian's kernels; the one that runs every case; and the guests: a kernel, or one of them with a
 # boot option (run has what -preempt and -nojit are). 7.x can be had too, of a newer Debian
-# (newer_debian): it joins both when the mock IOMMU in tests/vm/hook builds there.
+# (newer_debian): it joins both when its guest has passed 10-smoke, 30-load, 40-restart and 65-nnpa.
 KERNELS="6.1 6.12"
 STOCK=6.12
 GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit"
