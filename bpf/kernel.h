@@ -139,6 +139,7 @@ struct file {
 struct pmu {
 	const char *name;
 	int type;
+	unsigned int scope; /* newer kernels */
 };
 
 struct perf_event_attr {
@@ -154,7 +155,8 @@ struct perf_event_attr {
 };
 
 enum perf_event_state {
-	PERF_EVENT_STATE_EXIT = -3, /* numbers below mean other things in other releases */
+	PERF_EVENT_STATE_REVOKED = -4, /* numbers below mean other things in other releases */
+	PERF_EVENT_STATE_EXIT = -3,
 };
 
 struct perf_buffer;

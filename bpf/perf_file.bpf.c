@@ -39,6 +39,10 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	found->attr_type = BPF_CORE_READ(attr, type);
 	/* Newer kernels take a PMU from under its events. */
 	found->revoked = !BPF_CORE_READ(event, pmu);
+	/* Those look for the scope of a PMU that has gone, when its event is read in a map. */
+	if (bpf_core_enum_value_exists(enum perf_event_state, PERF_EVENT_STATE_REVOKED) &&
+	    bpf_core_field_exists(struct pmu, scope))
+		found->faults = !!BPF_CORE_READ(event, pmu, scope);
 	found->pmu_type = BPF_CORE_READ(event, pmu, type);
 	found->cpu = BPF_CORE_READ(event, cpu);
 	found->task = !!(BPF_CORE_READ(event, attach_state) & PERF_ATTACH_TASK);

@@ -27,7 +27,8 @@ struct perf_file {
 	__u8 cgroup;   /* counts for a cgroup */
 	__u8 excluded; /* 1: user, 2: kernel, 4: hypervisor */
 	__u8 revoked;  /* its PMU was unregistered: there is no type, nor name */
-	__u8 unused[3];
+	__u8 faults;   /* the kernel faults where it is read in a map after its PMU has gone */
+	__u8 unused[2];
 	char pmu[32];
 };
 

@@ -29,6 +29,8 @@ static int check_file(const struct events *events, const struct perf_file *files
 			    file->pmu);
 	if (file->dead) /* d1 */
 		return fail(ret_error, -ENOENT, "%s: the perf event is dead", file->pmu);
+	if (file->faults)
+		return fail(ret_error, -EOPNOTSUPP, EVENTS_FAULTS, file->pmu);
 	if (file->task || file->cpu < 0) /* d2 */
 		return fail(ret_error, -EINVAL,
 			    "%s: the perf event counts for a task (open it with pid -1 and a CPU)",

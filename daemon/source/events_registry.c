@@ -18,6 +18,7 @@
 #include "../util/fail.h"
 #include "../util/log.h"
 #include "event_spec.h"
+#include "inspect.h"
 #include "source.h"
 
 /* Descriptors that are not for perf events: of all that paimond has open besides, with as
@@ -258,6 +259,23 @@ struct place {
 	uint32_t cpu;
 };
 
+/* Refuses what would crash the kernel one day: the PMU of a slot says. Those of CPUs stay. */
+static int check_scope(struct events *events, const struct events_event *event, uint32_t index,
+		       char **ret_error)
+{
+	struct perf_file file;
+	int r;
+
+	if (event->type <= PERF_TYPE_BREAKPOINT || event->flags & EVENTS_CORE)
+		return 0;
+	r = events_inspect(events, index, &file);
+	if (r < 0)
+		return fail(ret_error, r, "%s: cannot be looked at: %s", events_terms(event)->spec,
+			    strerror(-r));
+	return file.faults ? fail(ret_error, -EOPNOTSUPP, EVENTS_FAULTS, events_terms(event)->spec)
+			   : 0;
+}
+
 /* Opens an event in its places, in slots that are not yet in force. */
 static int open_slots(struct events *events, const struct events_event *event,
 		      const struct place *places, size_t nr, uint32_t *slots, char **ret_error)
@@ -269,7 +287,7 @@ static int open_slots(struct events *events, const struct events_event *event,
 
 	if (!events_have_descriptors(events, nr))
 		return open_failed(ret_error, -EMFILE, event, places[0].cpu);
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !r; i++) {
 		int fd = reader_open(event, places[i].type, places[i].cpu);
 
 		if (fd < 0) {
@@ -291,6 +309,8 @@ static int open_slots(struct events *events, const struct events_event *event,
 			break;
 		}
 		slots[i] = slot;
+		if (!i || places[i].type != places[i - 1].type)
+			r = check_scope(events, event, slot, ret_error);
 	}
 	while (r < 0 && i-- > 0)
 		events_free_slot(events, slots[i]);

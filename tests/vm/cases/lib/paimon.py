@@ -44,7 +44,7 @@ def equal(what, got, expected):
         raise AssertionError(f"{what}: got {got}, expected {expected}")
 
 
-def until(what, function, seconds=60):
+def until(what, function, seconds=300):
     """Asks until the answer is yes."""
     end = time.monotonic() + seconds
     while not function():
@@ -145,7 +145,7 @@ def scrape(url=METRICS):
     return dict(samples)
 
 
-def value(samples, name, **labels):
+def value(samples, name, /, **labels):
     return samples.get((name, frozenset(labels.items())), 0)
 
 
@@ -203,7 +203,7 @@ class Prometheus:
             {"query": expression})
         return json.loads(urllib.request.urlopen(url).read())["data"]["result"]
 
-    def wait_for(self, expression, expected, seconds=60):
+    def wait_for(self, expression, expected, seconds=300):
         """Until the answer is what is expected: the next scrape may be a second away."""
         end = time.monotonic() + seconds
         answer = None
