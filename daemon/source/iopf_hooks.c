@@ -17,6 +17,7 @@
 #include "../fdstore.h"
 #include "../util/log.h"
 #include "iopf_source.h"
+#include "perf_open.h"
 #include "source.h"
 
 int iopf_hooks_set_programs(struct source *source, struct iopf *iopf)
@@ -223,7 +224,8 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 		if (hook->link < 0)
 			return source_fail(source, hook->link, "cannot attach to %s: %s%s",
 					   hook->target, strerror(-hook->link),
-					   hook->link == -EACCES && hook->how == HOOK_KPROBE
+					   hook->link == -EACCES && hook->how == HOOK_KPROBE &&
+							   perf_is_paranoid()
 						   ? " (Debian's kernel.perf_event_paranoid = 3 "
 						     "asks for more than CAP_PERFMON: sysctl "
 						     "kernel.perf_event_paranoid=2)"

@@ -2,6 +2,7 @@
 #include "perf_open.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,6 +92,18 @@ static int ask(const struct opener_request *request, int refused, struct opener_
 	sulk_until = clock_ns(CLOCK_MONOTONIC) + SULK_NS;
 	error = error == -EAGAIN ? -ETIMEDOUT : 0;
 	return error ?: refused;
+}
+
+bool perf_is_paranoid(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int level = 0;
+
+	if (file && fscanf(file, "%d", &level) != 1)
+		level = 0;
+	if (file)
+		fclose(file);
+	return level > 2;
 }
 
 int perf_open(const void *attr, int cpu)

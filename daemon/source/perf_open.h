@@ -7,12 +7,16 @@
 #ifndef PAIMON_PERF_OPEN_H
 #define PAIMON_PERF_OPEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* An event of a whole CPU. attr: a struct perf_event_attr, of a kernel that may be newer than
  * the headers. A descriptor, which is the caller's, or the kernel's negative errno; -ETIMEDOUT:
  * paimon-opener does not answer, and may later. */
 int perf_open(const void *attr, int cpu);
+
+/* Is CAP_PERFMON not enough for it here: kernel.perf_event_paranoid = 3? */
+bool perf_is_paranoid(void);
 
 /*
  * The number of the tracepoint system:event on this kernel. events: NULL, or a folder of a

@@ -362,15 +362,13 @@ const char *reader_advice(int error, uint32_t type)
 {
 	bool of_cpus = type == PERF_TYPE_HARDWARE || type == PERF_TYPE_HW_CACHE ||
 		       type == PERF_TYPE_RAW;
-	char word[16];
 
 	switch (error) {
 	case -EACCES:
 	case -EPERM:
 		if (sets_probes(type))
 			return " (only root may set probes: open it as root, and hand it over)";
-		read_word("/proc/sys/kernel/perf_event_paranoid", word);
-		return atoi(word) > 2
+		return perf_is_paranoid()
 			       ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
 				 "CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl "
 				 "kernel.perf_event_paranoid=2)"
