@@ -12,12 +12,11 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
 vm=$build/vm
-# Debian's kernels; the one that runs every case; and the guests: a kernel, or one of them with a
-# boot option (run has what -preempt and -nojit are). 7.x can be had too, of a newer Debian
-# (newer_debian): it joins both when its guest has passed 10-smoke, 30-load, 40-restart and 65-nnpa.
-KERNELS="6.1 6.12"
+# Debian's kernels, 7.x of a newer Debian (newer_debian); the one that runs every case; and the
+# guests: a kernel, or one of them with a boot option (run has what -preempt and -nojit are).
+KERNELS="7.x 6.1 6.12"
 STOCK=6.12
-GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit"
+GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit 7.x"
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
