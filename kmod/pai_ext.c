@@ -123,6 +123,8 @@ static void pai_start(struct perf_event *event, int flags)
 		return;
 	if (event->hw.state & PERF_HES_STOPPED && !is_sampling_event(event))
 		local64_set(&event->hw.prev_count, pai_count(event));
+	/* A reading from an NMI that finds it running takes the difference to that (a22). */
+	barrier();
 	event->hw.state = 0;
 }
 

@@ -5,7 +5,7 @@
  * "not ok NAME - why" to the kernel log. With name_taken=1 it has a PMU pai_ext of its
  * own while it is loaded, as the kernel of a machine that has the hardware.
  *
- * The rules a20 and a21 are tested with the counters of the good provider, when the
+ * The rules a20 to a22 are tested with the counters of the good provider, when the
  * type of the PMU is written to the parameter type.
  *
  * With no_device=1 it tries none. Instead paimon_soft does not get its device, so that
@@ -181,20 +181,52 @@ static const char *test_a21(struct perf_event *event)
 	return NULL;
 }
 
-static void run_test(const char *name, const char *(*test)(struct perf_event *), u32 type)
+/* A reading from an NMI while an event starts: what was executed before is not the event's. */
+static const char *test_a22(struct perf_event *event)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_len = HW_BREAKPOINT_LEN_4,
+		.bp_addr = (uintptr_t)&event->hw.state,
+		.sample_period = 1,
+	};
+	struct perf_event *breakpoint;
+
+	perf_event_enable(event);
+	if (!area)
+		return "no counters in force";
+	breakpoint = perf_event_create_kernel_counter(&attr, event->cpu, NULL, on_write, event);
+	if (IS_ERR(breakpoint))
+		return "no breakpoint";
+	readings = 0;
+	local_irq_disable();
+	event->pmu->stop(event, PERF_EF_UPDATE);
+	area[1] += 5;
+	event->pmu->start(event, 0);
+	local_irq_enable();
+	perf_event_release_kernel(breakpoint);
+	if (readings < 2)
+		return "the breakpoint was not hit";
+	return count_of(event) ? "count" : NULL;
+}
+
+static void run_test(const char *name, const char *(*test)(struct perf_event *), u32 type,
+		     u64 period)
 {
 	struct perf_event_attr attr = {
 		.type = type,
 		.size = sizeof(attr),
 		.config = PAIMON_NNPA_BASE + PAIMON_NNPA_ALL,
-		.sample_period = 1,
+		.sample_period = period,
 		.disabled = 1,
 	};
 	struct perf_event *event;
 	const char *wrong;
 
-	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL, on_sample,
-						 NULL);
+	event = perf_event_create_kernel_counter(&attr, raw_smp_processor_id(), NULL,
+						 period ? on_sample : NULL, NULL);
 	wrong = IS_ERR(event) ? "no event" : test(event);
 	if (!IS_ERR(event))
 		perf_event_release_kernel(event);
@@ -206,8 +238,9 @@ static void run_test(const char *name, const char *(*test)(struct perf_event *),
 
 static long run_tests(void *type)
 {
-	run_test("a20", test_a20, *(u32 *)type);
-	run_test("a21", test_a21, *(u32 *)type);
+	run_test("a20", test_a20, *(u32 *)type, 1);
+	run_test("a21", test_a21, *(u32 *)type, 1);
+	run_test("a22", test_a22, *(u32 *)type, 0);
 	return 0;
 }
 
