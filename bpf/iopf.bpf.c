@@ -305,7 +305,8 @@ static __always_inline struct iopf_slot *find_group(u32 device, u64 key)
 	struct iopf_slot *slot = direct_slot(device, key);
 	struct iopf_state *st = state();
 
-	if (slot && READ_ONCE(slot->key) == key)
+	/* While it is given up, a later group of that key is one that was spilled. */
+	if (slot && READ_ONCE(slot->key) == key && READ_ONCE(slot->first_ns))
 		return slot;
 	if (!st || !READ_ONCE(st->spilled))
 		return NULL;

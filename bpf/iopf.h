@@ -79,7 +79,9 @@ struct iopf_slot {
 	__u32 nr;	 /* requests */
 	__u32 epoch;	 /* the device's when the group was opened */
 	__u32 closed;	 /* its last request has come */
-	__u32 overlaps;	 /* later groups of the same key that wait for a response too */
+	__u32 overlaps;	 /* later groups of the same key that wait for a response too; not only the
+			  * owner's: one that comes while the slot is given up is unseen, or an
+			  * overlap of who has the slot next */
 	__u32 untimed;	 /* what is left of an overlap: its times mean nothing */
 	__u32 reserved[3];
 };

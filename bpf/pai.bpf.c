@@ -436,6 +436,7 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	struct scratch *s;
 	const void *comm;
 	u32 zero = 0;
+	bool counts;
 	u64 events;
 	s64 ticket;
 
@@ -446,6 +447,8 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		cpu->malformed++;
 		return 0;
 	}
+	/* Once: the CPU's counters and the cgroups' have the same sum. */
+	counts = READ_ONCE(cpu->counts);
 	if (made_up) {
 		ticket = ticket_of_path(made_up->path, ticket_of_others());
 		cgroup = cgroup_at(ticket < 0 ? 0 : ticket & PLACE_INDEX);
@@ -472,8 +475,8 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		atomic_inc(&st->dropped[PAI_DROPPED_TASKS]);
 		task = task_of_others();
 	}
-	add_records(s, nr, (void *)(cpu->counts ? cpu->counters : s->nowhere),
-		    (void *)(cpu->counts ? cgroup->counts.counters : cgroup->counts.beside),
+	add_records(s, nr, (void *)(counts ? cpu->counters : s->nowhere),
+		    (void *)(counts ? cgroup->counts.counters : cgroup->counts.beside),
 		    (void *)(task ? task->counters : s->nowhere));
 	cpu->samples++;
 	return events;

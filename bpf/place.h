@@ -41,8 +41,11 @@ enum place_phase {
 #define place_ticket(state, index) (((state) & ~PLACE_PHASES) | (index))
 
 /* May a program that has this ticket still count in the place of this state? */
-#define place_is_of(state, ticket)                           \
-	(place_state(state, 0) == place_ticket(ticket, 0) && \
-	 (place_phase(state) == PLACE_OPEN || place_phase(state) == PLACE_TAKEN))
+static inline __attribute__((always_inline)) _Bool place_is_of(unsigned int state,
+							       unsigned int ticket)
+{
+	return place_state(state, 0) == place_ticket(ticket, 0) &&
+	       (place_phase(state) == PLACE_OPEN || place_phase(state) == PLACE_TAKEN);
+}
 
 #endif

@@ -457,7 +457,7 @@ static void drop_groups(struct iopf *iopf, uint32_t device)
 
 void iopf_recycle(struct iopf *iopf)
 {
-	int names = bpf_map__fd(iopf->bpf->maps.iopf_names), r;
+	int names = bpf_map__fd(iopf->bpf->maps.iopf_names), r = 0;
 	uint64_t idle = 2 * (iopf->state->group_timeout_ns ?: 3600ULL * 1000000000);
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), idle_since = now > idle ? now - idle : 0;
 	_cleanup_free_ uint64_t *seen = calloc(iopf->max_devices, sizeof(*seen));
@@ -482,10 +482,10 @@ void iopf_recycle(struct iopf *iopf)
 		iopf->absent[i] = gone ? state : 0;
 		if (place_phase(places_state(&d->state)) != PLACE_CLOSING)
 			continue;
-		places_forget(names, d->name, place_ticket(state, i));
+		r = places_forget(names, d->name, place_ticket(state, i)) ?: r;
 		nr_closing++;
 	}
-	r = nr_closing ? places_settle() : -ENOENT;
+	r = nr_closing ? r ?: places_settle() : -ENOENT;
 	if (r < 0 && nr_closing)
 		log_warning("iopf: devices that are gone keep their place: %s", strerror(-r));
 	for (uint32_t i = 0; i < iopf->max_devices && !r; i++) {

@@ -618,7 +618,7 @@ static bool is_gone(const struct pai_samples *samples, const char *path)
 
 void pai_samples_recycle(struct pai_samples *samples)
 {
-	int paths = bpf_map__fd(samples->bpf->maps.pai_cgroup_paths), r;
+	int paths = bpf_map__fd(samples->bpf->maps.pai_cgroup_paths), r = 0;
 	uint32_t nr_free = 0, nr_closing = 0;
 
 	if (samples->wake)
@@ -640,10 +640,10 @@ void pai_samples_recycle(struct pai_samples *samples)
 		}
 		if (place_phase(places_state(&cgroup->state)) != PLACE_CLOSING)
 			continue;
-		places_forget(paths, cgroup->path, place_ticket(state, i));
+		r = places_forget(paths, cgroup->path, place_ticket(state, i)) ?: r;
 		nr_closing++;
 	}
-	r = nr_closing ? places_settle() : -ENOENT;
+	r = nr_closing ? r ?: places_settle() : -ENOENT;
 	if (r < 0 && nr_closing)
 		log_warning("pai: cgroups that are gone keep their place: %s", strerror(-r));
 	for (uint32_t i = 1; i <= samples->max_cgroups && !r; i++) {

@@ -2,6 +2,7 @@
 #include "places.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 
 #include "../util/cleanup.h"
 
@@ -13,13 +14,15 @@ void places_close(uint32_t *state)
 		__atomic_store_n(state, place_state(open, PLACE_CLOSING), __ATOMIC_SEQ_CST);
 }
 
-void places_forget(int names, const void *name, uint32_t ticket)
+int places_forget(int names, const void *name, uint32_t ticket)
 {
 	uint32_t known;
+	int r = bpf_map_lookup_elem(names, name, &known);
 
 	/* Programs only add names: what is here now, is until it is deleted. */
-	if (!bpf_map_lookup_elem(names, name, &known) && known == ticket)
-		bpf_map_delete_elem(names, name);
+	if (!r && known == ticket)
+		r = bpf_map_delete_elem(names, name);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* An update of a map of maps returns when no program can see the map that was there before:

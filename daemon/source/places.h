@@ -24,8 +24,9 @@ static inline uint32_t places_state(const uint32_t *state)
 /* From open to closing. Programs that run count in it still. */
 void places_close(uint32_t *state);
 
-/* Removes a name that leads to a place by this ticket: programs that begin do not find it. */
-void places_forget(int names, const void *name, uint32_t ticket);
+/* Removes a name that leads to a place by this ticket: programs that begin do not find it. 0 or a
+ * negative errno: they may, and the place is not to be freed. */
+int places_forget(int names, const void *name, uint32_t ticket);
 
 /* Waits until no BPF program runs that runs now, some 20 ms. 0 or a negative errno: it has not. */
 int places_settle(void);

@@ -363,6 +363,28 @@ static void test_spill(void **data)
 	assert_int_equal(d->lost[IOPF_LOST_UNSEEN], 1);
 }
 
+/* A response gives a slot up in two steps: a group of the same number may come between them. */
+static void test_given_up(void **data)
+{
+	struct fixture *f = *data;
+	struct iopf_device *d = &f->devices[0];
+	struct iopf_slot *slot = &f->slots[1];
+
+	request(f, DEV, 1, READ, PART);
+	assert_int_equal(slot->key, iopf_slot_key(PASID, 1));
+	slot->first_ns = 0;
+	request(f, DEV, 1, READ, LAST);
+	assert_int_equal(f->state->spilled, 1);
+	request(f, DEV, 1 + IOPF_SLOTS, READ, LAST);
+	respond(f, DEV, 1, 0);
+	assert_int_equal(d->lost[IOPF_LOST_UNSEEN], 0);
+	assert_int_equal(count(&d->stages[IOPF_STAGE_TOTAL]), 1);
+	respond(f, DEV, 1 + IOPF_SLOTS, 0);
+	assert_int_equal(f->state->spilled, 0);
+	slot->key = 0;
+	assert_int_equal(f->state->dropped[IOPF_DROPPED_GROUP], 0);
+}
+
 static void test_device_limit(void **data)
 {
 	struct fixture *f = *data;
@@ -461,10 +483,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts),	TEST(test_times),	 TEST(test_handled_early),
-		TEST(test_not_handled), TEST(test_sizes),	 TEST(test_overlap),
-		TEST(test_timeout),	TEST(test_discard),	 TEST(test_epoch),
-		TEST(test_spill),	TEST(test_device_limit), TEST(test_threads),
+		TEST(test_counts),	TEST(test_times),    TEST(test_handled_early),
+		TEST(test_not_handled), TEST(test_sizes),    TEST(test_overlap),
+		TEST(test_timeout),	TEST(test_discard),  TEST(test_epoch),
+		TEST(test_spill),	TEST(test_given_up), TEST(test_device_limit),
+		TEST(test_threads),
 	};
 
 	if (geteuid() != 0) {

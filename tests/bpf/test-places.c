@@ -35,8 +35,9 @@ static char folder[] = "/tmp/paimon-places-XXXXXX";
 static struct config config;
 static struct source source;
 static struct pai_samples *samples;
-static uint64_t played; /* of all */
-static int steps_left;	/* before the daemon dies; -1: it lives */
+static uint64_t played;	 /* of all */
+static int steps_left;	 /* before the daemon dies; -1: it lives */
+static int forget_error; /* of a kernel that does not delete a name */
 
 /* Before and after each step. */
 static void step(void)
@@ -46,11 +47,11 @@ static void step(void)
 }
 
 void __real_places_close(uint32_t *state);
-void __real_places_forget(int names, const void *name, uint32_t ticket);
+int __real_places_forget(int names, const void *name, uint32_t ticket);
 int __real_places_settle(void);
 void __real_places_free(uint32_t *state);
 void __wrap_places_close(uint32_t *state);
-void __wrap_places_forget(int names, const void *name, uint32_t ticket);
+int __wrap_places_forget(int names, const void *name, uint32_t ticket);
 int __wrap_places_settle(void);
 void __wrap_places_free(uint32_t *state);
 
@@ -61,11 +62,14 @@ void __wrap_places_close(uint32_t *state)
 	step();
 }
 
-void __wrap_places_forget(int names, const void *name, uint32_t ticket)
+int __wrap_places_forget(int names, const void *name, uint32_t ticket)
 {
+	int r;
+
 	step();
-	__real_places_forget(names, name, ticket);
+	r = forget_error ?: __real_places_forget(names, name, ticket);
 	step();
+	return r;
 }
 
 int __wrap_places_settle(void)
@@ -248,6 +252,30 @@ static void test_full(void **data)
 	assert_int_equal(own[MAX_CGROUPS], 1);
 	assert_int_equal(other, 4);
 	assert_int_equal(departed, 1);
+}
+
+/* A place to which a name still leads is not given away. */
+static void test_not_forgotten(void **data)
+{
+	uint64_t own[NR_CGROUPS], other, departed;
+
+	for (unsigned int i = 0; i < MAX_CGROUPS; i++) {
+		make(i);
+		play(i, 0);
+	}
+	remove_cgroup(0);
+	forget_error = -EBUSY;
+	pai_samples_recycle(samples);
+	pai_samples_recycle(samples);
+	forget_error = 0;
+	make(0);
+	play(0, 0); /* while its place is closing */
+	pai_samples_recycle(samples);
+	play(0, 0);
+	assert_int_equal(check(own, &other, &departed), MAX_CGROUPS + 2);
+	assert_int_equal(own[0], 1);
+	assert_int_equal(other, 0);
+	assert_int_equal(departed, 2);
 }
 
 /* The next daemon finds what the one before left at any of its steps. */
@@ -527,6 +555,7 @@ int main(void)
 		TEST(test_churn),
 		TEST(test_comes_back),
 		TEST(test_full),
+		TEST(test_not_forgotten),
 		TEST(test_dies),
 		TEST(test_race),
 		TEST_DEVICES(test_devices),
