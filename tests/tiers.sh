@@ -13,7 +13,7 @@ cases_of() {
 	local case
 	case $1 in
 	"$STOCK") ;;
-	6.1) echo 10-smoke 40-restart 45-pins 65-nnpa 90-kernel-handler && return ;;
+	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 30-load 70-cycles 90-kernel-handler 95-abuse && return ;;
 	7.x) echo 10-smoke 30-load 40-restart 48-revoked 65-nnpa 90-kernel-handler && return ;;
 	*) echo 10-smoke 30-load 40-restart 65-nnpa && return ;;
