@@ -28,6 +28,7 @@
 #include "source/events_source.h"
 #include "source/replay.h"
 #include "source/source.h"
+#include "util/buffer.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -483,28 +484,36 @@ static char *const *on_allowed_hosts(void *data)
 
 /* Reload */
 
-static void warn_restart(const char *key, const char *old, const char *new)
+static void add_restart(struct buffer *restart, const char *key)
 {
-	if (strcmp(old ?: "", new ?: ""))
-		log_warning("%s changed: it takes a restart of paimond", key);
+	if (restart->size)
+		buffer_add_string(restart, ", ");
+	buffer_add_string(restart, key);
 }
 
-static void take_config(struct daemon *daemon, struct config *config)
+/* What holds until the restart is what status and the pins say, and the next reload compares. */
+static void keep_started(const char *key, char **old, char **new, struct buffer *restart)
+{
+	char *started = *old;
+
+	if (strcmp(started ?: "", *new ?: ""))
+		add_restart(restart, key);
+	*old = *new; /* freed with the old one */
+	*new = started;
+}
+
+/* restart: gets the keys that are not in force before one. */
+static void take_config(struct daemon *daemon, struct config *config, struct buffer *restart)
 {
 	struct config *old = daemon->config;
 
-	warn_restart("state_dir", old->state_dir, config->state_dir);
-	warn_restart("socket", old->socket, config->socket);
-	warn_restart("listen", old->listen, config->listen);
-	warn_restart("handoff", old->handoff, config->handoff);
-	if (old->iopf_max_devices != config->iopf_max_devices)
-		log_warning(
-			"max_devices changed: it takes a restart of paimond, which then says what "
-			"to do about maps that are pinned");
-	/* What holds until the restart must still be what status and the pins say. */
-	free(config->state_dir);
-	config->state_dir = old->state_dir;
-	old->state_dir = NULL;
+	keep_started("state_dir", &old->state_dir, &config->state_dir, restart);
+	keep_started("socket", &old->socket, &config->socket, restart);
+	keep_started("listen", &old->listen, &config->listen, restart);
+	keep_started("handoff", &old->handoff, &config->handoff, restart);
+	if (restart->size)
+		log_warning("changed, which takes a restart of paimond: %.*s", (int)restart->size,
+			    restart->data);
 	daemon->config = config;
 	for (size_t i = 0; i < NR_SOURCES; i++) {
 		struct source *source = &daemon->sources[i];
@@ -514,6 +523,9 @@ static void take_config(struct daemon *daemon, struct config *config)
 			source_stop(source, false);
 		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
 			log_warning("%s: %s", source->ops->name, source->reason);
+		if (source->state == SOURCE_UP && source->ops->restart &&
+		    source->ops->restart(source))
+			add_restart(restart, source->ops->restart(source));
 	}
 	config_free(old);
 	start_sources(daemon);
@@ -548,10 +560,11 @@ static char *list_failures(const struct daemon *daemon)
 	return failures.lines;
 }
 
-/* 0: *ret_text is what failed nevertheless, or NULL. */
-static int on_reload(void *data, char **ret_text)
+/* 0: *ret_text is what failed nevertheless, or NULL, and *ret_restart likewise. */
+static int on_reload(void *data, char **ret_text, char **ret_restart)
 {
 	struct daemon *daemon = data;
+	struct buffer restart = {};
 	struct config *config;
 	int r;
 
@@ -561,8 +574,9 @@ static int on_reload(void *data, char **ret_text)
 			ret_text);
 	daemon->last_reload_successful = r == 0;
 	if (r == 0) {
-		take_config(daemon, config);
+		take_config(daemon, config, &restart);
 		*ret_text = list_failures(daemon);
+		*ret_restart = restart.size ? buffer_take_string(&restart) : NULL;
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
 		log_error("not reloaded, the configuration stays as it was:");
@@ -574,9 +588,9 @@ static int on_reload(void *data, char **ret_text)
 
 static int on_hangup(sd_event_source *event_source, const struct signalfd_siginfo *info, void *data)
 {
-	_cleanup_free_ char *error = NULL;
+	_cleanup_free_ char *error = NULL, *restart = NULL;
 
-	on_reload(data, &error);
+	on_reload(data, &error, &restart);
 	return 0;
 }
 

@@ -9,7 +9,7 @@ static int run(struct context *context, int argc, char **argv)
 {
 	int r = command_options(context, &command_reload, argc, argv, "", NULL, NULL, NULL);
 	struct json_object *answer;
-	const char *failures;
+	const char *failures, *restart;
 
 	if (r >= 0)
 		return r;
@@ -22,6 +22,9 @@ static int run(struct context *context, int argc, char **argv)
 	failures = json_text(answer, "failures", NULL);
 	if (!context->json)
 		show("configuration reloaded\n");
+	restart = json_text(answer, "restart", NULL);
+	if (restart && !context->json)
+		show("not in force before a restart of paimond: %s\n", restart);
 	if (failures)
 		complain("not all of it counts:\n%s", failures);
 	r = failures ? EXIT_FAILED : EXIT_DONE;

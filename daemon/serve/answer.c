@@ -407,10 +407,10 @@ static enum MHD_Result get_snapshot(const struct request *request)
 static enum MHD_Result post_reload(const struct request *request)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *restart = NULL;
 	struct buffer body = {};
 	struct json json = {.buffer = &body};
-	int r = callbacks->reload(callbacks->data, &text);
+	int r = callbacks->reload(callbacks->data, &text, &restart);
 
 	if (r < 0)
 		return answer_error(request->connection,
@@ -420,6 +420,8 @@ static enum MHD_Result post_reload(const struct request *request)
 	json_boolean(&json, "reloaded", true);
 	if (text)
 		json_string(&json, "failures", text);
+	if (restart)
+		json_string(&json, "restart", restart);
 	json_close(&json, '}');
 	return reply_json(request->connection, &body);
 }

@@ -38,8 +38,9 @@ struct http_callbacks {
 			char **ret_error);
 	void (*status)(void *data, struct json *json);	 /* writes an object */
 	void (*page)(void *data, struct page *ret_page); /* texts stay the callee's */
-	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless. */
-	int (*reload)(void *data, char **ret_text);
+	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless;
+	 * *ret_restart, likewise, has the keys of which a change takes a restart. */
+	int (*reload)(void *data, char **ret_text, char **ret_restart);
 	char *const *(*allowed_hosts)(void *data); /* NULL-terminated, or NULL */
 	/*
 	 * 0 and what is answered is written, or a negative errno: -EINVAL (the request), -ENOENT

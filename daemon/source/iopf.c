@@ -119,6 +119,14 @@ static bool sized_by_devices(const struct bpf_map *map)
 	       !strcmp(name, "iopf_names");
 }
 
+static void warn_size(const struct pins *pins, uint32_t max_devices)
+{
+	if (max_devices != pins->source->config->iopf_max_devices)
+		log_warning("iopf: max_devices stays %u, the size of the pinned maps (to change "
+			    "it " PINS_PURGE ")",
+			    max_devices, PINS_PURGE_OF(pins));
+}
+
 /* Returns an enum pins_reused, or a negative errno. */
 static int reuse_maps(struct source *source, struct iopf *iopf)
 {
@@ -139,10 +147,7 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 			"the pinned iopf_slots, iopf_departed and iopf_devices do not belong together "
 			"(" PINS_PURGE ")",
 			PINS_PURGE_OF(&pins));
-	if (pinned != iopf->max_devices)
-		log_warning("iopf: max_devices stays %u, the size of the pinned maps (to change "
-			    "it " PINS_PURGE ")",
-			    pinned, PINS_PURGE_OF(&pins));
+	warn_size(&pins, pinned);
 	iopf->max_devices = pinned;
 	return r;
 }
@@ -376,10 +381,20 @@ static void iopf_retry(struct source *source)
 
 static int iopf_reload(struct source *source)
 {
+	const struct pins pins = iopf_pins(source);
 	struct iopf *iopf = source->data;
 
 	iopf->state->group_timeout_ns = source->config->iopf_group_timeout_ns;
+	if (!source->replay)
+		warn_size(&pins, iopf->max_devices);
 	return 0;
+}
+
+static const char *iopf_restart(const struct source *source)
+{
+	const struct iopf *iopf = source->data;
+
+	return iopf->max_devices != source->config->iopf_max_devices ? "max_devices" : NULL;
 }
 
 static void iopf_detach(struct source *source, bool keep)
@@ -409,6 +424,7 @@ const struct source_ops iopf_source = {
 	.read = iopf_read,
 	.objects = iopf_objects,
 	.reload = iopf_reload,
+	.restart = iopf_restart,
 	.detach = iopf_detach,
 	.end_left = iopf_hooks_drop,
 };

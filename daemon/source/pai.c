@@ -388,11 +388,20 @@ static void pai_woken(struct source *source)
 	pai_samples_recycle(pai->samples);
 }
 
+static const char *pai_restart(const struct source *source)
+{
+	const struct pai *pai = source->data;
+
+	return pai->samples && pai->samples->max_cgroups != source->config->pai_max_cgroups
+		       ? "max_cgroups"
+		       : NULL;
+}
+
 static int pai_reload(struct source *source)
 {
 	const struct pai *pai = source->data;
 
-	if (pai->samples && pai->samples->max_cgroups != source->config->pai_max_cgroups)
+	if (pai_restart(source))
 		log_warning(
 			"pai: max_cgroups changed: it stays %u until paimond starts without the "
 			"maps that are pinned (stop it, then paimonctl purge pai-%d; it loses "
@@ -562,6 +571,7 @@ const struct source_ops pai_source = {
 	.read = pai_read,
 	.objects = pai_objects,
 	.reload = pai_reload,
+	.restart = pai_restart,
 	.detach = pai_detach,
 	.end_left = pai_end_left,
 };

@@ -81,6 +81,10 @@ struct source_ops {
 	 * already) without a restart, as far as possible. */
 	int (*reload)(struct source *source);
 
+	/* The key of which what the configuration has takes a restart, or NULL: none; the
+	 * source is up. NULL: there is no such key. */
+	const char *(*restart)(const struct source *source);
+
 	/* Ends the daemon's part. keep: what counts in the kernel goes on for the
 	 * next daemon (descriptor store); else all of it ends. */
 	void (*detach)(struct source *source, bool keep);

@@ -129,6 +129,10 @@ static void test_exclude(void **data)
 	usleep(2000);
 	assert_int_equal(value_of("paimon_iopf_requests_total", "write"), -1);
 	assert_int_equal(value_of("paimon_iopf_group_duration_seconds", NULL), -1);
+	assert_null(iopf_source.restart(&source));
+	config.iopf_max_devices = 8;
+	assert_string_equal(iopf_source.restart(&source), "max_devices");
+	config.iopf_max_devices = 4;
 	config.iopf_exclude = NULL;
 	config.iopf_group_timeout_ns = 0; /* it expired in the read above, or not at all */
 	assert_int_equal(iopf_source.reload(&source), 0);

@@ -69,7 +69,7 @@ static void on_page(void *data, struct page *ret_page)
 	*ret_page = (struct page){.version = "9.8", .nr_sources = 1, .sources = {{"x"}}};
 }
 
-static int on_reload(void *data, char **ret_error)
+static int on_reload(void *data, char **ret_error, char **ret_restart)
 {
 	must(!over_tcp);
 	return 0;

@@ -258,7 +258,7 @@ struct server {
 	int nr_histograms;
 	bool full; /* all cells of them */
 	int nr_snapshots;
-	bool reload_fails, reload_lacks;
+	bool reload_fails, reload_lacks, reload_takes_restart;
 };
 
 static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
@@ -308,7 +308,7 @@ static void on_page(void *data, struct page *ret_page)
 	};
 }
 
-static int on_reload(void *data, char **ret_text)
+static int on_reload(void *data, char **ret_text, char **ret_restart)
 {
 	struct server *server = data;
 
@@ -316,6 +316,8 @@ static int on_reload(void *data, char **ret_text)
 		*ret_text = strdup("x.conf:3: bad");
 	else if (server->reload_lacks)
 		*ret_text = strdup("events: no such PMU");
+	if (server->reload_takes_restart)
+		*ret_restart = strdup("listen, handoff");
 	return server->reload_fails ? -EINVAL : 0;
 }
 
@@ -707,7 +709,9 @@ static void test_reload(void **state)
 {
 	struct server *s = *state;
 
-	expect(s, false, "POST /v1/reload", "\"reloaded\":true");
+	expect(s, false, "POST /v1/reload", "{\"reloaded\":true}");
+	s->reload_takes_restart = true;
+	expect(s, false, "POST /v1/reload", "{\"reloaded\":true,\"restart\":\"listen, handoff\"}");
 	s->reload_lacks = true;
 	expect(s, false, "POST /v1/reload", "\"failures\":\"events: no such PMU\"");
 	s->reload_fails = true;
