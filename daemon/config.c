@@ -96,7 +96,8 @@ static int set_listen(const struct key *key, void *target, const char *value, ch
 		return set_none(target);
 	if (address_parse(value, &address, &size) < 0)
 		return fail(ret_error, -EINVAL,
-			    "is not IPV4:PORT or [IPV6]:PORT with a numeric address, or no");
+			    "is not IPV4:PORT or [IPV6]:PORT with a numeric address, which has "
+			    "%%INTERFACE behind it if it is link-local and only then, or no");
 	return set_string(target, value);
 }
 

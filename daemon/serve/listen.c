@@ -83,6 +83,8 @@ int listen_tcp(const char *text)
 	r = address_parse(text, &address, &size);
 	if (r < 0)
 		return r;
+	if (strchr(text, '%') && !((struct sockaddr_in6 *)&address)->sin6_scope_id)
+		return -ENODEV;
 	fd = socket(address.ss_family, SOCK_STREAM | FLAGS, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SOMAXCONN) < 0)

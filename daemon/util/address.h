@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 
 /*
- * IPV4:PORT, [IPV6]:PORT or [IPV6%INTERFACE]:PORT, and no other ways to write one: four decimal
- * numbers, a port from 1 to 65535. 0 or -EINVAL. An interface that is not there is number 0,
- * which bind() refuses.
+ * IPV4:PORT, [IPV6]:PORT or, if and only if it is link-local, [IPV6%INTERFACE]:PORT, and no
+ * other ways to write one: four decimal numbers, a port from 1 to 65535. 0 or -EINVAL. An
+ * interface that is not there is number 0.
  */
 int address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size);
 
