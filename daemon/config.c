@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <paimon/handoff.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #define MAX_EVENTS 4096 /* what `max` of [events] may be */
 #define MAX_CPU 8191
 #define MAX_SOCKET (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define MAX_STATE_DIR (PATH_MAX - 64) /* with the name of a pin it is a path */
 #define NR(array) (sizeof(array) / sizeof(*(array)))
 #define DIGITS "0123456789"
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "-._"
@@ -82,8 +84,8 @@ static int set_path(const struct key *key, void *target, const char *value, char
 		return fail(ret_error, -EINVAL, "is not an absolute path%s%s",
 			    key->words ? ", and not " : "", key->words ? key->words[0] : "");
 	if (key->max && strlen(clean) > key->max)
-		return fail(ret_error, -EINVAL,
-			    "is longer than the %u bytes that a socket may have", key->max);
+		return fail(ret_error, -EINVAL, "is longer than the %u bytes that it may have",
+			    key->max);
 	return set_string(target, clean);
 }
 
@@ -247,7 +249,7 @@ static const char *const pai_backends[] = {
 #define OF_EVENT(member) .offset = offsetof(struct config_event, member)
 
 static const struct key keys[] = {
-	{"paimond", "state_dir", set_path, AT(state_dir)},
+	{"paimond", "state_dir", set_path, AT(state_dir), .max = MAX_STATE_DIR},
 	{"paimond", "socket", set_path, AT(socket), .max = MAX_SOCKET},
 	{"paimond", "listen", set_listen, AT(listen)},
 	{"paimond", "handoff", set_path, AT(handoff), .max = MAX_SOCKET, .words = no_path},

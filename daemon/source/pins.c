@@ -80,9 +80,14 @@ char *pins_path(const struct pins *pins, const char *name)
 void pins_remove(const struct pins *pins, const char *name)
 {
 	_cleanup_free_ char *path = pins_path(pins, name);
+	int error;
 
-	if (path && unlink(path) < 0 && errno != ENOENT)
-		log_warning("%s: cannot remove %s: %s", pins->name, path, strerror(errno));
+	if (!path || !unlink(path) || errno == ENOENT || errno == ENOTDIR)
+		return;
+	error = errno;
+	/* That all of it is out of reach was said at the start, once. */
+	if (!access(pins->source->config->state_dir, X_OK))
+		log_warning("%s: cannot remove %s: %s", pins->name, path, strerror(error));
 }
 
 /* -ENOENT: none. */

@@ -574,6 +574,21 @@ static void test_long_line(void **state)
 	config_free(config);
 }
 
+static void test_long_path(void **state)
+{
+	char text[5000], *error;
+
+	snprintf(text, sizeof(text), "[paimond]\nstate_dir = /%04031d", 0);
+	put(path, text);
+	config_free(load());
+	strcat(text, "x");
+	put(path, text);
+	error = load_bad(-EINVAL);
+	assert_non_null(strstr(error, ":2: [paimond] state_dir = /0"));
+	assert_non_null(strstr(error, ": is longer than the 4032 bytes that it may have"));
+	free(error);
+}
+
 /* A value that does not fit in memory is an error, never half a list. */
 static void test_no_memory(void **state)
 {
@@ -636,6 +651,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_in_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_is_a_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_path, setup, teardown),
 		cmocka_unit_test(test_serves),
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 	};
