@@ -189,8 +189,9 @@ static int set_seconds(const struct key *key, void *target, const char *value, c
 
 	if (length && value[length] == '.')
 		length += 1 + strspn(value + length + 1, DIGITS);
-	/* What would be rounded to 0 is not meant as never. */
-	if (!length || value[length] || (seconds < 0.001 && seconds != 0) || seconds > key->max)
+	/* What would be rounded to 0, by strtod() already, is not meant as never. */
+	if (!length || value[length] || (seconds < 0.001 && value[strspn(value, "0.")]) ||
+	    seconds > key->max)
 		return fail(ret_error, -EINVAL,
 			    "is not a number of seconds, 0 (never) or from 0.001 to %u", key->max);
 	*(uint64_t *)target = seconds * 1e9 + 0.5;

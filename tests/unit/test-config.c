@@ -157,6 +157,10 @@ static void test_all_keys(void **state)
 	"/1234567890123456789012345678901234567890123456789012345678901234567890123456789012345" \
 	"678901234567890123456"
 
+#define ZEROS                                                                          \
+	"0000000000000000000000000000000000000000000000000000000000000000000000000000" \
+	"0000000000000000000000000000000000000000"
+
 static void test_bad(void **state)
 {
 	static const struct {
@@ -235,6 +239,7 @@ static void test_bad(void **state)
 		BAD("[iopf]\ngroup_timeout = 1e-12\n", 2, "seconds"),
 		BAD("[iopf]\ngroup_timeout = 0.0000000000001\n", 2, "seconds"),
 		BAD("[iopf]\ngroup_timeout = 0.0009\n", 2, "seconds"),
+		BAD("[iopf]\ngroup_timeout = 0." ZEROS ZEROS ZEROS ZEROS "1\n", 2, "seconds"),
 		BAD("[iopf]\ngroup_timeout = 0x10\n", 2, "seconds"),
 		BAD("[iopf]\ngroup_timeout = .5\n", 2, "seconds"),
 		BAD("[iopf]\ngroup_timeout = 86400.1\n", 2, "seconds"),
