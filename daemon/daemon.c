@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -58,6 +59,7 @@ struct daemon {
 	sd_event_source *retry;
 	int lock;
 	char *unix_path, *handoff_path; /* of sockets of our own, removed at the end */
+	struct sockaddr_un handoff_at;	/* whoever has opened it; "": there is none */
 	struct http_socket *sockets;	/* that http serves */
 	size_t nr_sockets;
 	char machine[sizeof(((struct utsname *)0)->machine)];
@@ -394,6 +396,8 @@ static void on_status(void *data, struct json *json)
 		if (!daemon->sockets[i].is_unix)
 			listener_status(daemon->sockets[i].fd, json);
 	json_close(json, ']');
+	json_string(json, "handoff",
+		    daemon->handoff_at.sun_path[0] ? daemon->handoff_at.sun_path : NULL);
 	json_open(json, "config", '{');
 	json_string(json, "path", daemon->options->config_path);
 	json_boolean(json, "last_reload_successful", daemon->last_reload_successful);
@@ -664,6 +668,9 @@ static int open_sockets(struct daemon *daemon, int *ret_handoff)
 	const struct config *config = daemon->config;
 	int fd, r = take_sockets(daemon, ret_handoff);
 
+	if (!r && !daemon->nr_sockets && *ret_handoff >= 0)
+		log_warning("systemd has passed the hand-off socket alone: nothing else is served "
+			    "(as root: systemctl start paimond.socket, then restart paimond)");
 	if (r < 0 || daemon->nr_sockets || *ret_handoff >= 0)
 		return r;
 	fd = listen_unix(config->socket);
@@ -730,6 +737,8 @@ static int setup(struct daemon *daemon)
 		.data = daemon,
 	};
 	_cleanup_free_ char *error = NULL;
+	/* Less than all of it, so that its path ends with NUL. */
+	socklen_t size = sizeof(daemon->handoff_at) - 1;
 	int handoff_fd = -1, r;
 	sigset_t signals;
 
@@ -788,6 +797,8 @@ static int setup(struct daemon *daemon)
 				       RETRY_ACCURACY_USEC, on_retry, daemon);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
+	if (r >= 0 && handoff_fd >= 0)
+		getsockname(handoff_fd, (struct sockaddr *)&daemon->handoff_at, &size);
 	if (r >= 0 && handoff_fd >= 0)
 		r = handoff_new(daemon->event, handoff_fd, &handoff, &daemon->handoff);
 	return r < 0 ? r

@@ -53,6 +53,18 @@ static void check_listen(struct check *check, struct json_object *listen)
 	}
 }
 
+/* Of the socket that cannot be had there is only a line in the log of the start. */
+static void check_handoff(struct check *check, struct json_object *status)
+{
+	struct json_object *served;
+
+	if (check->config->handoff && !json_text(status, "input", NULL) &&
+	    json_object_object_get_ex(status, "handoff", &served) && !served)
+		check_add(check, "hand-off", CHECK_WARNING,
+			  "journalctl -u paimond; or handoff = no in paimond.conf, to do without",
+			  "paimond has no socket for it, and no events are handed over");
+}
+
 /* Returns what it says of itself, or NULL. */
 static struct json_object *check_daemon(struct check *check, struct context *context)
 {
@@ -94,6 +106,7 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 			  "already",
 			  misses);
 	check_listen(check, json_object_object_get(status, "listen"));
+	check_handoff(check, status);
 	return status;
 }
 

@@ -116,6 +116,7 @@ static int run(struct context *context, int argc, char **argv)
 		     : " (the last reload failed: the one before is in force)");
 	show("state          %s\n", json_text(status, "state_dir", "none is kept"));
 	print_listen(json_object_object_get(status, "listen"));
+	show("hand-off       %s\n", json_text(status, "handoff", "none is served"));
 	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
 	print_misses(json_object_object_get(status, "cost"));
 	show("\n");
