@@ -43,6 +43,8 @@
 
 #define WAKE_USEC 250000 /* a source is woken up at most once in this time */
 
+#define BPFFS "/sys/fs/bpf/" /* where nothing is mounted, no folder can be made below it */
+
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
 #define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
 
@@ -612,6 +614,25 @@ static void raise_descriptors(void)
 		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
 }
 
+/* What to do about a path, before or in place of setting another one. */
+static const char *path_advice(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another paimond serves there, or ";
+	case -ENOTSOCK:
+		return "remove that file, or ";
+	case -ENOENT:
+	case -ENOTDIR:
+		return "make the folder it is in, or ";
+	case -EACCES:
+	case -EPERM:
+		return geteuid() ? "run paimond as root, or " : "";
+	default:
+		return "";
+	}
+}
+
 /* The hand-off socket, or -1: the rest is served without it too. */
 static int open_handoff(struct daemon *daemon)
 {
@@ -623,9 +644,9 @@ static int open_handoff(struct daemon *daemon)
 	fd = listen_handoff(path);
 	if (fd < 0) {
 		log_warning(
-			"cannot listen at %s: %s: no events are handed over (set handoff in the "
+			"cannot listen at %s: %s: no events are handed over (%sset handoff in the "
 			"configuration)",
-			path, strerror(-fd));
+			path, strerror(-fd), path_advice(fd));
 		return -1;
 	}
 	daemon->handoff_path = strdup(path);
@@ -675,10 +696,8 @@ static int open_sockets(struct daemon *daemon, int *ret_handoff)
 		return r;
 	fd = listen_unix(config->socket);
 	if (fd < 0) {
-		log_error("cannot listen at %s: %s (%s, or set socket in the configuration)",
-			  config->socket, strerror(-fd),
-			  fd == -EADDRINUSE ? "another paimond serves there"
-					    : "run paimond as root");
+		log_error("cannot listen at %s: %s (%sset socket in the configuration)",
+			  config->socket, strerror(-fd), path_advice(fd));
 		return fd;
 	}
 	daemon->unix_path = strdup(config->socket);
@@ -710,9 +729,11 @@ static int take_lock(struct daemon *daemon)
 	else if (daemon->lock == -EWOULDBLOCK)
 		log_error("%s is in use by another paimond (one daemon for each state_dir)", path);
 	else if (daemon->lock < 0)
-		log_warning("cannot use %s: %s (as root: mount -t bpf bpf /sys/fs/bpf, or set "
-			    "state_dir in the configuration)",
-			    path, strerror(-daemon->lock));
+		log_warning("cannot use %s: %s (%sset state_dir in the configuration)", path,
+			    strerror(-daemon->lock),
+			    daemon->lock == -ENOENT && !strncmp(path, BPFFS, strlen(BPFFS))
+				    ? "as root: mount -t bpf bpf /sys/fs/bpf, or "
+				    : path_advice(daemon->lock));
 	if (daemon->lock == -EWOULDBLOCK)
 		return -EBUSY;
 	/* Without the folder there is nothing to share; the sources say what to do. */

@@ -372,6 +372,8 @@ const char *reader_advice(int error, uint32_t type)
 			       ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
 				 "CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl "
 				 "kernel.perf_event_paranoid=2)"
+		       : type == PERF_TYPE_TRACEPOINT
+			       ? " (the kernel refuses this tracepoint, to root too)"
 			       : " (the PMU asks for more than CAP_PERFMON: open it as root, and "
 				 "hand it over)";
 	case -ETIMEDOUT:
