@@ -492,6 +492,26 @@ static const struct place *place_of(const struct loader *loader, const char *nam
 	return &loader->places[i];
 }
 
+/* The path of a key may neither be that of a socket nor below it. */
+static void check_path(struct loader *loader, const char *key, const char *path,
+		       const char *socket_key, const char *socket)
+{
+	size_t length = socket ? strlen(socket) : 0;
+	const struct place *place = place_of(loader, key);
+
+	if (!path || !socket || strncmp(path, socket, length) ||
+	    (path[length] && path[length] != '/'))
+		return;
+	if (!place->path)
+		place = place_of(loader, socket_key);
+	/* Else it comes from the environment. */
+	if (place->path)
+		config_error(&loader->errors, place->path, place->line,
+			     path[length] ? "[paimond] %s is below %s, %.108s"
+					  : "[paimond] %s and %s are one path, %.108s",
+			     key, socket_key, socket);
+}
+
 /* What only all of it together shows. */
 static void check_whole(struct loader *loader)
 {
@@ -502,14 +522,11 @@ static void check_whole(struct loader *loader)
 			config_error(&loader->errors, loader->events[i].section.path,
 				     loader->events[i].section.line, "[event %s] has no spec",
 				     config->events[i].name);
-	if (config->handoff && !strcmp(config->socket, config->handoff)) {
-		const struct place *place = place_of(loader, "handoff");
-
-		if (!place->path)
-			place = place_of(loader, "socket");
-		config_error(&loader->errors, place->path, place->line,
-			     "[paimond] socket and handoff are one path, %.108s", config->socket);
-	}
+	check_path(loader, "state_dir", config->state_dir, "socket", config->socket);
+	check_path(loader, "state_dir", config->state_dir, "handoff", config->handoff);
+	check_path(loader, "handoff", config->handoff, "socket", config->socket);
+	if (config->handoff && strcmp(config->socket, config->handoff))
+		check_path(loader, "socket", config->socket, "handoff", config->handoff);
 }
 
 static struct config *config_new(void)

@@ -264,6 +264,13 @@ static void test_bad(void **state)
 		BAD("[paimond]\nsocket = /x/y\nhandoff = //x/./y/\n", 3, "one path"),
 		BAD("[paimond]\nsocket = /run/paimon/handoff.sock\n", 2, "one path"),
 		BAD("[paimond]\nhandoff = /run/paimon/paimond.sock\n", 2, "one path"),
+		BAD("[paimond]\nsocket = /x\nstate_dir = /x\n", 3,
+		    "state_dir and socket are one path"),
+		BAD("[paimond]\nstate_dir = /run/paimon/handoff.sock\n", 2, "one path"),
+		BAD("[paimond]\nstate_dir = /x/y/z\nsocket = /x/y\n", 2,
+		    "state_dir is below socket"),
+		BAD("[paimond]\nhandoff = /x\nsocket = /x/y\n", 3, "socket is below handoff, /x"),
+		BAD("[paimond]\nsocket = /x\nhandoff = /x/y\n", 3, "handoff is below socket, /x"),
 		BAD("[paimond]\nlisten = 10190\n", 2, "IPV4:PORT"),
 		BAD("[paimond]\nlisten = host.example:80\n", 2, "IPV4:PORT"),
 		BAD("[paimond]\nlisten = 0x7f000001:80\n", 2, "IPV4:PORT"),
@@ -356,7 +363,7 @@ static void test_whole_texts(void **state)
 	put(path, "[event " LONG_NAME "1]\nspec = page-faults\n[event " LONG_NAME
 		  "2]\nspec = sched:sched_switch\n[iopf]\ninclude = \xc3\xa4* a#b a;b\n"
 		  "[paimond]\nsocket = " SOCKET_107 "\nlisten = [fe80::1%lo]:80\n"
-		  "state_dir = /a//./b/\n");
+		  "state_dir = /a//./b/\nhandoff = /a/b/c\n");
 	config = load();
 	assert_int_equal(config->nr_events, 2);
 	assert_string_equal(config->events[0].name, LONG_NAME "1");
