@@ -149,6 +149,9 @@ struct perf_event_attr {
 	__u64 exclude_user : 1;
 	__u64 exclude_kernel : 1;
 	__u64 exclude_hv : 1;
+	__u64 exclude_idle : 1;
+	__u64 exclude_host : 1;
+	__u64 exclude_guest : 1;
 	__u64 config1;
 	__u64 config2;
 	__u64 config3; /* from 6.3 on */

@@ -50,7 +50,10 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	found->inherit = BPF_CORE_READ_BITFIELD_PROBED(attr, inherit);
 	found->excluded = BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_user) |
 			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_kernel) << 1 |
-			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_hv) << 2;
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_hv) << 2 |
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_guest) << 3 |
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_host) << 4 |
+			  BPF_CORE_READ_BITFIELD_PROBED(attr, exclude_idle) << 5;
 	if (bpf_core_field_exists(event->cgrp))
 		found->cgroup = !!BPF_CORE_READ(event, cgrp);
 	found->dead = (int)BPF_CORE_READ(event, state) <= PERF_EVENT_STATE_EXIT;

@@ -25,7 +25,7 @@ struct perf_file {
 	__u8 dead;
 	__u8 detached; /* on no CPU's list: its CPU was off */
 	__u8 cgroup;   /* counts for a cgroup */
-	__u8 excluded; /* 1: user, 2: kernel, 4: hypervisor */
+	__u8 excluded; /* by bit: user, kernel, hypervisor, guests, the host, idle */
 	__u8 revoked;  /* its PMU was unregistered: there is no type, nor name */
 	__u8 faults;   /* the kernel faults where it is read in a map after its PMU has gone */
 	__u8 unused[2];

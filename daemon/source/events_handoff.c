@@ -107,10 +107,14 @@ static int describe_file(struct events *events, struct events_event *event, stru
 			length += snprintf(text + length, sizeof(text) - length, ",config%d=0x%llx",
 					   i, (unsigned long long)file->config[i]);
 	text[length++] = '/';
-	/* As perf writes it: what is not excluded. */
-	for (int i = 0; i < 3 && file->excluded; i++)
-		if (!(file->excluded & 1 << i))
-			text[length++] = "ukh"[i];
+	/* As perf writes it: what is not excluded, of modes, and of guests and the host. */
+	for (int i = 0; i < 5; i++)
+		if (!(file->excluded & 1 << i) &&
+		    file->excluded & (i < 3 ? EVENT_EXCLUDE_MODES
+					    : EVENT_EXCLUDE_GUEST | EVENT_EXCLUDE_HOST))
+			text[length++] = "ukhGH"[i];
+	if (file->excluded & 32)
+		text[length++] = 'I';
 	text[length] = '\0';
 	return events_describe(events, event, &spec, name && *name ? name : NULL, NULL, owner,
 			       ret_error);

@@ -123,12 +123,17 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 		bpf_map_delete_elem(map, &fds[i]);
 	}
 	for (size_t i = 0; i < nr && !r; i++) {
-		/* The clocks of the software PMU have neither name nor type in older kernels. */
+		/* The clocks of the software PMU have neither name nor type in older kernels, and
+		 * those of a PMU each, which sysfs does not have, in newer ones. */
 		if (files[i].revoked) {
 			strcpy(files[i].pmu, "revoked");
+		} else if (files[i].attr_type == PERF_TYPE_SOFTWARE ||
+			   !strcmp(files[i].pmu, "cpu_clock") ||
+			   !strcmp(files[i].pmu, "task_clock")) {
+			strcpy(files[i].pmu, "software");
+			files[i].pmu_type = files[i].attr_type = PERF_TYPE_SOFTWARE;
 		} else if (!files[i].pmu[0]) {
-			strcpy(files[i].pmu,
-			       files[i].attr_type == PERF_TYPE_SOFTWARE ? "software" : "unnamed");
+			strcpy(files[i].pmu, "unnamed");
 			files[i].pmu_type = files[i].attr_type;
 		}
 		ret_files[i] = files[i];

@@ -650,8 +650,27 @@ static void test_excluded(void **data)
 	assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
 			    "software/config=0x2/u");
 	json_object_put(event);
-	close(fds[0]);
 	close(fds[1]);
+	for (int i = 0; i < 3; i++) {
+		static const char *const specs[] = {
+			"software/config=0x0/H", "software/config=0x0/G", "software/config=0x0/I"};
+
+		attr = clock_attr();
+		attr.exclude_guest = i == 0;
+		attr.exclude_host = i == 1;
+		attr.exclude_idle = i == 2;
+		close(fds[0]);
+		fds[0] = open_clock(0);
+		fds[1] = open_event(&attr, -1, 1);
+		assert_int_equal(keep(fds, 2, NULL, &id), -EINVAL);
+		assert_int_equal(keep(&fds[1], 1, NULL, &id), 0);
+		event = show_json(&source, id);
+		assert_string_equal(json_object_get_string(json_object_object_get(event, "spec")),
+				    specs[i]);
+		json_object_put(event);
+		close(fds[1]);
+	}
+	close(fds[0]);
 }
 
 static void test_other_descriptors(void **data)
