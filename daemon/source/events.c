@@ -42,31 +42,31 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 	       !strcmp(spec->text, events_terms(event)->spec);
 }
 
-/* Forgets why events of the configuration could not be opened. */
-static void clear_refused(char **refused, size_t nr)
+/* Forgets why events of the configuration are not there. */
+static void clear_absent(struct events_absent *absent, size_t nr)
 {
-	for (size_t i = 0; refused && i < nr; i++)
-		free(refused[i]);
-	free(refused);
+	for (size_t i = 0; absent && i < nr; i++)
+		free(absent[i].why);
+	free(absent);
 }
 
-/* The source's reason is the first of what could not be opened, and how many more. */
+/* The source's reason is the first of what is not there, and how many more. */
 static void give_reason(struct source *source)
 {
 	const struct events *events = source->data;
 	size_t nr = 0, first = 0;
 
-	for (size_t i = events->nr_refused; i-- > 0;)
-		if (events->refused[i]) {
+	for (size_t i = events->nr_absent; i-- > 0;)
+		if (events->absent[i].why) {
 			first = i;
 			nr++;
 		}
 	source->reason[0] = '\0';
 	if (nr == 1)
-		source_fail(source, 0, "%s", events->refused[first]);
+		source_fail(source, 0, "%s", events->absent[first].why);
 	else if (nr)
-		source_fail(source, 0, "%.180s (and %zu more: see the log)", events->refused[first],
-			    nr - 1);
+		source_fail(source, 0, "%.180s (and %zu more: see the log)",
+			    events->absent[first].why, nr - 1);
 }
 
 /*
@@ -78,8 +78,8 @@ static void take_config(struct source *source, bool again)
 {
 	const struct events_owner owner = {.origin = EVENTS_FROM_CONFIG};
 	struct events *events = source->data;
-	size_t nr = source->config->nr_events, nr_before = events->nr_refused;
-	char **before = events->refused;
+	size_t nr = source->config->nr_events, nr_before = events->nr_absent;
+	struct events_absent *before = events->absent;
 
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		struct events_event *event = &events->reader->events[i];
@@ -91,9 +91,9 @@ static void take_config(struct source *source, bool again)
 		if (!wanted || !is_as_configured(event, wanted))
 			events_close_event(events, event);
 	}
-	events->refused = calloc(nr + 1, sizeof(*events->refused));
-	events->nr_refused = events->refused ? nr : 0;
-	for (size_t i = 0; i < events->nr_refused; i++) {
+	events->absent = calloc(nr + 1, sizeof(*events->absent));
+	events->nr_absent = events->absent ? nr : 0;
+	for (size_t i = 0; i < events->nr_absent; i++) {
 		const struct config_event *wanted = &source->config->events[i];
 		const struct events_event *event = events_find_name(events, wanted->name);
 		_cleanup_free_ char *error = NULL;
@@ -102,16 +102,21 @@ static void take_config(struct source *source, bool again)
 
 		if (event && event->origin == EVENTS_FROM_CONFIG)
 			continue;
+		if (again && i < nr_before && before[i].closed) {
+			events->absent[i] = before[i];
+			before[i].why = NULL;
+			continue;
+		}
 		if (events_open(source, wanted->spec, wanted->name, wanted->cpus, &owner, &id,
 				&error) >= 0)
 			continue;
 		if (asprintf(&text, "[event %s]: %s", wanted->name, error ?: "no memory") < 0)
 			continue;
-		events->refused[i] = text;
-		if (!again || i >= nr_before || !before[i] || strcmp(before[i], text))
+		events->absent[i].why = text;
+		if (!again || i >= nr_before || !before[i].why || strcmp(before[i].why, text))
 			log_error("events: %s", text);
 	}
-	clear_refused(before, nr_before);
+	clear_absent(before, nr_before);
 	give_reason(source);
 }
 
@@ -119,9 +124,30 @@ static void events_tell(const struct source *source, source_tell *tell, void *us
 {
 	const struct events *events = source->data;
 
-	for (size_t i = 0; i < events->nr_refused; i++)
-		if (events->refused[i])
-			tell(user, events->refused[i]);
+	for (size_t i = 0; i < events->nr_absent; i++)
+		if (events->absent[i].why)
+			tell(user, events->absent[i].why);
+}
+
+int events_close(struct source *source, uint64_t id, char **ret_error)
+{
+	struct events *events = source->data;
+	struct events_event *event = events_find(events, id);
+
+	if (!event)
+		return events_no_event(id, ret_error);
+	/* What the configuration says no longer holds: status and check are to tell. */
+	for (size_t i = 0; i < events->nr_absent && event->origin == EVENTS_FROM_CONFIG; i++) {
+		char *why;
+
+		if (!strcmp(source->config->events[i].name, event->name) &&
+		    asprintf(&why, "[event %s]: was closed (paimonctl reload opens it again)",
+			     event->name) >= 0)
+			events->absent[i] = (struct events_absent){why, true};
+	}
+	events_close_event(events, event);
+	give_reason(source);
+	return 0;
 }
 
 /* What is served */
@@ -200,13 +226,13 @@ static enum state event_state(const struct events *events, const struct events_e
 	return state;
 }
 
-/* Could an event of the configuration not be opened? Something else may have its name. */
-static bool is_refused(const struct source *source, const char *name)
+/* Is an event of the configuration not there? Something else may have its name. */
+static bool is_absent(const struct source *source, const char *name)
 {
 	const struct events *events = source->data;
 
-	for (size_t i = 0; i < events->nr_refused; i++)
-		if (events->refused[i] && !strcmp(source->config->events[i].name, name))
+	for (size_t i = 0; i < events->nr_absent; i++)
+		if (events->absent[i].why && !strcmp(source->config->events[i].name, name))
 			return true;
 	return false;
 }
@@ -221,7 +247,7 @@ static bool is_up(const struct source *source, const struct events_event *event)
 	for_each_slot(i, events, event)
 		online |= events->reader->values[i].error != -ENXIO;
 	return online && (state == STATE_COUNTING || state == STATE_READ) &&
-	       !is_refused(source, event->name);
+	       !is_absent(source, event->name);
 }
 
 static int add_up(struct snapshot *snapshot, const char *name, bool up)
@@ -231,14 +257,15 @@ static int add_up(struct snapshot *snapshot, const char *name, bool up)
 	return snapshot_add_integer(snapshot, &metric_event_up, &label, 1, up);
 }
 
-/* Of those of the configuration that could not be opened. */
-static int add_refused(const struct source *source, struct snapshot *snapshot)
+/* Of those of the configuration that are not there. */
+static int add_absent(const struct source *source, struct snapshot *snapshot)
 {
 	const struct events *events = source->data;
 	int r = 0;
 
-	for (size_t i = 0; i < events->nr_refused && !r; i++)
-		if (events->refused[i] && !events_find_name(events, source->config->events[i].name))
+	for (size_t i = 0; i < events->nr_absent && !r; i++)
+		if (events->absent[i].why &&
+		    !events_find_name(events, source->config->events[i].name))
 			r = add_up(snapshot, source->config->events[i].name, false);
 	return r;
 }
@@ -349,7 +376,7 @@ static int events_read(struct source *source, struct snapshot *snapshot)
 		r = add_event(events, source->config->events_per_cpu, event, snapshot);
 		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
-	r = r ?: add_refused(source, snapshot);
+	r = r ?: add_absent(source, snapshot);
 	for (int i = 0; i < NR_STATES && !r; i++) {
 		struct label label = {"state", state_names[i]};
 
@@ -537,7 +564,7 @@ static void events_detach(struct source *source, bool keep)
 	free(events->first);
 	free(events->given);
 	free(events->lacking);
-	clear_refused(events->refused, events->nr_refused);
+	clear_absent(events->absent, events->nr_absent);
 	free(events->names);
 	free(events->states);
 	free(events->cpus);
@@ -615,7 +642,12 @@ static int events_reload(struct source *source)
 /* Its PMU may have come with a module. */
 static void events_retry(struct source *source)
 {
-	if (source->reason[0])
+	const struct events *events = source->data;
+	size_t i = 0;
+
+	while (i < events->nr_absent && (!events->absent[i].why || events->absent[i].closed))
+		i++;
+	if (i < events->nr_absent)
 		take_config(source, true);
 }
 

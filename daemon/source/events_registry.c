@@ -577,16 +577,6 @@ int events_no_event(uint64_t id, char **ret_error)
 		    (unsigned long long)id);
 }
 
-int events_close(struct source *source, uint64_t id, char **ret_error)
-{
-	struct events_event *event = events_find(source->data, id);
-
-	if (!event)
-		return events_no_event(id, ret_error);
-	events_close_event(source->data, event);
-	return 0;
-}
-
 /* Changing */
 
 /* Opens what replaces the slots of an event. 0, with the new ones in *ret_slots, -1

@@ -47,8 +47,11 @@ struct events {
 	enum slot_state *states; /* of the slots */
 	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
 	bool *lacking;		 /* of the events: one could not be opened on a CPU that came new */
-	char **refused;	   /* of those of the configuration, why one could not be opened, or NULL */
-	size_t nr_refused; /* of the configuration, opened or not */
+	struct events_absent {
+		char *why;   /* it could not be opened, or has been closed; NULL: it is there */
+		bool closed; /* for someone: only a reload opens it again */
+	} * absent;	     /* of the configuration's events */
+	size_t nr_absent;    /* of the configuration, opened or not */
 	struct events_names *names;	/* of the events */
 	uint32_t free_slot, free_event; /* before these none is free */
 	uint32_t newest;		/* the event that was opened last */

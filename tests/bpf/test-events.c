@@ -680,7 +680,21 @@ static void test_up(void **data)
 	assert_int_equal(up_of("good"), 1);
 	assert_int_equal(up_of("bad"), 0);
 	assert_int_equal(up_of("worse"), -1);
+	/* One that was closed is not opened again beside another one that is tried again. */
+	assert_int_equal(events_close(&source, id_of("good"), &error), 0);
+	assert_int_equal(up_of("good"), 0);
+	assert_non_null(strstr(source.reason, "[event good]: was closed"));
+	retry_says();
+	assert_int_equal(id_of("good"), -1);
+	memset(problems, 0, sizeof(problems));
+	events_source.tell(&source, add_line, problems);
+	assert_non_null(strstr(problems, "[event good]: was closed"));
+	id = open_event(SPEC, "good", NULL);
+	assert_int_equal(up_of("good"), 0);
+	assert_int_equal(events_close(&source, id, &error), 0);
+	assert_int_equal(up_of("good"), 0);
 	reload(events, 1);
+	assert_int_equal(up_of("good"), 1);
 	assert_int_equal(up_of("bad"), -1);
 	assert_string_equal(source.reason, "");
 
