@@ -355,7 +355,7 @@ static void make_name(const struct events *events, const char *text, char ret_na
 	do
 		snprintf(ret_name, EVENTS_NAME_LEN, "%.*s.%u", EVENTS_NAME_LEN - 7, base, number++);
 	while (events_find_name(events, ret_name));
-	names->events[index].number = number;
+	names->events[index].number = number - 1; /* it may not come to be */
 	names->events[index].closed = names->closed;
 }
 

@@ -1235,6 +1235,12 @@ static void test_made_names(void **data)
 	ids[1] = open_event(SPEC, NULL, NULL);
 	expect_name(ids[0], SPEC ".2");
 	expect_name(ids[1], SPEC ".3");
+	/* Those that come to nothing use up none. */
+	for (int i = 0; i < 5; i++)
+		open_fails(SPEC, NULL, "8000", -EINVAL, "is not online");
+	ids[2] = open_event(SPEC, NULL, NULL);
+	expect_name(ids[2], SPEC ".4");
+	assert_int_equal(events_close(&source, ids[2], &error), 0);
 	assert_int_equal(events_close(&source, ids[0], &error), 0);
 	expect_name(open_event(SPEC, NULL, NULL), SPEC ".2");
 	expect_name(open_event(SPEC, NULL, NULL), SPEC ".4");
