@@ -134,9 +134,10 @@ static int fail(struct client *client, CURLcode code)
 		if (client->too_long) {
 			error = EFBIG;
 			snprintf(client->error, sizeof(client->error),
-				 "the answer of %s is longer than paimond gives any: %d MiB (is "
+				 "%s of %s is longer than paimond gives any: %s (is "
 				 "another program on it?)",
-				 client->socket, MAX_BODY >> 20);
+				 client->head > MAX_HEAD ? "the head of the answer" : "the answer",
+				 client->socket, client->head > MAX_HEAD ? "64 KiB" : "64 MiB");
 			break;
 		}
 		error = ENOMEM;

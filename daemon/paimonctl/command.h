@@ -56,6 +56,9 @@ int command_options(struct context *context, const struct command *command, int 
 		    const char *short_options, const struct option *long_options,
 		    int (*take)(int option, const char *value, void *user), void *user);
 
+/* Says that an answer to path is none of paimond's, and releases it; returns EXIT_FAILED. */
+int complain_foreign(const struct context *context, const char *path, struct json_object *answer);
+
 /* "paimonctl: ..." on stderr, for each line; returns EXIT_FAILED. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -207,14 +207,22 @@ static int find_path(struct context *context, const char *event, char ret_path[6
 static int ask_event(struct context *context, const char *method, struct json_object *body,
 		     struct json_object **ret_object)
 {
+	const char *key = strcmp(method, "DELETE") ? "id" : "closed";
+	struct json_object *object;
 	char path[64];
 	int r = find_path(context, context->arguments[0], path);
 
-	if (!r)
-		return ask_json(context, method, path, body, context->arguments[0],
-				json_type_object, ret_object);
-	json_object_put(body);
-	return r;
+	if (r) {
+		json_object_put(body);
+		return r;
+	}
+	r = ask_json(context, method, path, body, context->arguments[0], json_type_object, &object);
+	if (r)
+		return r;
+	if (json_whole(object, key) != strtoull(path + strlen(EVENTS "/"), NULL, 10))
+		return complain_foreign(context, path, object);
+	*ret_object = object;
+	return EXIT_DONE;
 }
 
 /* event list */
@@ -472,6 +480,8 @@ static int run_open(struct context *context, int argc, char **argv)
 	if (r < 0)
 		return no_memory(body);
 	r = ask_json(context, "POST", EVENTS, body, "nothing was opened", json_type_object, &event);
+	if (!r && !json_whole(event, "id"))
+		return complain_foreign(context, EVENTS, event);
 	return r ?: print_changed(context, event);
 }
 

@@ -89,6 +89,13 @@ int complain_response(const char *what, const struct response *response)
 	return EXIT_FAILED;
 }
 
+int complain_foreign(const struct context *context, const char *path, struct json_object *answer)
+{
+	json_object_put(answer);
+	return complain("%s: the answer is not the JSON of paimond (is another program on %s?)",
+			path, context->socket);
+}
+
 int ask_json(struct context *context, const char *method, const char *path,
 	     struct json_object *body, const char *what, enum json_type type,
 	     struct json_object **ret_object)
@@ -110,12 +117,8 @@ int ask_json(struct context *context, const char *method, const char *path,
 	}
 	object = response_json(&response);
 	response_clear(&response);
-	if (!json_object_is_type(object, type)) {
-		json_object_put(object);
-		return complain(
-			"%s: the answer is not the JSON of paimond (is another program on %s?)",
-			path, context->socket);
-	}
+	if (!json_object_is_type(object, type))
+		return complain_foreign(context, path, object);
 	*ret_object = object;
 	return EXIT_DONE;
 }

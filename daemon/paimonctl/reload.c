@@ -18,6 +18,8 @@ static int run(struct context *context, int argc, char **argv)
 		     &answer);
 	if (r)
 		return r;
+	if (!json_object_get_boolean(json_object_object_get(answer, "reloaded")))
+		return complain_foreign(context, "/v1/reload", answer);
 	/* Of systemctl reload this is in the journal. The configuration is in force either way. */
 	failures = json_text(answer, "failures", NULL);
 	if (!context->json)

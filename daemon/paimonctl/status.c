@@ -92,7 +92,7 @@ static void print_misses(struct json_object *cost)
 
 static int run(struct context *context, int argc, char **argv)
 {
-	struct json_object *status, *config, *sources;
+	struct json_object *status, *config, *sources, *reloaded;
 	int r = command_options(context, &command_status, argc, argv, "", NULL, NULL, NULL);
 
 	if (r < 0)
@@ -101,6 +101,8 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	if (r)
 		return r;
+	if (!json_text(status, "version", NULL))
+		return complain_foreign(context, "/v1/status", status);
 	if (context->json)
 		return print_json(status);
 	show("paimond %s, revision %s, pid %.0f, ", json_text(status, "version", "?"),
@@ -110,8 +112,9 @@ static int run(struct context *context, int argc, char **argv)
 	if (json_text(status, "input", NULL))
 		show("input          REPLAY: made-up input, nothing of this is real\n");
 	config = json_object_object_get(status, "config");
+	reloaded = json_object_object_get(config, "last_reload_successful");
 	show("configuration  %s%s\n", json_text(config, "path", "-"),
-	     json_object_get_boolean(json_object_object_get(config, "last_reload_successful"))
+	     !reloaded || json_object_get_boolean(reloaded)
 		     ? ""
 		     : " (the last reload failed: the one before is in force)");
 	show("state          %s\n", json_text(status, "state_dir", "none is kept"));
