@@ -14,6 +14,10 @@
 #include <unistd.h>
 
 #include "../config.h"
+#include "../serve/listen.h"
+#include "../source/events_source.h"
+#include "../util/address.h"
+#include "../util/cleanup.h"
 #include "command.h"
 #include "table.h"
 
@@ -37,20 +41,31 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 }
 
 /* What other machines can read is meant to be so, or is not. */
-static void check_listen(struct check *check, struct json_object *listen)
+static void warn_listen(struct check *check, const char *address)
 {
+	check_add(check, "listen", CHECK_WARNING,
+		  "ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), "
+		  "or listen in paimond.conf; or a firewall",
+		  "%s: other machines can read what is served there, without a password", address);
+}
+
+/* status: of a paimond that runs, or NULL: as it is configured. */
+static void check_listen(struct check *check, struct json_object *status)
+{
+	struct json_object *listen = json_object_object_get(status, "listen");
+	const char *configured = status ? NULL : check->config->listen;
+	struct sockaddr_storage address;
+	socklen_t size;
+
 	for (size_t i = 0; i < json_length(listen); i++) {
 		struct json_object *one = json_at(listen, i);
 
 		if (!json_object_get_boolean(json_object_object_get(one, "loopback")))
-			check_add(
-				check, "listen", CHECK_WARNING,
-				"ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), "
-				"or listen in paimond.conf; or a firewall",
-				"%s: other machines can read what is served there, without a "
-				"password",
-				json_text(one, "address", "?"));
+			warn_listen(check, json_text(one, "address", "?"));
 	}
+	if (configured && !address_parse(configured, &address, &size) &&
+	    !listen_is_loopback(&address))
+		warn_listen(check, configured);
 }
 
 /* Of the socket that cannot be had there is only a line in the log of the start. */
@@ -105,7 +120,6 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 			  "%.0f since paimond's programs were loaded: one was running on their CPU "
 			  "already",
 			  misses);
-	check_listen(check, json_object_object_get(status, "listen"));
 	check_handoff(check, status);
 	return status;
 }
@@ -147,6 +161,30 @@ static struct json_object *find_source(struct json_object *status, const char *n
 static void add_name(char *names, const char *name)
 {
 	strcat(strcat(names, *names ? ", " : ""), name);
+}
+
+/* Adds what could not be opened of the configuration. False: nothing, as far as it is known. */
+static bool check_events(struct check *check, const char *finding)
+{
+	_cleanup_free_ char *first = NULL;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < check->config->nr_events; i++) {
+		const struct config_event *event = &check->config->events[i];
+		_cleanup_free_ char *error = NULL;
+		int r = events_try(event->spec, event->cpus, check->privileged, &error);
+
+		/* What this user may not look at paimond may. */
+		if (!r || ((r == -EACCES || r == -EPERM) && geteuid()))
+			continue;
+		if (!nr++ &&
+		    asprintf(&first, "[event %s]: %s", event->name, error ?: strerror(-r)) < 0)
+			first = NULL;
+	}
+	if (nr)
+		check_add(check, finding, CHECK_MISSING, "as it says", "%.320s%s",
+			  first ?: strerror(ENOMEM), nr > 1 ? ", and others" : "");
+	return nr;
 }
 
 /* Adds what the daemon says of a source. False: all is well, as far as it knows. */
@@ -208,10 +246,11 @@ static void check_sources(struct check *check, struct json_object *status)
 		else if (check->no_events && sources[i].events)
 			check_add(check, finding, CHECK_MISSING, "that of sysctl",
 				  "may open no perf events");
-		else if (!check_problems(check, finding, said))
+		else if (said ? !check_problems(check, finding, said)
+			      : strcmp(name, "events") || !check_events(check, finding))
 			cannot = false;
-		else
-			counts = !strcmp(json_text(said, "state", "?"), "up"); /* the rest of it */
+		else /* the rest of it */
+			counts = !said || !strcmp(json_text(said, "state", "?"), "up");
 		if (cannot)
 			add_name(check->cannot, name);
 		if (!cannot || counts)
@@ -235,9 +274,11 @@ static bool is_usable(const struct check *check)
 	return !first_fatal(check) && !*check->cannot;
 }
 
-static void print_findings(const struct check *check)
+/* counts: a paimond says so. */
+static void print_findings(const struct check *check, const char *counts)
 {
 	const struct finding *fatal = first_fatal(check);
+	const struct config *config = check->config;
 
 	for (size_t i = 0; i < check->nr_findings; i++) {
 		const struct finding *finding = &check->findings[i];
@@ -250,10 +291,13 @@ static void print_findings(const struct check *check)
 	if (fatal)
 		show("not usable: paimond cannot run before this is mended: %s\n", fatal->name);
 	else if (*check->cannot)
-		show("not all of it: see source %s; paimond counts %s\n", check->cannot,
+		show("not all of it: see source %s; paimond %s %s\n", check->cannot, counts,
 		     *check->counts ? check->counts : "nothing");
 	else if (*check->counts)
-		show("usable: paimond can run here, and counts %s\n", check->counts);
+		show("usable: paimond can run here, and %s %s\n", counts, check->counts);
+	else if (config->iopf == SOURCE_NO && config->events_wanted == SOURCE_NO &&
+		 config->pai == SOURCE_NO)
+		show("usable: paimond can run here; all sources are off, as it is configured\n");
 	else
 		show("usable: paimond can run here, on replayed input only\n");
 }
@@ -303,6 +347,7 @@ static int run(struct context *context, int argc, char **argv)
 	struct config *config = NULL;
 	struct json_object *status;
 	const char *path = NULL;
+	bool counts;
 	int r = command_options(context, &command_check, argc, argv, "", options, take, &path);
 
 	if (r >= 0)
@@ -312,13 +357,15 @@ static int run(struct context *context, int argc, char **argv)
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](&check);
 	status = check_daemon(&check, context);
+	check_listen(&check, status);
 	check_sources(&check, status);
+	counts = find_source(status, "events");
 	json_object_put(status);
-	config_free(config);
 	if (context->json)
 		r = print_json(to_json(&check));
 	else
-		print_findings(&check);
+		print_findings(&check, counts ? "counts" : "can count");
+	config_free(config);
 	return r > 0 ? r : is_usable(&check) ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -94,7 +94,7 @@ int listen_tcp(const char *text)
 	return r;
 }
 
-static bool is_loopback(const struct sockaddr_storage *address)
+bool listen_is_loopback(const struct sockaddr_storage *address)
 {
 	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
 	const void *ipv4 = &((const struct sockaddr_in *)address)->sin_addr;
@@ -119,5 +119,5 @@ bool listen_name(int fd, char name[LISTEN_NAME_LEN])
 		return false;
 	snprintf(name, LISTEN_NAME_LEN, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
 		 port);
-	return is_loopback(&address);
+	return listen_is_loopback(&address);
 }

@@ -556,6 +556,39 @@ int events_open(struct source *source, const char *text, const char *name, const
 	return 0;
 }
 
+int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
+{
+	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
+	_cleanup_free_ struct place *places = NULL;
+	struct events_event event = {};
+	struct events events = {};
+	size_t nr = 0;
+	int fd, r;
+
+	*ret_error = NULL;
+	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
+	if (r < 0)
+		return r;
+	if (strlen(spec->text) >= sizeof(event.terms[0].spec))
+		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
+	r = events_read_online(&events, &(unsigned int *){NULL}, &(size_t){0});
+	if (r >= 0)
+		r = choose_places(&events, spec, cpus, &places, &nr, ret_error);
+	if (!r && opens) {
+		event.terms[0] = make_terms(spec);
+		event.type = spec->type;
+		event.flags = spec->core ? EVENTS_CORE : 0;
+		fd = reader_open(&event, places[0].type, places[0].cpu);
+		if (fd < 0)
+			r = open_failed(ret_error, fd, &event, places[0].cpu);
+		else
+			close(fd);
+	}
+	free(events.cpus);
+	free(events.online);
+	return r;
+}
+
 void events_close_event(struct events *events, struct events_event *event)
 {
 	uint32_t number = events_number(events, event);

@@ -39,6 +39,10 @@ void events_owner(enum events_origin origin, const struct ucred *peer,
 int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
 
+/* Could that be opened, as far as can be told without a source? opens: on the first of its CPUs it
+ * is, for a moment. 0, or a negative errno with *ret_error. */
+int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
+
 /*
  * Opens an event anew with other terms (event_spec_set()), on the CPUs that it is on,
  * and swaps the new perf events in; the total goes on. On failure, as above or
