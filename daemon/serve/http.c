@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -68,14 +69,37 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* What is wrong with the size of a request, as a status, or 0. */
-static unsigned int wrong_size(struct MHD_Connection *connection)
+/* Of the lines of a head, what someone before us could read in another way. */
+struct lines {
+	bool wrong; /* the name of one */
+	unsigned int nr_lengths;
+};
+
+/* What libmicrohttpd has cut away is not seen here: behind a NUL, and from a line ": x" on. */
+static enum MHD_Result look_at_line(void *data, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	struct lines *lines = data;
+
+	lines->wrong |= !*name;
+	lines->nr_lengths += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	for (; *name; name++)
+		lines->wrong |= (unsigned char)*name <= ' ' || *name == 0x7f;
+	return MHD_YES;
+}
+
+/* What is wrong with the head of a request, as a status, or 0. */
+static unsigned int wrong_head(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	const struct client *client = answer_client(connection);
+	struct lines lines = {};
 
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_line, &lines);
+	if (lines.wrong || lines.nr_lengths > 1)
+		return MHD_HTTP_BAD_REQUEST;
 	if (client && client->too_many_arguments)
 		return MHD_HTTP_URI_TOO_LONG;
 	if (info && info->header_size > MAX_HEADER)
@@ -143,11 +167,14 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		*request = calloc(1, sizeof(*buffer));
 		if (!*request)
 			return MHD_NO;
-		status = wrong_size(connection);
+		status = wrong_head(connection);
 		if (status)
 			return answer_error(connection, status,
 					    status == MHD_HTTP_LENGTH_REQUIRED
 						    ? "a body needs a Content-Length"
+					    : status == MHD_HTTP_BAD_REQUEST
+						    ? "a header is no name and value, or "
+						      "Content-Length is there twice"
 					    : status == MHD_HTTP_URI_TOO_LONG
 						    ? "the target has too many arguments"
 						    : "the request is too large",

@@ -602,6 +602,34 @@ static void test_host_lines(void **state)
 		}
 }
 
+/* What others could read in another way is refused, and nothing behind it is a request. */
+static void test_ambiguous(void **state)
+{
+	static const char *const lines[] = {
+		"Content-Length: 5\r\nContent-Length: 60",
+		"Content-Length: 5\r\ncontent-length: 5",
+		"Host : evil",
+		"Content-Length : 5",
+		"X\tY: z",
+		"X\x01: z",
+		"X\x7f: z",
+	};
+	struct server *s = *state;
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		for (int tcp = 0; tcp < 2; tcp++) {
+			snprintf(text, sizeof(text),
+				 "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n"
+				 "12345GET /healthz HTTP/1.1\r\n" END,
+				 lines[i]);
+			ask(s, tcp, text);
+			if (strncmp(answer, "HTTP/1.1 400 ", 13) || strstr(answer + 1, "HTTP/1.1"))
+				fail_msg("%s: got %.600s", lines[i], answer);
+			assert_non_null(strstr(answer, "Connection: close\r\n"));
+		}
+}
+
 /* A list may come in several lines, and its order is theirs. */
 static void test_joined(void **state)
 {
@@ -1102,6 +1130,7 @@ int main(void)
 		TEST(test_hosts),
 		TEST(test_targets),
 		TEST(test_host_lines),
+		TEST(test_ambiguous),
 		TEST(test_joined),
 		TEST(test_many),
 		TEST(test_pipelined),
