@@ -258,7 +258,7 @@ static bool is_raw(const char *name)
 {
 	size_t digits = *name == 'r' ? strspn(name + 1, "0123456789abcdefABCDEF") : 0;
 
-	return digits >= 1 && digits <= 16 && !name[1 + digits];
+	return digits && digits - strspn(name + 1, "0") <= 16 && !name[1 + digits];
 }
 
 /* The number of a config term, or -1. */

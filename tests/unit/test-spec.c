@@ -225,6 +225,7 @@ static void test_configs(void **state)
 		{"cs", "context-switches", "software", PERF_TYPE_SOFTWARE, {3}},
 		{"cgroup-switches", NULL, "software", PERF_TYPE_SOFTWARE, {11}},
 		{"r1A2", "r1a2", "raw", PERF_TYPE_RAW, {0x1a2}},
+		{"r00000000000000001a2", "r1a2", "raw", PERF_TYPE_RAW, {0x1a2}},
 		{"rffffffffffffffff", NULL, "raw", PERF_TYPE_RAW, {UINT64_MAX}},
 		{"sched:sched_switch", NULL, "tracepoint", PERF_TYPE_TRACEPOINT, {316}},
 		{"r1:r2", NULL, "tracepoint", PERF_TYPE_TRACEPOINT, {7}},
@@ -254,6 +255,8 @@ static void test_configs(void **state)
 		{"cycles:", "cycles", "hardware", PERF_TYPE_HARDWARE, {0}},
 		/* A raw config is another way to write config=, unless there is such an event. */
 		{"cpu/r1A2/", "cpu/config=0x1a2/", "cpu", 4, {0x1a2}},
+		{"cpu/r00000000000000003c/", "cpu/config=0x3c/", "cpu", 4, {0x3c}},
+		{"cpu/r00000000000000000/", "cpu/config=0/", "cpu", 4, {0}},
 		{"cpu/umask=1,r3c/", "cpu/umask=1,config=0x3c/", "cpu", 4, {0x13c}},
 		{"cpu/r1a2,config=1/", "cpu/config=1/", "cpu", 4, {1}},
 		{"cpu/r3/", NULL, "cpu", 4, {0x15}},
