@@ -327,12 +327,35 @@ static int parse_format(char *text, size_t *ret_config, uint64_t *ret_mask)
 	return 0;
 }
 
+/* Of what is about recording, which perf takes beside the terms of any PMU. */
+static bool is_of_recording(const char *name)
+{
+	static const char *const names[] = {
+		"name",	      "period",		 "freq",	 "time",
+		"call-graph", "stack-size",	 "max-stack",	 "inherit",
+		"no-inherit", "overwrite",	 "no-overwrite", "nr",
+		"aux-output", "aux-sample-size", "metric-id",
+	};
+
+	for (size_t i = 0; i < NR(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static int no_recording(struct parser *p, const char *name)
+{
+	return wrong(p, -EINVAL, "term %s is about recording, and not taken; leave it out", name);
+}
+
 /* Where the value of a term of the PMU goes. */
 static int find_bits(struct parser *p, const char *name, size_t *ret_config, uint64_t *ret_mask)
 {
 	_cleanup_free_ char *format = NULL, *names = NULL;
 	int r = read_device(p, "format/", name, "", &format);
 
+	if (r == -ENOENT && is_of_recording(name))
+		return no_recording(p, name);
 	if (r == -ENOENT) {
 		names = list_names(p->device, "format");
 		return names ? wrong(p, -EINVAL,
@@ -361,13 +384,15 @@ static int find_value(struct parser *p, const struct term *term, uint64_t max, u
 		*ret_value = strtoull(term->value, NULL, 16);
 		return 0;
 	}
-	if (parse_number(term->value ?: "1", max, ret_value) < 0)
-		return wrong(p, -EINVAL,
-			     "term %s%s%s cannot be %.80s; write a number from 0 to %" PRIu64
-			     " (0x%" PRIx64 ")",
-			     term->name, p->spec->pmu ? " of PMU " : "", p->spec->pmu ?: "",
-			     term->value, max, max);
-	return 0;
+	if (parse_number(term->value ?: "1", max, ret_value) == 0)
+		return 0;
+	if (!p->spec->pmu && is_of_recording(term->name))
+		return no_recording(p, term->name);
+	return wrong(p, -EINVAL,
+		     "term %s%s%s cannot be %.80s; write a number from 0 to %" PRIu64 " (0x%" PRIx64
+		     ")",
+		     term->name, p->spec->pmu ? " of PMU " : "", p->spec->pmu ?: "", term->value,
+		     max, max);
 }
 
 /* A config term is all of a word, the last one counts. The others are bits in addition, as in
@@ -1270,7 +1295,9 @@ static int parse(struct parser *p, struct event_spec **ret_spec, char **ret_erro
 {
 	_cleanup_free_ char *text = squeeze(p->text);
 	uint32_t exclude = 0;
-	int r = !text		    ? -ENOMEM
+	int r = !text ? -ENOMEM
+		: !strncmp(text, "mem:0x", 6)
+			? wrong(p, -EINVAL, "breakpoints (mem:) are not taken; use perf stat")
 		: strchr(text, '/') ? parse_slashes(p, text, &exclude)
 				    : parse_colons(p, text, &exclude);
 
