@@ -128,7 +128,7 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 static int check_config(struct check *check, const char *path, bool required,
 			struct config **ret_config)
 {
-	char *error = NULL;
+	char *error = NULL, next[512];
 	int r = config_load(path, required, ret_config, &error);
 
 	if (!r) {
@@ -136,7 +136,9 @@ static int check_config(struct check *check, const char *path, bool required,
 			  access(path, F_OK) ? " is not there: the defaults" : " has no error");
 	} else {
 		/* The next step shows the others. */
-		check_add(check, "configuration", CHECK_FATAL, "paimond --check-config", "%s",
+		snprintf(next, sizeof(next), "paimond --check-config%s%.400s",
+			 required ? " --config " : "", required ? path : "");
+		check_add(check, "configuration", CHECK_FATAL, next, "%s",
 			  error ? strtok(error, "\n") : strerror(-r));
 		free(error);
 		error = NULL;

@@ -64,6 +64,22 @@ static int remove_folder(int parent, const char *name)
 	return r || !unlinkat(parent, name, AT_REMOVEDIR) ? r : -errno;
 }
 
+/* Did systemd start a process as paimond.service? */
+static bool is_of_unit(pid_t pid)
+{
+	char path[32], line[512];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		found |= !!strstr(line, "/paimond.service\n");
+	if (file)
+		fclose(file);
+	return found;
+}
+
 /* Removes the folders that are wanted, and names them. An exit code. */
 static int purge(const struct wanted *wanted, const char *state_dir, struct json_object *names)
 {
@@ -78,9 +94,10 @@ static int purge(const struct wanted *wanted, const char *state_dir, struct json
 				errno == EACCES ? " (run it as root)" : "");
 	lock = lock_folder(state_dir, &holder);
 	if (lock == -EWOULDBLOCK)
-		r = complain("%s is in use by paimond, process %d: nothing was removed "
-			     "(systemctl stop paimond.service paimond.socket)",
-			     state_dir, (int)holder);
+		r = complain("%s is in use by paimond, process %d: nothing was removed (%s)",
+			     state_dir, (int)holder,
+			     is_of_unit(holder) ? "systemctl stop paimond.service paimond.socket"
+						: "end that process first");
 	else if (lock < 0)
 		r = complain("%s: %s", state_dir, strerror(-lock));
 	for (int i = 0; i < nr; i++) {

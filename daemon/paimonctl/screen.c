@@ -505,9 +505,12 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	}
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal) {
+		bool known = termname(); /* it was the type, or what was made of it */
+
 		response_clear(&response);
-		return complain("top: cannot use a terminal of type %s (set TERM, or use -b)",
-				getenv("TERM") ?: "(none)");
+		return complain("top: cannot use a terminal of type %s (%s, or use -b)",
+				getenv("TERM") ?: "(none)",
+				known ? "it is too large: see COLUMNS and LINES" : "set TERM");
 	}
 	use_colors();
 	cbreak();
