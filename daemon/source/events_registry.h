@@ -123,8 +123,8 @@ void events_finish_change(struct events *events, struct events_event *event);
 /* Looks at the perf event of a slot that has a descriptor. 0 or a negative errno. */
 int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file);
 /* Why some perf events are refused; of a PMU. */
-#define EVENTS_FAULTS                                                                              \
-	"%s: not kept: the PMU has a scope, and this kernel faults where a BPF program reads an "  \
+#define EVENTS_FAULTS                                                                             \
+	"%s: not kept: the PMU has a scope, and this kernel faults where a BPF program reads an " \
 	"event of such a PMU that has gone (perf stat can count it)"
 /* The name of a slot's descriptor in systemd's store. */
 void events_store_name(uint32_t slot, char ret_name[32]);

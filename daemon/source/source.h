@@ -104,9 +104,9 @@ struct source {
 	const struct config *config;
 	bool replay; /* fed by replay.c: neither pins nor adopts nor attaches */
 	enum source_state state;
-	const char *backend;  /* what it counts with: "paimon.ko", "fentry", ...; static */
-	bool adopted;	      /* went on with what an earlier daemon left */
-	uint64_t attached_ns; /* CLOCK_REALTIME */
+	const char *backend;	      /* what it counts with: "paimon.ko", "fentry", ...; static */
+	bool adopted;		      /* went on with what an earlier daemon left */
+	uint64_t attached_ns;	      /* CLOCK_REALTIME */
 	struct sd_event_source *wake; /* the daemon's, for wake_fd */
 	char reason[256];
 	void *data; /* the source's own */
