@@ -713,6 +713,7 @@ int events_open_again(struct events *events, const struct events_event *event, u
 		      unsigned int cpu, struct events_slot *before)
 {
 	int fd = reader_open(event, type, cpu), r = fd < 0 ? fd : 0;
+	_cleanup_free_ char *error = NULL;
 	uint32_t new = 0;
 
 	if (!r) {
@@ -721,9 +722,15 @@ int events_open_again(struct events *events, const struct events_event *event, u
 			close(fd);
 	}
 	r = r ?: events_fill_slot(events, new, fd, type, cpu, event->current);
+	/* Another PMU may have the number by now. */
+	if (!r) {
+		r = check_scope(events, event, new, &error);
+		if (r < 0)
+			events_free_slot(events, new);
+	}
 	if (r < 0)
 		log_error("events: %s does not count on CPU %u: %s (reload tries it again)",
-			  event->name, cpu, strerror(-r));
+			  event->name, cpu, error ?: strerror(-r));
 	else if (before)
 		events_replace_slot(events, before - events->reader->slots, new);
 	else
