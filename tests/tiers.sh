@@ -168,6 +168,8 @@ run_job() {
 		mapfile -t names < <(selected bpf)
 		if [ "$(id -u)" != 0 ]; then
 			skip_all bpf "needs root"
+		elif ! grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo; then
+			skip_all bpf "no mounts of one's own in a chroot whose / is no mount: bind it to itself"
 		elif [ ${#names[@]} -gt 0 ]; then
 			meson_suite bpf "${names[@]}"
 		fi
