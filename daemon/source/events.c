@@ -663,6 +663,13 @@ static void events_objects(const struct source *source, struct source_objects *o
 		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
 }
 
+static const char *needs_restart(const struct source *source)
+{
+	const struct events *events = source->data;
+
+	return events->reader->nr_events != source->config->events_max ? "[events] max" : NULL;
+}
+
 const struct source_ops events_source = {
 	.name = "events",
 	.wanted = events_wanted,
@@ -674,5 +681,6 @@ const struct source_ops events_source = {
 	.tell = events_tell,
 	.objects = events_objects,
 	.reload = events_reload,
+	.restart = needs_restart,
 	.detach = events_detach,
 };

@@ -786,10 +786,12 @@ static void test_one_run(void **data)
 	char *error;
 
 	assert_true(stats >= 0);
+	assert_null(events_source.restart(&source));
+	config.events_max = 512;
+	assert_string_equal(events_source.restart(&source), "[events] max");
 	detach();
 	umount(folder);
 	assert_int_equal(mount("bpf", folder, "bpf", 0, NULL), 0);
-	config.events_max = 512;
 	attach();
 	for (int i = 0; i < 512; i++)
 		open_event(SPEC, NULL, NULL);
