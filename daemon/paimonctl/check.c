@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "../config.h"
-#include "../serve/listen.h"
 #include "../source/events_source.h"
 #include "../util/address.h"
 #include "../util/cleanup.h"
@@ -64,7 +63,7 @@ static void check_listen(struct check *check, struct json_object *status)
 			warn_listen(check, json_text(one, "address", "?"));
 	}
 	if (configured && !address_parse(configured, &address, &size) &&
-	    !listen_is_loopback(&address))
+	    !address_is_loopback(&address))
 		warn_listen(check, configured);
 }
 

@@ -9,24 +9,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "../model/kept.h"
 #include "../model/snapshot.h"
 #include "../util/json.h"
 #include "page.h"
 
 struct http;
-
-/* A request for /v1/events (id 0) or /v1/events/ID. */
-struct http_events_request {
-	const char *method;
-	uint64_t id;
-	bool has_body;
-	const struct json_member *members; /* of the body */
-	size_t nr_members;
-	struct ucred peer;
-};
 
 /* What the daemon answers with; data is passed on. */
 struct http_callbacks {

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,18 +93,6 @@ int listen_tcp(const char *text)
 	return r;
 }
 
-bool listen_is_loopback(const struct sockaddr_storage *address)
-{
-	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
-	const void *ipv4 = &((const struct sockaddr_in *)address)->sin_addr;
-
-	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
-		ipv4 = &in6->s6_addr[12];
-	else if (address->ss_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(in6);
-	return *(const uint8_t *)ipv4 == IN_LOOPBACKNET;
-}
-
 bool listen_name(int fd, char name[LISTEN_NAME_LEN])
 {
 	struct sockaddr_storage address;
@@ -119,5 +106,5 @@ bool listen_name(int fd, char name[LISTEN_NAME_LEN])
 		return false;
 	snprintf(name, LISTEN_NAME_LEN, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
 		 port);
-	return listen_is_loopback(&address);
+	return address_is_loopback(&address);
 }

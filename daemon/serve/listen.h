@@ -20,11 +20,6 @@ int listen_handoff(const char *path);
 /* Listens at an address as address_parse() takes it. */
 int listen_tcp(const char *text);
 
-struct sockaddr_storage;
-
-/* Can a TCP address be reached from this machine alone? */
-bool listen_is_loopback(const struct sockaddr_storage *address);
-
 /* Where a TCP socket listens, written as listen_tcp() takes it, or "". Can that be reached
  * from this machine alone? */
 #define LISTEN_NAME_LEN 64

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,4 +62,16 @@ int address_parse(const char *text, struct sockaddr_storage *ret_address, sockle
 	memcpy(ret_address, &ipv4, sizeof(ipv4));
 	*ret_size = sizeof(ipv4);
 	return 0;
+}
+
+bool address_is_loopback(const struct sockaddr_storage *address)
+{
+	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+	const void *ipv4 = &((const struct sockaddr_in *)address)->sin_addr;
+
+	if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
+		ipv4 = &in6->s6_addr[12];
+	else if (address->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(in6);
+	return *(const uint8_t *)ipv4 == IN_LOOPBACKNET;
 }

@@ -4,6 +4,7 @@
 #define PAIMON_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 /*
@@ -12,5 +13,8 @@
  * interface that is not there is number 0.
  */
 int address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size);
+
+/* Can a TCP address be reached from this machine alone? */
+bool address_is_loopback(const struct sockaddr_storage *address);
 
 #endif
