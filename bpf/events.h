@@ -70,7 +70,7 @@ enum events_origin {
 /* What is counted. */
 struct events_terms {
 	__u64 config[5];
-	__u32 exclude; /* EVENT_EXCLUDE_... of daemon/source/event_spec.h */
+	__u32 exclude; /* EVENT_EXCLUDE_... of daemon/util/event_spec.h */
 	__u32 unused;
 	char spec[EVENTS_SPEC_LEN];
 };

@@ -14,10 +14,10 @@
 #include <sys/un.h>
 
 #include "config_file.h"
-#include "source/event_spec.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/cpulist.h"
+#include "util/event_spec.h"
 #include "util/fail.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"

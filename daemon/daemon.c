@@ -18,10 +18,9 @@
 
 #include "config.h"
 #include "cost.h"
-#include "fdstore.h"
-#include "lock.h"
 #include "model/snapshot.h"
-#include "privilege.h"
+#include "process/fdstore.h"
+#include "process/privilege.h"
 #include "self.h"
 #include "serve/handoff.h"
 #include "serve/http.h"
@@ -32,6 +31,7 @@
 #include "util/buffer.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/lock.h"
 #include "util/log.h"
 #include "version.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "../config.h"
-#include "../lock.h"
 #include "../util/cleanup.h"
+#include "../util/lock.h"
 #include "../util/state.h"
 #include "command.h"
 #include "table.h"

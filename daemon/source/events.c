@@ -7,12 +7,12 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
+#include "../process/fdstore.h"
 #include "../util/cleanup.h"
+#include "../util/event_spec.h"
 #include "../util/json.h"
 #include "../util/log.h"
 #include "../util/utf8.h"
-#include "event_spec.h"
 #include "events_registry.h"
 #include "inspect.h"
 #include "perf_open.h"

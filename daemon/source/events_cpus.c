@@ -8,8 +8,8 @@
 
 #include "../util/cleanup.h"
 #include "../util/cpulist.h"
+#include "../util/event_spec.h"
 #include "../util/log.h"
-#include "event_spec.h"
 #include "events_registry.h"
 #include "inspect.h"
 

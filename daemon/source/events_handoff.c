@@ -9,8 +9,8 @@
 
 #include "../util/cleanup.h"
 #include "../util/cpulist.h"
+#include "../util/event_spec.h"
 #include "../util/fail.h"
-#include "event_spec.h"
 #include "events_registry.h"
 #include "inspect.h"
 #include "source.h"

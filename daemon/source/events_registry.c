@@ -11,13 +11,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
+#include "../process/fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/clock.h"
 #include "../util/cpulist.h"
+#include "../util/event_spec.h"
 #include "../util/fail.h"
 #include "../util/log.h"
-#include "event_spec.h"
 #include "inspect.h"
 #include "source.h"
 

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
+#include "../process/fdstore.h"
 #include "../util/clock.h"
 #include "../util/kernel.h"
 #include "../util/log.h"

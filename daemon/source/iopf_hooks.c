@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
+#include "../process/fdstore.h"
 #include "../util/log.h"
 #include "iopf_source.h"
 #include "perf_open.h"

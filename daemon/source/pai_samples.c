@@ -21,8 +21,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
 #include "../model/snapshot.h"
+#include "../process/fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "../util/utf8.h"

@@ -13,7 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../fdstore.h"
+#include "../process/fdstore.h"
 #include "../util/cleanup.h"
 #include "../util/log.h"
 #include "load.h"

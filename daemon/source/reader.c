@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "../util/cleanup.h"
+#include "../util/event_spec.h"
 #include "../util/log.h"
-#include "event_spec.h"
 #include "load.h"
 #include "map_memory.h"
 #include "perf_open.h"

@@ -37,9 +37,9 @@
 #include <unistd.h>
 
 #include "cost.h"
-#include "source/event_spec.h"
 #include "source/events_registry.h"
 #include "source/source.h"
+#include "util/event_spec.h"
 
 #define SPEC "timer:itimer_state"
 #define CALLS 3

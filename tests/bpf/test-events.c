@@ -31,7 +31,7 @@
 #include <cmocka.h>
 
 #include "events_json.h"
-#include "fdstore.h"
+#include "process/fdstore.h"
 #include "source/events_registry.h"
 #include "source/events_source.h"
 #include "source/reader.h"

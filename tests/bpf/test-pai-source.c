@@ -31,7 +31,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "fdstore.h"
+#include "process/fdstore.h"
 #include "source/pai_source.h"
 #include "source/source.h"
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "source/event_spec.h"
 #include "util/cpulist.h"
+#include "util/event_spec.h"
 
 static const char *const files[] = {
 	"pmus/p/format/a",	 "pmus/p/format/b",	     "pmus/p/events/e",

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "source/event_spec.h"
+#include "util/event_spec.h"
 
 static void print(const struct event_spec *spec, uint32_t pmu)
 {

@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include "fdstore.h"
+#include "process/fdstore.h"
 
 static int notify = -1;
 #define NR_PASSED 9

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "lock.h"
+#include "util/lock.h"
 
 static void test_lock(void **state)
 {

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "source/event_spec.h"
 #include "source/perf_open.h"
 #include "source/reader.h"
+#include "util/event_spec.h"
 
 #define CPU 3
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "source/event_spec.h"
+#include "util/event_spec.h"
 
 static char folder[] = "/tmp/test-spec-XXXXXX";
 static char pmus[64], hybrid[64], tracepoints[64];

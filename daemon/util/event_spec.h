@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../util/cleanup.h"
+#include "cleanup.h"
 
 #define EVENT_SPEC_PMUS "/sys/bus/event_source/devices"
 #define EVENT_SPEC_TRACEPOINTS "/sys/kernel/tracing/events"

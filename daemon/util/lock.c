@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
+#include "cleanup.h"
 
 /* /proc/locks: "1: FLOCK  ADVISORY  WRITE 4711 00:1f:23 0 EOF" */
 static pid_t find_holder(int fd)

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../util/buffer.h"
-#include "../util/cpulist.h"
+#include "buffer.h"
+#include "cpulist.h"
 
 #define MAX_LINE 4096 /* sysfs gives a page at most */
 #define MAX_TERMS 256

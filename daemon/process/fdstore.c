@@ -10,8 +10,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
-#include "util/log.h"
+#include "../util/cleanup.h"
+#include "../util/log.h"
 
 /* Process-wide, like the environment that it comes from. */
 static struct {
