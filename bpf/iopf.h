@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The maps of the IOPF source: what bpf/iopf.bpf.c writes and
- * daemon/source/iopf.c reads, most of it through mmap.
+ * daemon/source/iopf/iopf.c reads, most of it through mmap.
  *
  * A change of anything here that an older daemon would misread (a type, a
  * size, the meaning of a field, the set of dispatchers) takes a new

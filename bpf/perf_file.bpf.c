@@ -5,7 +5,7 @@
  * files of its own thread.
  */
 #include "kernel.h"
-#include "perf_file.h"
+#include "perf_file_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

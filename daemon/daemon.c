@@ -25,8 +25,8 @@
 #include "serve/handoff.h"
 #include "serve/http.h"
 #include "serve/listen.h"
-#include "source/events_source.h"
-#include "source/replay.h"
+#include "source/events/events_source.h"
+#include "source/replay/replay.h"
 #include "source/source.h"
 #include "util/buffer.h"
 #include "util/cleanup.h"
@@ -111,7 +111,7 @@ static struct source *find_source(struct daemon *daemon, const struct source_ops
 	return &daemon->sources[i];
 }
 
-/* replay.c has nothing to play for kept events. */
+/* replay/ has nothing to play for kept events. */
 static enum source_wanted wanted(const struct daemon *daemon, const struct source *source)
 {
 	if (daemon->options->replay)

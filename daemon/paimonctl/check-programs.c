@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../source/iopf_source.h"
+#include "../source/iopf/iopf_source.h"
 #include "../source/load.h"
 #include "check.h"
 #include "events.skel.h"

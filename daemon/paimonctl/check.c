@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../config.h"
-#include "../source/events_source.h"
+#include "../source/events/events_source.h"
 #include "../util/address.h"
 #include "../util/cleanup.h"
 #include "command.h"

@@ -102,7 +102,7 @@ enum source_state {
 struct source {
 	const struct source_ops *ops;
 	const struct config *config;
-	bool replay; /* fed by replay.c: neither pins nor adopts nor attaches */
+	bool replay; /* fed by replay/: neither pins nor adopts nor attaches */
 	enum source_state state;
 	const char *backend;	      /* what it counts with: "paimon.ko", "fentry", ...; static */
 	bool adopted;		      /* went on with what an earlier daemon left */

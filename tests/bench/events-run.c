@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 #include "cost.h"
-#include "source/events_registry.h"
+#include "source/events/registry.h"
 #include "source/source.h"
 #include "util/event_spec.h"
 

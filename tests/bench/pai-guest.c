@@ -35,7 +35,7 @@
 #include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
-#include "source/pai_source.h"
+#include "source/pai/pai_source.h"
 #include "source/source.h"
 
 #define COUNTERS PAIMON_NNPA_COUNTERS_1ST

@@ -6,7 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
-#include "source/events_source.h"
+#include "source/events/events_source.h"
 #include "util/json.h"
 
 static struct json_object *parsed(struct buffer *buffer)

@@ -18,7 +18,7 @@
 #include <json-c/json.h>
 
 #include "cost.h"
-#include "source/iopf_source.h"
+#include "source/iopf/iopf_source.h"
 
 #define STATS "/proc/sys/kernel/bpf_stats_enabled"
 #define NR_GROUPS 1000

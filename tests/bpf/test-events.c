@@ -32,8 +32,8 @@
 
 #include "events_json.h"
 #include "process/fdstore.h"
-#include "source/events_registry.h"
-#include "source/events_source.h"
+#include "source/events/events_source.h"
+#include "source/events/registry.h"
 #include "source/reader.h"
 #include "source/source.h"
 

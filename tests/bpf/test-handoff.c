@@ -33,7 +33,7 @@
 #include <cmocka.h>
 
 #include "events_json.h"
-#include "source/events_source.h"
+#include "source/events/events_source.h"
 #include "source/source.h"
 
 #define OWNER 4242 /* a user who is not root */

@@ -21,7 +21,7 @@
 #include "events.skel.h"
 #include "pai.skel.h"
 #include "perf_file.skel.h"
-#include "source/iopf_source.h"
+#include "source/iopf/iopf_source.h"
 #include "source/source.h"
 
 #define MAX_BPF_STACK 512

@@ -32,7 +32,7 @@
 #include <time.h>
 
 #include "process/fdstore.h"
-#include "source/pai_source.h"
+#include "source/pai/pai_source.h"
 #include "source/source.h"
 
 #define SYSFS "/sys/bus/event_source/devices"

@@ -23,8 +23,8 @@
 
 #include <cmocka.h>
 
-#include "source/iopf_source.h"
-#include "source/pai_source.h"
+#include "source/iopf/iopf_source.h"
+#include "source/pai/pai_source.h"
 #include "source/places.h"
 #include "source/source.h"
 

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "source/iopf_source.h"
+#include "source/iopf/iopf_source.h"
 #include "source/source.h"
 
 static char folder[] = "/tmp/paimon-test-XXXXXX";

@@ -14,8 +14,8 @@
 #include "fuzz.h"
 #include "serve/json.h"
 #include "serve/openmetrics.h"
-#include "source/iopf_source.h"
-#include "source/pai_source.h"
+#include "source/iopf/iopf_source.h"
+#include "source/pai/pai_source.h"
 #include "source/source.h"
 #include "util/utf8.h"
 

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../util/clock.h"
-#include "../util/cpulist.h"
-#include "../util/log.h"
-#include "iopf_source.h"
-#include "pai_source.h"
-#include "source.h"
+#include "../../util/clock.h"
+#include "../../util/cpulist.h"
+#include "../../util/log.h"
+#include "../iopf/iopf_source.h"
+#include "../pai/pai_source.h"
+#include "../source.h"
 
 #define SEED 0x9a1e04ULL
 #define NR_DEVICES 3

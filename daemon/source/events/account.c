@@ -2,10 +2,10 @@
 /* Readings into accounts, and what is done about perf events that stand still. */
 #include <string.h>
 
-#include "../util/cleanup.h"
-#include "../util/log.h"
-#include "events_registry.h"
-#include "inspect.h"
+#include "../../util/cleanup.h"
+#include "../../util/log.h"
+#include "perf_file.h"
+#include "registry.h"
 
 /* Finds out which slots every event has: there are many of both. */
 void events_link_slots(struct events *events)

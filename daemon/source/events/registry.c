@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "events_registry.h"
+#include "registry.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,15 +11,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../process/fdstore.h"
-#include "../util/cleanup.h"
-#include "../util/clock.h"
-#include "../util/cpulist.h"
-#include "../util/event_spec.h"
-#include "../util/fail.h"
-#include "../util/log.h"
-#include "inspect.h"
-#include "source.h"
+#include "../../process/fdstore.h"
+#include "../../util/cleanup.h"
+#include "../../util/clock.h"
+#include "../../util/cpulist.h"
+#include "../../util/event_spec.h"
+#include "../../util/fail.h"
+#include "../../util/log.h"
+#include "../source.h"
+#include "perf_file.h"
 
 /* Descriptors that are not for perf events: of all that paimond has open besides, with as
  * many clients as each of the two listeners takes. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The source of I/O page faults: loads bpf/iopf.bpf.c and keeps it attached: to
- * paimon.ko where it is loaded, else to the kernel's functions (iopf_hooks.c).
+ * paimon.ko where it is loaded, else to the kernel's functions (hooks.c).
  * One of them at a time: a device is never counted twice.
  *
  * What outlives the daemon: the maps, pinned in STATE_DIR/iopf-LAYOUT, and the
@@ -21,14 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../process/fdstore.h"
-#include "../util/clock.h"
-#include "../util/kernel.h"
-#include "../util/log.h"
+#include "../../process/fdstore.h"
+#include "../../util/clock.h"
+#include "../../util/kernel.h"
+#include "../../util/log.h"
+#include "../load.h"
+#include "../map_memory.h"
+#include "../source.h"
 #include "iopf_source.h"
-#include "load.h"
-#include "map_memory.h"
-#include "source.h"
 
 static const char *const backend_names[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), and what the files
- * of their source share: events_registry.c holds, opens and changes them,
- * events_account.c reads them, events_recover.c takes over from an earlier daemon,
- * events_cpus.c follows the CPUs, events_handoff.c takes events from other processes,
- * events.c serves them.
+ * of their source share: registry.c holds, opens and changes them, account.c reads
+ * them, recover.c takes over from an earlier daemon, cpus.c follows the CPUs, handoff.c
+ * takes events from other processes, events.c serves them, request.c does what is asked.
  *
  * On the daemon's one thread.
  */
@@ -15,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../reader.h"
 #include "events_source.h"
-#include "reader.h"
 
 struct event_pmu;
 struct event_spec;

@@ -6,13 +6,13 @@
  *
  * Called by the source of events, on the daemon's one thread, always the same one.
  */
-#ifndef PAIMON_INSPECT_H
-#define PAIMON_INSPECT_H
+#ifndef PAIMON_PERF_FILE_H
+#define PAIMON_PERF_FILE_H
 
 #include <stddef.h>
 
-#include "../util/cleanup.h"
-#include "perf_file.h"
+#include "../../util/cleanup.h"
+#include "perf_file_maps.h"
 
 struct inspect;
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../model/kept.h"
-#include "../util/fail.h"
-#include "../util/json.h"
+#include "../../model/kept.h"
+#include "../../util/fail.h"
+#include "../../util/json.h"
 #include "events_source.h"
 
 /* Strings of a request, by key; the others are left as they are. */

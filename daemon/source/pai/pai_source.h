@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the PAI source share: pai.c decides and serves, pai_pmu.c holds the
- * perf events of one PMU, pai_samples.c takes samples, replay.c plays some.
+ * What the files of the PAI source share: pai.c decides and serves, pmu.c holds the perf
+ * events of one PMU, samples.c takes samples, replay/ plays some.
  *
  * A PMU counts or samples on each CPU by itself. All of its perf events are elements of
  * an array that is kept for the next daemon (reader.h), and ends with the unit; what
@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../reader.h"
 #include "pai.h"
 #include "pai.skel.h"
-#include "reader.h"
 
 struct metric;
 struct snapshot;

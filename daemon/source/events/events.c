@@ -7,17 +7,17 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "../process/fdstore.h"
-#include "../util/cleanup.h"
-#include "../util/event_spec.h"
-#include "../util/json.h"
-#include "../util/log.h"
-#include "../util/utf8.h"
-#include "events_registry.h"
-#include "inspect.h"
-#include "perf_open.h"
-#include "pins.h"
-#include "source.h"
+#include "../../process/fdstore.h"
+#include "../../util/cleanup.h"
+#include "../../util/event_spec.h"
+#include "../../util/json.h"
+#include "../../util/log.h"
+#include "../../util/utf8.h"
+#include "../perf_open.h"
+#include "../pins.h"
+#include "../source.h"
+#include "perf_file.h"
+#include "registry.h"
 
 /* The configuration's events */
 

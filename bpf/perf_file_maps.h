@@ -3,8 +3,8 @@
  * What bpf/perf_file.bpf.c says of perf events that the daemon has descriptors of.
  * Nothing of it outlives a look.
  */
-#ifndef PAIMON_BPF_PERF_FILE_H
-#define PAIMON_BPF_PERF_FILE_H
+#ifndef PAIMON_BPF_PERF_FILE_MAPS_H
+#define PAIMON_BPF_PERF_FILE_MAPS_H
 
 #ifndef __BPF__
 #include <linux/types.h>

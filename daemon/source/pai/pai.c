@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../model/snapshot.h"
-#include "../util/cleanup.h"
-#include "../util/cpulist.h"
-#include "../util/log.h"
+#include "../../model/snapshot.h"
+#include "../../util/cleanup.h"
+#include "../../util/cpulist.h"
+#include "../../util/log.h"
+#include "../source.h"
 #include "pai_source.h"
-#include "source.h"
 
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 #define MAX_CPU 8191

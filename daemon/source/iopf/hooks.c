@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attaches the programs of the IOPF source, by what iopf_prepare.c has found out.
+ * Attaches the programs of the IOPF source, by what prepare.c has found out.
  *
  * Called by iopf.c, on the daemon's one thread.
  */
@@ -14,11 +14,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../process/fdstore.h"
-#include "../util/log.h"
+#include "../../process/fdstore.h"
+#include "../../util/log.h"
+#include "../perf_open.h"
+#include "../source.h"
 #include "iopf_source.h"
-#include "perf_open.h"
-#include "source.h"
 
 int iopf_hooks_set_programs(struct source *source, struct iopf *iopf)
 {

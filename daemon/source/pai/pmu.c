@@ -18,14 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../util/cleanup.h"
-#include "../util/clock.h"
-#include "../util/cpulist.h"
-#include "../util/event_spec.h"
-#include "../util/log.h"
+#include "../../util/cleanup.h"
+#include "../../util/clock.h"
+#include "../../util/cpulist.h"
+#include "../../util/event_spec.h"
+#include "../../util/log.h"
+#include "../perf_open.h"
+#include "../source.h"
 #include "pai_source.h"
-#include "perf_open.h"
-#include "source.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
 #define MAX_NUMBERS 1024

@@ -21,16 +21,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../model/snapshot.h"
-#include "../process/fdstore.h"
-#include "../util/cleanup.h"
-#include "../util/log.h"
-#include "../util/utf8.h"
-#include "load.h"
-#include "map_memory.h"
+#include "../../model/snapshot.h"
+#include "../../process/fdstore.h"
+#include "../../util/cleanup.h"
+#include "../../util/log.h"
+#include "../../util/utf8.h"
+#include "../load.h"
+#include "../map_memory.h"
+#include "../places.h"
+#include "../source.h"
 #include "pai_source.h"
-#include "places.h"
-#include "source.h"
 
 #define LINK "pai-sample" /* to the tracepoint */
 #define TRACEPOINT_PROGRAM "pai-sample-program"

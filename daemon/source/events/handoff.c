@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "../util/cleanup.h"
-#include "../util/cpulist.h"
-#include "../util/event_spec.h"
-#include "../util/fail.h"
-#include "events_registry.h"
-#include "inspect.h"
-#include "source.h"
+#include "../../util/cleanup.h"
+#include "../../util/cpulist.h"
+#include "../../util/event_spec.h"
+#include "../../util/fail.h"
+#include "../source.h"
+#include "perf_file.h"
+#include "registry.h"
 
 /* Refuses what cannot be kept, or not as one event. */
 static int check_file(const struct events *events, const struct perf_file *files, size_t i, int fd,

@@ -4,9 +4,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../process/fdstore.h"
-#include "../util/log.h"
-#include "events_registry.h"
+#include "../../process/fdstore.h"
+#include "../../util/log.h"
+#include "registry.h"
 
 /* Of two slots of the same event and CPU the one that the other replaced goes. */
 static void drop_replaced(struct events *events, const struct events_event *event)

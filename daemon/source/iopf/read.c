@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../model/histogram.h"
-#include "../util/cleanup.h"
-#include "../util/clock.h"
-#include "../util/log.h"
-#include "../util/utf8.h"
+#include "../../model/histogram.h"
+#include "../../util/cleanup.h"
+#include "../../util/clock.h"
+#include "../../util/log.h"
+#include "../../util/utf8.h"
+#include "../places.h"
+#include "../source.h"
 #include "iopf_source.h"
-#include "places.h"
-#include "source.h"
 
 /* What a scan of the groups in flight of one device found. */
 struct in_flight {

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../util/cleanup.h"
-#include "../util/cpulist.h"
-#include "../util/event_spec.h"
-#include "../util/log.h"
-#include "events_registry.h"
-#include "inspect.h"
+#include "../../util/cleanup.h"
+#include "../../util/cpulist.h"
+#include "../../util/event_spec.h"
+#include "../../util/log.h"
+#include "perf_file.h"
+#include "registry.h"
 
 #define ONLINE "/sys/devices/system/cpu/online"
 

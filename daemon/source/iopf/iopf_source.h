@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the IOPF source share: iopf.c starts and ends, iopf_prepare.c finds out
- * what to attach to, iopf_hooks.c attaches, iopf_read.c reads, replay.c feeds.
+ * What the files of the IOPF source share: iopf.c starts and ends, prepare.c finds out what
+ * to attach to, hooks.c attaches, read.c reads, replay/ feeds.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../config.h"
+#include "../../config.h"
+#include "../pins.h"
 #include "iopf.h"
 #include "iopf.skel.h"
-#include "pins.h"
 
 struct snapshot;
 struct source;

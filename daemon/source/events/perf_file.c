@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "inspect.h"
+#include "perf_file.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../util/fail.h"
-#include "load.h"
+#include "../../util/fail.h"
+#include "../load.h"
 #include "perf_file.skel.h"
 
 struct inspect {
