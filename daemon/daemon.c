@@ -17,11 +17,11 @@
 #include <time.h>
 
 #include "config.h"
-#include "cost.h"
 #include "model/snapshot.h"
 #include "process/fdstore.h"
 #include "process/privilege.h"
-#include "self.h"
+#include "self/cost.h"
+#include "self/process.h"
 #include "serve/handoff.h"
 #include "serve/http.h"
 #include "serve/listen.h"

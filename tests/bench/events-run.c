@@ -36,7 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cost.h"
+#include "self/cost.h"
 #include "source/events/registry.h"
 #include "source/source.h"
 #include "util/event_spec.h"

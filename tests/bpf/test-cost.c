@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
-#include "cost.h"
+#include "self/cost.h"
 #include "source/iopf/iopf_source.h"
 
 #define STATS "/proc/sys/kernel/bpf_stats_enabled"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "self.h"
+#include "self/process.h"
 #include "util/clock.h"
 
 static unsigned int count_by_hand(void)

@@ -3,12 +3,12 @@
  * What the daemon says of its own process: the process_* metrics that every
  * Prometheus client has, from /proc/self.
  */
-#ifndef PAIMON_SELF_H
-#define PAIMON_SELF_H
+#ifndef PAIMON_PROCESS_H
+#define PAIMON_PROCESS_H
 
 #include <stdint.h>
 
-#include "model/snapshot.h"
+#include "../model/snapshot.h"
 
 struct self {
 	uint64_t resident_bytes;

@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/snapshot.h"
-#include "source/source.h"
-#include "util/json.h"
+#include "../model/snapshot.h"
+#include "../source/source.h"
+#include "../util/json.h"
 
 #define COST_MAX_MAPS 64
 

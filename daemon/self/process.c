@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "self.h"
+#include "process.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "util/clock.h"
+#include "../util/clock.h"
 
 static const struct metric metric_cpu = {
 	.name = "process_cpu_seconds_total",

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "self.h"
-#include "util/clock.h"
+#include "../util/clock.h"
+#include "process.h"
 
 static const struct metric metric_run_time = {
 	.name = "paimon_bpf_program_run_time_seconds_total",
