@@ -46,34 +46,49 @@
 #define BPFFS "/sys/fs/bpf/" /* where nothing is mounted, no folder can be made below it */
 
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
-#define NR_SOURCES (sizeof(source_table) / sizeof(*source_table))
+
+#define NR_SOURCES 3
+
+struct sources {
+	sd_event *event;
+	const struct config *config; /* in force */
+	bool replay;		     /* made-up input */
+	struct source all[NR_SOURCES];
+};
+
+#define SELF "self" /* the name, beside those of sources, of what paimond says of itself */
+
+struct self {
+	bool last_reload_successful;
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t scrape_ns;  /* how long the latest snapshot took */
+	char machine[sizeof(((struct utsname *)0)->machine)];
+	struct cost cost; /* cost_init() is the daemon's */
+};
+
+struct sockets {
+	struct http_socket *http; /* that http serves; the descriptors are the server's */
+	size_t nr_http;
+	struct sockaddr_un handoff_at;	/* whoever has opened it; "": there is none */
+	char *unix_path, *handoff_path; /* of sockets of our own, removed at the end */
+};
 
 struct daemon {
 	const struct daemon_options *options;
 	sd_event *event;
 	struct config *config;
-	bool last_reload_successful;
-	struct source sources[NR_SOURCES];
-	struct cost cost;
+	struct sources sources;
+	struct sockets sockets;
+	struct self self;
 	struct replay *replay;
 	struct http *http;
 	struct handoff *handoff;
 	sd_event_source *retry;
 	int lock;
-	char *unix_path, *handoff_path; /* of sockets of our own, removed at the end */
-	struct sockaddr_un handoff_at;	/* whoever has opened it; "": there is none */
-	struct http_socket *sockets;	/* that http serves */
-	size_t nr_sockets;
-	char machine[sizeof(((struct utsname *)0)->machine)];
-	uint64_t started_ns; /* CLOCK_MONOTONIC */
-	uint64_t scrape_ns;  /* how long the latest snapshot took */
 };
 
-static const struct metric metric_build_info = {
-	.name = "paimon_build_info",
-	.help = "Version of paimond; always 1.",
-	.type = METRIC_GAUGE,
-};
+/* Sources */
+
 static const struct metric metric_source_up = {
 	.name = "paimon_source_up",
 	.help = "1 if the source counts, 0 if it should and does not.",
@@ -89,34 +104,22 @@ static const struct metric metric_source_attached = {
 	.help = "When this daemon attached or adopted the source.",
 	.type = METRIC_GAUGE,
 };
-static const struct metric metric_reload = {
-	.name = "paimon_config_last_reload_successful",
-	.help = "1 if the configuration file is in force, 0 if its last change was refused.",
-	.type = METRIC_GAUGE,
-};
-static const struct metric metric_scrape = {
-	.name = "paimon_scrape_duration_seconds",
-	.help = "Time that reading all sources took, the time before.",
-	.type = METRIC_GAUGE,
-};
 
-/* Sources */
-
-static struct source *find_source(struct daemon *daemon, const struct source_ops *ops)
+static struct source *sources_find(struct sources *sources, const struct source_ops *ops)
 {
 	size_t i = 0;
 
-	while (daemon->sources[i].ops != ops)
+	while (sources->all[i].ops != ops)
 		i++;
-	return &daemon->sources[i];
+	return &sources->all[i];
 }
 
 /* replay/ has nothing to play for kept events. */
-static enum source_wanted wanted(const struct daemon *daemon, const struct source *source)
+static enum source_wanted wanted(const struct sources *sources, const struct source *source)
 {
-	if (daemon->options->replay)
+	if (sources->replay)
 		return source->ops == &events_source ? SOURCE_NO : SOURCE_YES;
-	return source->ops->wanted(daemon->config);
+	return source->ops->wanted(sources->config);
 }
 
 static int on_wake(sd_event_source *event_source, int fd, uint32_t events, void *data)
@@ -127,11 +130,11 @@ static int on_wake(sd_event_source *event_source, int fd, uint32_t events, void 
 	return 0;
 }
 
-static void source_listen(struct daemon *daemon, struct source *source)
+static void source_listen(struct sources *sources, struct source *source)
 {
 	int fd = source->ops->wake_fd ? source->ops->wake_fd(source) : -ENOENT;
 	int r = fd < 0 ? 0
-		       : sd_event_add_io(daemon->event, &source->wake, fd, EPOLLIN, on_wake,
+		       : sd_event_add_io(sources->event, &source->wake, fd, EPOLLIN, on_wake,
 					 source);
 
 	if (fd >= 0 && r >= 0)
@@ -140,7 +143,7 @@ static void source_listen(struct daemon *daemon, struct source *source)
 		log_warning("%s: not woken up: %s", source->ops->name, strerror(-r));
 }
 
-static void source_start(struct daemon *daemon, struct source *source)
+static void source_start(struct sources *sources, struct source *source)
 {
 	char before[sizeof(source->reason)];
 	int r;
@@ -158,7 +161,7 @@ static void source_start(struct daemon *daemon, struct source *source)
 	log_release(!r || strcmp(before, source->reason));
 	if (!r) {
 		source->state = SOURCE_UP;
-		source_listen(daemon, source);
+		source_listen(sources, source);
 		source->attached_ns = clock_ns(CLOCK_REALTIME);
 		log_info("%s: %s, %s", source->ops->name, source->backend,
 			 source->replay	   ? "made-up input"
@@ -166,8 +169,8 @@ static void source_start(struct daemon *daemon, struct source *source)
 					   : "attached");
 		return;
 	}
-	source->state = r == -ENODEV && wanted(daemon, source) == SOURCE_AUTO ? SOURCE_OFF
-									      : SOURCE_FAILED;
+	source->state = r == -ENODEV && wanted(sources, source) == SOURCE_AUTO ? SOURCE_OFF
+									       : SOURCE_FAILED;
 	if (strcmp(before, source->reason))
 		log_line(source->state == SOURCE_OFF ? SD_INFO : SD_ERR, "%s: %s",
 			 source->ops->name, source->reason);
@@ -184,29 +187,76 @@ static void source_stop(struct source *source, bool keep)
 	source->reason[0] = '\0';
 }
 
-static void start_sources(struct daemon *daemon)
+static void start_sources(struct sources *sources)
 {
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].state != SOURCE_UP &&
-		    wanted(daemon, &daemon->sources[i]) != SOURCE_NO)
-			source_start(daemon, &daemon->sources[i]);
+		if (sources->all[i].state != SOURCE_UP &&
+		    wanted(sources, &sources->all[i]) != SOURCE_NO)
+			source_start(sources, &sources->all[i]);
 }
 
-static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
+static void sources_retry(struct sources *sources)
 {
-	struct daemon *daemon = data;
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].state == SOURCE_UP && sources->all[i].ops->outdated &&
+		    sources->all[i].ops->outdated(&sources->all[i]))
+			source_stop(&sources->all[i], false);
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].state == SOURCE_UP && sources->all[i].ops->retry)
+			sources->all[i].ops->retry(&sources->all[i]);
+	start_sources(sources);
+}
 
+static void sources_start(struct sources *sources, sd_event *event, const struct config *config,
+			  bool replay)
+{
+	sources->event = event;
+	sources->config = config;
+	sources->replay = replay;
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].state == SOURCE_UP && daemon->sources[i].ops->outdated &&
-		    daemon->sources[i].ops->outdated(&daemon->sources[i]))
-			source_stop(&daemon->sources[i], false);
+		sources->all[i] = (struct source){
+			.ops = source_table[i],
+			.config = config,
+			.replay = replay,
+		};
+	/* The configuration may have changed since the daemon before. */
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (daemon->sources[i].state == SOURCE_UP && daemon->sources[i].ops->retry)
-			daemon->sources[i].ops->retry(&daemon->sources[i]);
-	start_sources(daemon);
-	cost_tick(&daemon->cost);
-	sd_event_source_set_time_relative(event_source, RETRY_USEC);
-	return 0;
+		if (wanted(sources, &sources->all[i]) == SOURCE_NO)
+			source_stop(&sources->all[i], false);
+	start_sources(sources);
+}
+
+static void sources_add_restart(struct buffer *restart, const char *key)
+{
+	if (restart->size)
+		buffer_add_string(restart, ", ");
+	buffer_add_string(restart, key);
+}
+
+static void sources_reload(struct sources *sources, const struct config *config,
+			   struct buffer *restart)
+{
+	sources->config = config;
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		struct source *source = &sources->all[i];
+
+		source->config = config;
+		if (wanted(sources, source) == SOURCE_NO)
+			source_stop(source, false);
+		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
+			log_warning("%s: %s", source->ops->name, source->reason);
+		if (source->state == SOURCE_UP && source->ops->restart &&
+		    source->ops->restart(source))
+			sources_add_restart(restart, source->ops->restart(source));
+	}
+	start_sources(sources);
+}
+
+static void sources_stop(struct sources *sources, bool keep)
+{
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].ops)
+			source_stop(&sources->all[i], keep);
 }
 
 /* What is served */
@@ -228,9 +278,7 @@ static int add_source(struct snapshot *snapshot, const struct source *source)
 					    source->attached_ns * 1e-9);
 }
 
-#define SELF "self" /* the name, beside those of sources, of what paimond says of itself */
-
-static bool collects(const char *const *names, const char *name)
+static bool sources_collected(const char *const *names, const char *name)
 {
 	for (const char *const *n = names; n && *n; n++)
 		if (!strcmp(*n, name))
@@ -238,19 +286,19 @@ static bool collects(const char *const *names, const char *name)
 	return !names;
 }
 
-/* 0, or -EINVAL with the name that nothing has, and all those that there are. */
-static int check_names(const struct daemon *daemon, const char *const *names, char **ret_error)
+static int sources_check_names(const struct sources *sources, const char *const *names,
+			       const char *other, char **ret_error)
 {
 	char known[256] = "";
 
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		strcat(strcat(known, daemon->sources[i].ops->name), ", ");
-	strcat(known, SELF);
+		strcat(strcat(known, sources->all[i].ops->name), ", ");
+	strcat(known, other);
 	for (const char *const *n = names; n && *n; n++) {
-		bool found = !strcmp(*n, SELF);
+		bool found = !strcmp(*n, other);
 
 		for (size_t i = 0; i < NR_SOURCES; i++)
-			found |= !strcmp(*n, daemon->sources[i].ops->name);
+			found |= !strcmp(*n, sources->all[i].ops->name);
 		if (found)
 			continue;
 		if (asprintf(ret_error, "collect[]: there is no %.64s; there are %s", *n, known) <
@@ -263,35 +311,15 @@ static int check_names(const struct daemon *daemon, const char *const *names, ch
 	return 0;
 }
 
-static int add_self(struct daemon *daemon, struct snapshot *snapshot)
-{
-	struct label build[] = {
-		{"version", PAIMON_VERSION},
-		{"revision", PAIMON_REVISION},
-		{"arch", daemon->machine},
-	};
-	int r = snapshot_add_integer(snapshot, &metric_build_info, build, 3, 1);
-
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
-					    daemon->last_reload_successful);
-	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, daemon->scrape_ns * 1e-9);
-	r = r ?: cost_read(&daemon->cost, snapshot);
-	if (r < 0)
-		return r;
-	/* Out of descriptors, /proc cannot be read; the rest is served all the same. */
-	r = self_read(snapshot);
-	return r == -ENOMEM ? r : 0;
-}
-
-static int fill_snapshot(struct daemon *daemon, const char *const *names, struct snapshot *snapshot)
+static int sources_read(struct sources *sources, const char *const *names,
+			struct snapshot *snapshot)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < NR_SOURCES && !r; i++) {
-		struct source *source = &daemon->sources[i];
+		struct source *source = &sources->all[i];
 
-		if (!collects(names, source->ops->name))
+		if (!sources_collected(names, source->ops->name))
 			continue;
 		r = source->state == SOURCE_UP ? source->ops->read(source, snapshot) : 0;
 		if (r < 0 && r != -ENOMEM) {
@@ -307,29 +335,7 @@ static int fill_snapshot(struct daemon *daemon, const char *const *names, struct
 			r = r ?: source->ops->read_failed(source, snapshot);
 		r = r ?: add_source(snapshot, source);
 	}
-	return r || !collects(names, SELF) ? r : add_self(daemon, snapshot);
-}
-
-static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
-		       char **ret_error)
-{
-	struct daemon *daemon = data;
-	struct snapshot *snapshot;
-	uint64_t start = clock_ns(CLOCK_MONOTONIC);
-	int r = check_names(daemon, names, ret_error);
-
-	if (r < 0)
-		return r;
-	snapshot = snapshot_new(daemon->options->replay ? "replay" : NULL);
-	r = snapshot ? fill_snapshot(daemon, names, snapshot) : -ENOMEM;
-	daemon->scrape_ns = clock_ns(CLOCK_MONOTONIC) - start;
-	if (r < 0) {
-		log_error("cannot take a snapshot: %s", strerror(-r));
-		snapshot_free(snapshot);
-		return r;
-	}
-	*ret_snapshot = snapshot;
-	return 0;
+	return r;
 }
 
 /* Tells all that is not as the configuration has it. */
@@ -346,7 +352,7 @@ static void add_problem(void *user, const char *text)
 	json_string(user, NULL, text);
 }
 
-static const char *state_name(const struct source *source)
+static const char *source_state_name(const struct source *source)
 {
 	static const char *const states[] = {"off", "up", "failed"};
 
@@ -357,7 +363,7 @@ static void source_status(const struct source *source, struct json *json)
 {
 	json_open(json, NULL, '{');
 	json_string(json, "name", source->ops->name);
-	json_string(json, "state", state_name(source));
+	json_string(json, "state", source_state_name(source));
 	if (source->state == SOURCE_UP) {
 		json_string(json, "backend", source->backend);
 		json_boolean(json, "adopted", source->adopted);
@@ -368,6 +374,228 @@ static void source_status(const struct source *source, struct json *json)
 	source_tell_all(source, add_problem, json);
 	json_close(json, ']');
 	json_close(json, '}');
+}
+
+static void sources_status(const struct sources *sources, struct json *json)
+{
+	json_open(json, "sources", '[');
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		source_status(&sources->all[i], json);
+	json_close(json, ']');
+}
+
+struct failures {
+	const char *source;
+	char *lines;
+};
+
+static void add_failure(void *user, const char *text)
+{
+	struct failures *failures = user;
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s: %s", failures->lines ?: "", failures->lines ? "\n" : "",
+		     failures->source, text) < 0)
+		return;
+	free(failures->lines);
+	failures->lines = longer;
+}
+
+static char *sources_failures(const struct sources *sources)
+{
+	struct failures failures = {};
+
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		failures.source = sources->all[i].ops->name;
+		source_tell_all(&sources->all[i], add_failure, &failures);
+	}
+	return failures.lines;
+}
+
+/* What paimond says of itself */
+
+static const struct metric metric_build_info = {
+	.name = "paimon_build_info",
+	.help = "Version of paimond; always 1.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_reload = {
+	.name = "paimon_config_last_reload_successful",
+	.help = "1 if the configuration file is in force, 0 if its last change was refused.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_scrape = {
+	.name = "paimon_scrape_duration_seconds",
+	.help = "Time that reading all sources took, the time before.",
+	.type = METRIC_GAUGE,
+};
+
+static void self_init(struct self *ret_self)
+{
+	struct utsname uts;
+
+	*ret_self = (struct self){
+		.last_reload_successful = true,
+		.started_ns = clock_ns(CLOCK_MONOTONIC),
+	};
+	if (!uname(&uts))
+		memcpy(ret_self->machine, uts.machine, sizeof(ret_self->machine));
+}
+
+static int self_read(struct self *self, struct snapshot *snapshot)
+{
+	struct label build[] = {
+		{"version", PAIMON_VERSION},
+		{"revision", PAIMON_REVISION},
+		{"arch", self->machine},
+	};
+	int r = snapshot_add_integer(snapshot, &metric_build_info, build, 3, 1);
+
+	r = r
+		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
+					    self->last_reload_successful);
+	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, self->scrape_ns * 1e-9);
+	r = r ?: cost_read(&self->cost, snapshot);
+	if (r < 0)
+		return r;
+	/* Out of descriptors, /proc cannot be read; the rest is served all the same. */
+	r = process_read(snapshot);
+	return r == -ENOMEM ? r : 0;
+}
+
+static void self_status(const struct self *self, struct json *json)
+{
+	json_string(json, "version", PAIMON_VERSION);
+	json_string(json, "revision", PAIMON_REVISION);
+	json_integer(json, "pid", getpid());
+	json_real(json, "uptime_seconds", (clock_ns(CLOCK_MONOTONIC) - self->started_ns) * 1e-9);
+}
+
+/* Sockets */
+
+static const char *path_advice(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another paimond serves there, or ";
+	case -ENOTSOCK:
+		return "remove that file, or ";
+	case -ENOENT:
+	case -ENOTDIR:
+		return "make the folder it is in, or ";
+	case -EACCES:
+	case -EPERM:
+		return geteuid() ? "run paimond as root, or " : "";
+	default:
+		return "";
+	}
+}
+
+/* The hand-off socket, or -1: the rest is served without it too. */
+static int open_handoff(struct sockets *sockets, const struct config *config, bool replay)
+{
+	const char *path = config->handoff;
+	int fd;
+
+	if (!path || replay)
+		return -1;
+	fd = listen_handoff(path);
+	if (fd < 0) {
+		log_warning(
+			"cannot listen at %s: %s: no events are handed over (%sset handoff in the "
+			"configuration)",
+			path, strerror(-fd), path_advice(fd));
+		return -1;
+	}
+	sockets->handoff_path = strdup(path);
+	return fd;
+}
+
+/* Takes fd, also on failure. */
+static int add_socket(struct sockets *sockets, int fd, bool is_unix)
+{
+	struct http_socket *grown = reallocarray(sockets->http, sockets->nr_http + 1,
+						 sizeof(*sockets->http));
+
+	if (!grown) {
+		close(fd);
+		return -ENOMEM;
+	}
+	sockets->http = grown;
+	grown[sockets->nr_http++] = (struct http_socket){fd, is_unix};
+	return 0;
+}
+
+/* All that systemd has passed, which is not always one of each. */
+static int take_sockets(struct sockets *sockets, int *ret_handoff)
+{
+	int fd, r = 0;
+
+	while (!r && (fd = fdstore_take_socket(AF_UNIX, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, true);
+	while (!r && (fd = fdstore_take_socket(AF_INET, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, false);
+	while (!r && (fd = fdstore_take_socket(AF_INET6, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, false);
+	*ret_handoff = fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET);
+	fdstore_close_files();
+	return r;
+}
+
+static int open_all(struct sockets *sockets, const struct config *config, bool replay,
+		    int *ret_handoff)
+{
+	int fd, r = take_sockets(sockets, ret_handoff);
+
+	if (!r && !sockets->nr_http && *ret_handoff >= 0)
+		log_warning("systemd has passed the hand-off socket alone: nothing else is served "
+			    "(as root: systemctl start paimond.socket, then restart paimond)");
+	if (r < 0 || sockets->nr_http || *ret_handoff >= 0)
+		return r;
+	fd = listen_unix(config->socket);
+	if (fd < 0) {
+		log_error("cannot listen at %s: %s (%sset socket in the configuration)",
+			  config->socket, strerror(-fd), path_advice(fd));
+		return fd;
+	}
+	sockets->unix_path = strdup(config->socket);
+	r = add_socket(sockets, fd, true);
+	if (!r && config->listen) {
+		fd = listen_tcp(config->listen);
+		if (fd < 0)
+			log_error("cannot listen at %s: %s (set listen in the configuration)",
+				  config->listen, strerror(-fd));
+		r = fd < 0 ? fd : add_socket(sockets, fd, false);
+	}
+	if (!r)
+		*ret_handoff = open_handoff(sockets, config, replay);
+	return r;
+}
+
+static int sockets_open(struct sockets *sockets, const struct config *config, bool replay,
+			int *ret_handoff)
+{
+	/* Less than all of it, so that its path ends with NUL. */
+	socklen_t size = sizeof(sockets->handoff_at) - 1;
+	int handoff = -1, r = open_all(sockets, config, replay, &handoff);
+
+	if (r < 0)
+		return r;
+	if (handoff >= 0)
+		getsockname(handoff, (struct sockaddr *)&sockets->handoff_at, &size);
+	*ret_handoff = handoff;
+	return 0;
+}
+
+static void sockets_close(struct sockets *sockets)
+{
+	if (sockets->unix_path)
+		unlink(sockets->unix_path);
+	if (sockets->handoff_path)
+		unlink(sockets->handoff_path);
+	free(sockets->unix_path);
+	free(sockets->handoff_path);
+	free(sockets->http);
 }
 
 static void listener_status(int fd, struct json *json)
@@ -381,34 +609,74 @@ static void listener_status(int fd, struct json *json)
 	json_close(json, '}');
 }
 
+static void sockets_status(const struct sockets *sockets, struct json *json)
+{
+	json_open(json, "listen", '[');
+	for (size_t i = 0; i < sockets->nr_http; i++)
+		if (!sockets->http[i].is_unix)
+			listener_status(sockets->http[i].fd, json);
+	json_close(json, ']');
+	json_string(json, "handoff",
+		    sockets->handoff_at.sun_path[0] ? sockets->handoff_at.sun_path : NULL);
+}
+
+static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
+{
+	struct daemon *daemon = data;
+
+	sources_retry(&daemon->sources);
+	cost_tick(&daemon->self.cost);
+	sd_event_source_set_time_relative(event_source, RETRY_USEC);
+	return 0;
+}
+
+/* What is served */
+
+static int fill_snapshot(struct daemon *daemon, const char *const *names, struct snapshot *snapshot)
+{
+	int r = sources_read(&daemon->sources, names, snapshot);
+
+	return r || !sources_collected(names, SELF) ? r : self_read(&daemon->self, snapshot);
+}
+
+static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
+		       char **ret_error)
+{
+	struct daemon *daemon = data;
+	struct snapshot *snapshot;
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	int r = sources_check_names(&daemon->sources, names, SELF, ret_error);
+
+	if (r < 0)
+		return r;
+	snapshot = snapshot_new(daemon->options->replay ? "replay" : NULL);
+	r = snapshot ? fill_snapshot(daemon, names, snapshot) : -ENOMEM;
+	daemon->self.scrape_ns = clock_ns(CLOCK_MONOTONIC) - start;
+	if (r < 0) {
+		log_error("cannot take a snapshot: %s", strerror(-r));
+		snapshot_free(snapshot);
+		return r;
+	}
+	*ret_snapshot = snapshot;
+	return 0;
+}
+
 static void on_status(void *data, struct json *json)
 {
 	struct daemon *daemon = data;
 	bool replay = daemon->options->replay;
 
 	json_open(json, NULL, '{');
-	json_string(json, "version", PAIMON_VERSION);
-	json_string(json, "revision", PAIMON_REVISION);
-	json_integer(json, "pid", getpid());
-	json_real(json, "uptime_seconds", (clock_ns(CLOCK_MONOTONIC) - daemon->started_ns) * 1e-9);
+	self_status(&daemon->self, json);
 	json_string(json, "input", replay ? "replay" : NULL);
 	json_string(json, "state_dir", replay ? NULL : daemon->config->state_dir);
-	json_open(json, "listen", '[');
-	for (size_t i = 0; i < daemon->nr_sockets; i++)
-		if (!daemon->sockets[i].is_unix)
-			listener_status(daemon->sockets[i].fd, json);
-	json_close(json, ']');
-	json_string(json, "handoff",
-		    daemon->handoff_at.sun_path[0] ? daemon->handoff_at.sun_path : NULL);
+	sockets_status(&daemon->sockets, json);
 	json_open(json, "config", '{');
 	json_string(json, "path", daemon->options->config_path);
-	json_boolean(json, "last_reload_successful", daemon->last_reload_successful);
+	json_boolean(json, "last_reload_successful", daemon->self.last_reload_successful);
 	json_close(json, '}');
-	json_open(json, "sources", '[');
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		source_status(&daemon->sources[i], json);
-	json_close(json, ']');
-	cost_status(&daemon->cost, json);
+	sources_status(&daemon->sources, json);
+	cost_status(&daemon->self.cost, json);
 	json_close(json, '}');
 }
 
@@ -424,10 +692,10 @@ static void on_page(void *data, struct page *ret_page)
 	static_assert(NR_SOURCES <= sizeof(ret_page->sources) / sizeof(*ret_page->sources),
 		      "the page has a row for each source");
 	for (size_t i = 0; i < NR_SOURCES; i++) {
-		const struct source *source = &daemon->sources[i];
+		const struct source *source = &daemon->sources.all[i];
 
 		ret_page->sources[i] = (struct page_source){
-			source->ops->name, state_name(source),
+			source->ops->name, source_state_name(source),
 			source->state == SOURCE_UP ? source->backend : NULL, source->reason};
 	}
 }
@@ -435,7 +703,7 @@ static void on_page(void *data, struct page *ret_page)
 /* The source of events, or NULL with *ret_error: it is not up. */
 static struct source *events_up(struct daemon *daemon, char **ret_error)
 {
-	struct source *source = find_source(daemon, &events_source);
+	struct source *source = sources_find(&daemon->sources, &events_source);
 
 	if (source->state != SOURCE_UP) {
 		if (asprintf(ret_error, "no events are kept: %s",
@@ -490,20 +758,13 @@ static char *const *on_allowed_hosts(void *data)
 
 /* Reload */
 
-static void add_restart(struct buffer *restart, const char *key)
-{
-	if (restart->size)
-		buffer_add_string(restart, ", ");
-	buffer_add_string(restart, key);
-}
-
 /* What holds until the restart is what status and the pins say, and the next reload compares. */
 static void keep_started(const char *key, char **old, char **new, struct buffer *restart)
 {
 	char *started = *old;
 
 	if (strcmp(started ?: "", *new ?: ""))
-		add_restart(restart, key);
+		sources_add_restart(restart, key);
 	*old = *new; /* freed with the old one */
 	*new = started;
 }
@@ -521,49 +782,8 @@ static void take_config(struct daemon *daemon, struct config *config, struct buf
 		log_warning("changed, which takes a restart of paimond: %.*s", (int)restart->size,
 			    restart->data);
 	daemon->config = config;
-	for (size_t i = 0; i < NR_SOURCES; i++) {
-		struct source *source = &daemon->sources[i];
-
-		source->config = config;
-		if (wanted(daemon, source) == SOURCE_NO)
-			source_stop(source, false);
-		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
-			log_warning("%s: %s", source->ops->name, source->reason);
-		if (source->state == SOURCE_UP && source->ops->restart &&
-		    source->ops->restart(source))
-			add_restart(restart, source->ops->restart(source));
-	}
+	sources_reload(&daemon->sources, config, restart);
 	config_free(old);
-	start_sources(daemon);
-}
-
-struct failures {
-	const char *source;
-	char *lines;
-};
-
-static void add_failure(void *user, const char *text)
-{
-	struct failures *failures = user;
-	char *longer;
-
-	if (asprintf(&longer, "%s%s%s: %s", failures->lines ?: "", failures->lines ? "\n" : "",
-		     failures->source, text) < 0)
-		return;
-	free(failures->lines);
-	failures->lines = longer;
-}
-
-/* What is not as the configuration wants it, a line for each; NULL: all is. */
-static char *list_failures(const struct daemon *daemon)
-{
-	struct failures failures = {};
-
-	for (size_t i = 0; i < NR_SOURCES; i++) {
-		failures.source = daemon->sources[i].ops->name;
-		source_tell_all(&daemon->sources[i], add_failure, &failures);
-	}
-	return failures.lines;
 }
 
 /* 0: *ret_text is what failed nevertheless, or NULL, and *ret_restart likewise. */
@@ -578,10 +798,10 @@ static int on_reload(void *data, char **ret_text, char **ret_restart)
 		   (unsigned long long)clock_ns(CLOCK_MONOTONIC) / 1000);
 	r = config_load(daemon->options->config_path, daemon->options->config_required, &config,
 			ret_text);
-	daemon->last_reload_successful = r == 0;
+	daemon->self.last_reload_successful = r == 0;
 	if (r == 0) {
 		take_config(daemon, config, &restart);
-		*ret_text = list_failures(daemon);
+		*ret_text = sources_failures(&daemon->sources);
 		*ret_restart = restart.size ? buffer_take_string(&restart) : NULL;
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
@@ -612,106 +832,6 @@ static void raise_descriptors(void)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
-}
-
-/* What to do about a path, before or in place of setting another one. */
-static const char *path_advice(int error)
-{
-	switch (error) {
-	case -EADDRINUSE:
-		return "another paimond serves there, or ";
-	case -ENOTSOCK:
-		return "remove that file, or ";
-	case -ENOENT:
-	case -ENOTDIR:
-		return "make the folder it is in, or ";
-	case -EACCES:
-	case -EPERM:
-		return geteuid() ? "run paimond as root, or " : "";
-	default:
-		return "";
-	}
-}
-
-/* The hand-off socket, or -1: the rest is served without it too. */
-static int open_handoff(struct daemon *daemon)
-{
-	const char *path = daemon->config->handoff;
-	int fd;
-
-	if (!path || daemon->options->replay)
-		return -1;
-	fd = listen_handoff(path);
-	if (fd < 0) {
-		log_warning(
-			"cannot listen at %s: %s: no events are handed over (%sset handoff in the "
-			"configuration)",
-			path, strerror(-fd), path_advice(fd));
-		return -1;
-	}
-	daemon->handoff_path = strdup(path);
-	return fd;
-}
-
-/* Takes fd, also on failure. */
-static int add_socket(struct daemon *daemon, int fd, bool is_unix)
-{
-	struct http_socket *grown = reallocarray(daemon->sockets, daemon->nr_sockets + 1,
-						 sizeof(*daemon->sockets));
-
-	if (!grown) {
-		close(fd);
-		return -ENOMEM;
-	}
-	daemon->sockets = grown;
-	grown[daemon->nr_sockets++] = (struct http_socket){fd, is_unix};
-	return 0;
-}
-
-/* All that systemd has passed, which is not always one of each. */
-static int take_sockets(struct daemon *daemon, int *ret_handoff)
-{
-	int fd, r = 0;
-
-	while (!r && (fd = fdstore_take_socket(AF_UNIX, SOCK_STREAM)) >= 0)
-		r = add_socket(daemon, fd, true);
-	while (!r && (fd = fdstore_take_socket(AF_INET, SOCK_STREAM)) >= 0)
-		r = add_socket(daemon, fd, false);
-	while (!r && (fd = fdstore_take_socket(AF_INET6, SOCK_STREAM)) >= 0)
-		r = add_socket(daemon, fd, false);
-	*ret_handoff = fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET);
-	fdstore_close_files();
-	return r;
-}
-
-static int open_sockets(struct daemon *daemon, int *ret_handoff)
-{
-	const struct config *config = daemon->config;
-	int fd, r = take_sockets(daemon, ret_handoff);
-
-	if (!r && !daemon->nr_sockets && *ret_handoff >= 0)
-		log_warning("systemd has passed the hand-off socket alone: nothing else is served "
-			    "(as root: systemctl start paimond.socket, then restart paimond)");
-	if (r < 0 || daemon->nr_sockets || *ret_handoff >= 0)
-		return r;
-	fd = listen_unix(config->socket);
-	if (fd < 0) {
-		log_error("cannot listen at %s: %s (%sset socket in the configuration)",
-			  config->socket, strerror(-fd), path_advice(fd));
-		return fd;
-	}
-	daemon->unix_path = strdup(config->socket);
-	r = add_socket(daemon, fd, true);
-	if (!r && config->listen) {
-		fd = listen_tcp(config->listen);
-		if (fd < 0)
-			log_error("cannot listen at %s: %s (set listen in the configuration)",
-				  config->listen, strerror(-fd));
-		r = fd < 0 ? fd : add_socket(daemon, fd, false);
-	}
-	if (!r)
-		*ret_handoff = open_handoff(daemon);
-	return r;
 }
 
 static int take_lock(struct daemon *daemon)
@@ -758,8 +878,6 @@ static int setup(struct daemon *daemon)
 		.data = daemon,
 	};
 	_cleanup_free_ char *error = NULL;
-	/* Less than all of it, so that its path ends with NUL. */
-	socklen_t size = sizeof(daemon->handoff_at) - 1;
 	int handoff_fd = -1, r;
 	sigset_t signals;
 
@@ -774,7 +892,9 @@ static int setup(struct daemon *daemon)
 		return r;
 	}
 	r = take_lock(daemon);
-	if (r < 0 || (r = open_sockets(daemon, &handoff_fd)) < 0 ||
+	if (r < 0 ||
+	    (r = sockets_open(&daemon->sockets, daemon->config, daemon->options->replay,
+			      &handoff_fd)) < 0 ||
 	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
 	sigemptyset(&signals);
@@ -788,21 +908,11 @@ static int setup(struct daemon *daemon)
 	    (r = sd_event_add_signal(daemon->event, NULL, SIGINT, NULL, NULL)) < 0 ||
 	    (r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_hangup, daemon)) < 0)
 		return r;
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		daemon->sources[i] = (struct source){
-			.ops = source_table[i],
-			.config = daemon->config,
-			.replay = daemon->options->replay,
-		};
-	/* The configuration may have changed since the daemon before. */
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (wanted(daemon, &daemon->sources[i]) == SOURCE_NO)
-			source_stop(&daemon->sources[i], false);
-	start_sources(daemon);
-	cost_init(&daemon->cost, daemon->sources, NR_SOURCES);
+	sources_start(&daemon->sources, daemon->event, daemon->config, daemon->options->replay);
+	cost_init(&daemon->self.cost, daemon->sources.all, NR_SOURCES);
 	if (daemon->options->replay) {
-		struct source *iopf = find_source(daemon, &iopf_source);
-		struct source *pai = find_source(daemon, &pai_source);
+		struct source *iopf = sources_find(&daemon->sources, &iopf_source);
+		struct source *pai = sources_find(&daemon->sources, &pai_source);
 
 		if (iopf->state != SOURCE_UP || pai->state != SOURCE_UP) {
 			log_error("nothing can be replayed without the sources above "
@@ -819,27 +929,21 @@ static int setup(struct daemon *daemon)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
 	if (r >= 0 && handoff_fd >= 0)
-		getsockname(handoff_fd, (struct sockaddr *)&daemon->handoff_at, &size);
-	if (r >= 0 && handoff_fd >= 0)
 		r = handoff_new(daemon->event, handoff_fd, &handoff, &daemon->handoff);
 	return r < 0 ? r
-		     : http_new(daemon->event, daemon->sockets, daemon->nr_sockets, &callbacks,
-				&daemon->http);
+		     : http_new(daemon->event, daemon->sockets.http, daemon->sockets.nr_http,
+				&callbacks, &daemon->http);
 }
 
 int daemon_run(const struct daemon_options *options)
 {
 	struct daemon daemon = {
 		.options = options,
-		.last_reload_successful = true,
 		.lock = -1,
-		.started_ns = clock_ns(CLOCK_MONOTONIC),
 	};
-	struct utsname uts;
 	int r;
 
-	if (!uname(&uts))
-		memcpy(daemon.machine, uts.machine, sizeof(daemon.machine));
+	self_init(&daemon.self);
 	r = setup(&daemon);
 	if (!r) {
 		sd_notify(false, "READY=1");
@@ -854,16 +958,8 @@ int daemon_run(const struct daemon_options *options)
 	http_free(daemon.http);
 	handoff_free(daemon.handoff);
 	replay_free(daemon.replay);
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (daemon.sources[i].ops)
-			source_stop(&daemon.sources[i], fdstore_available());
-	if (daemon.unix_path)
-		unlink(daemon.unix_path);
-	if (daemon.handoff_path)
-		unlink(daemon.handoff_path);
-	free(daemon.unix_path);
-	free(daemon.handoff_path);
-	free(daemon.sockets);
+	sources_stop(&daemon.sources, fdstore_available());
+	sockets_close(&daemon.sockets);
 	sd_event_source_disable_unref(daemon.retry);
 	sd_event_unref(daemon.event);
 	if (daemon.lock >= 0)

@@ -199,7 +199,7 @@ void cost_status(struct cost *cost, struct json *json)
 	bool measured = same && now.run_times && from->run_times && now.run_ns >= from->run_ns;
 	uint64_t events = now.events - from->events, run_ns = now.run_ns - from->run_ns;
 	uint64_t bytes = 0;
-	struct self self;
+	struct process process;
 
 	look_for_changes(cost);
 	for (size_t i = 0; i < cost->nr_maps; i++)
@@ -212,10 +212,10 @@ void cost_status(struct cost *cost, struct json *json)
 	json_boolean(json, "run_times", now.run_times);
 	json_integer(json, "map_bytes", bytes);
 	json_integer(json, "recursion_misses", now.misses);
-	if (!self_measure(&self)) {
-		json_integer(json, "resident_bytes", self.resident_bytes);
-		json_integer(json, "descriptors", self.descriptors);
-		json_integer(json, "descriptors_max", self.descriptors_max);
+	if (!process_measure(&process)) {
+		json_integer(json, "resident_bytes", process.resident_bytes);
+		json_integer(json, "descriptors", process.descriptors);
+		json_integer(json, "descriptors_max", process.descriptors_max);
 	}
 	json_close(json, '}');
 }

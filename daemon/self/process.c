@@ -87,10 +87,10 @@ static int read_age(double *ret_age)
 	return 0;
 }
 
-int self_measure(struct self *ret_self)
+int process_measure(struct process *ret_process)
 {
 	unsigned long long virtual_pages, resident_pages;
-	struct self self = {};
+	struct process process = {};
 	struct rlimit limit;
 	FILE *statm;
 	int r;
@@ -100,22 +100,22 @@ int self_measure(struct self *ret_self)
 		return -errno;
 	r = fscanf(statm, "%llu %llu", &virtual_pages, &resident_pages) == 2 ? 0 : -EIO;
 	fclose(statm);
-	if (r < 0 || (r = count_fds(&self.descriptors)) < 0)
+	if (r < 0 || (r = count_fds(&process.descriptors)) < 0)
 		return r;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	self.descriptors_max = limit.rlim_cur;
-	self.resident_bytes = resident_pages * sysconf(_SC_PAGESIZE);
-	self.virtual_bytes = virtual_pages * sysconf(_SC_PAGESIZE);
-	*ret_self = self;
+	process.descriptors_max = limit.rlim_cur;
+	process.resident_bytes = resident_pages * sysconf(_SC_PAGESIZE);
+	process.virtual_bytes = virtual_pages * sysconf(_SC_PAGESIZE);
+	*ret_process = process;
 	return 0;
 }
 
-int self_read(struct snapshot *snapshot)
+int process_read(struct snapshot *snapshot)
 {
 	static double start_time; /* of the process; it does not change */
 	double age = 0;
-	struct self self;
-	int r = self_measure(&self);
+	struct process process;
+	int r = process_measure(&process);
 
 	if (r < 0 || (!start_time && (r = read_age(&age)) < 0))
 		return r;
@@ -124,10 +124,10 @@ int self_read(struct snapshot *snapshot)
 
 	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0,
 			      clock_ns(CLOCK_PROCESS_CPUTIME_ID) * 1e-9);
-	r = r ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0, self.resident_bytes);
-	r = r ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0, self.virtual_bytes);
-	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, self.descriptors);
-	r = r ?: snapshot_add_integer(snapshot, &metric_max_fds, NULL, 0, self.descriptors_max);
+	r = r ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0, process.resident_bytes);
+	r = r ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0, process.virtual_bytes);
+	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, process.descriptors);
+	r = r ?: snapshot_add_integer(snapshot, &metric_max_fds, NULL, 0, process.descriptors_max);
 	r = r ?: snapshot_add_real(snapshot, &metric_start_time, NULL, 0, start_time);
 	return r;
 }

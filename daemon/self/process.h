@@ -10,7 +10,7 @@
 
 #include "../model/snapshot.h"
 
-struct self {
+struct process {
 	uint64_t resident_bytes;
 	uint64_t virtual_bytes;
 	uint64_t descriptors;
@@ -18,9 +18,9 @@ struct self {
 };
 
 /* 0 or a negative errno. */
-int self_measure(struct self *ret_self);
+int process_measure(struct process *ret_process);
 
 /* Adds the metrics. 0 or a negative errno. */
-int self_read(struct snapshot *snapshot);
+int process_read(struct snapshot *snapshot);
 
 #endif

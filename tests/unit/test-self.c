@@ -28,12 +28,12 @@ static unsigned int count_by_hand(void)
 static void test_measure(void **state)
 {
 	const size_t size = 16 << 20;
-	struct self before, after;
+	struct process before, after;
 	struct rlimit limit;
 	char *memory;
 	int fds[10];
 
-	assert_int_equal(self_measure(&before), 0);
+	assert_int_equal(process_measure(&before), 0);
 	for (int i = 0; i < 10; i++) {
 		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		assert_return_code(fds[i], errno);
@@ -41,7 +41,7 @@ static void test_measure(void **state)
 	memory = malloc(size);
 	assert_non_null(memory);
 	memset(memory, 1, size);
-	assert_int_equal(self_measure(&after), 0);
+	assert_int_equal(process_measure(&after), 0);
 	assert_int_equal(after.descriptors, before.descriptors + 10);
 	assert_int_equal(after.descriptors, count_by_hand());
 	assert_true(after.resident_bytes > before.resident_bytes + size / 2);
@@ -59,7 +59,7 @@ static double value_of(const char *metric)
 	struct snapshot *snapshot = snapshot_new(NULL);
 	double value = -1;
 
-	assert_int_equal(self_read(snapshot), 0);
+	assert_int_equal(process_read(snapshot), 0);
 	for (size_t i = 0; i < snapshot->nr_families; i++) {
 		const struct point *point = &snapshot->families[i].points[0];
 
