@@ -19,3 +19,10 @@ int source_fail(struct source *source, int error, const char *format, ...)
 	va_end(ap);
 	return error;
 }
+
+const char *source_state_name(const struct source *source)
+{
+	static const char *const states[] = {"off", "up", "failed"};
+
+	return states[source->state];
+}

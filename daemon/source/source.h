@@ -5,7 +5,7 @@
  * The daemon owns a struct source for each and calls, from its one thread:
  * probe, then attach, then read for each snapshot, then detach. A source that
  * fails writes why into reason (what failed, why, the next step) and the
- * others go on. New sources go into the table in daemon.c.
+ * others go on. New sources go into the table in sources.c.
  */
 #ifndef PAIMON_SOURCE_H
 #define PAIMON_SOURCE_H
@@ -122,5 +122,8 @@ extern const struct metric metric_dropped;
 /* Writes source->reason as printf does, and returns error. */
 int source_fail(struct source *source, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* "off", "up" or "failed". */
+const char *source_state_name(const struct source *source);
 
 #endif

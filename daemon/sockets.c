@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "sockets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "process/fdstore.h"
+#include "serve/listen.h"
+#include "util/log.h"
+
+const char *path_advice(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another paimond serves there, or ";
+	case -ENOTSOCK:
+		return "remove that file, or ";
+	case -ENOENT:
+	case -ENOTDIR:
+		return "make the folder it is in, or ";
+	case -EACCES:
+	case -EPERM:
+		return geteuid() ? "run paimond as root, or " : "";
+	default:
+		return "";
+	}
+}
+
+/* The hand-off socket, or -1: the rest is served without it too. */
+static int open_handoff(struct sockets *sockets, const struct config *config, bool replay)
+{
+	const char *path = config->handoff;
+	int fd;
+
+	if (!path || replay)
+		return -1;
+	fd = listen_handoff(path);
+	if (fd < 0) {
+		log_warning(
+			"cannot listen at %s: %s: no events are handed over (%sset handoff in the "
+			"configuration)",
+			path, strerror(-fd), path_advice(fd));
+		return -1;
+	}
+	sockets->handoff_path = strdup(path);
+	return fd;
+}
+
+/* Takes fd, also on failure. */
+static int add_socket(struct sockets *sockets, int fd, bool is_unix)
+{
+	struct http_socket *grown = reallocarray(sockets->http, sockets->nr_http + 1,
+						 sizeof(*sockets->http));
+
+	if (!grown) {
+		close(fd);
+		return -ENOMEM;
+	}
+	sockets->http = grown;
+	grown[sockets->nr_http++] = (struct http_socket){fd, is_unix};
+	return 0;
+}
+
+/* All that systemd has passed, which is not always one of each. */
+static int take_sockets(struct sockets *sockets, int *ret_handoff)
+{
+	int fd, r = 0;
+
+	while (!r && (fd = fdstore_take_socket(AF_UNIX, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, true);
+	while (!r && (fd = fdstore_take_socket(AF_INET, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, false);
+	while (!r && (fd = fdstore_take_socket(AF_INET6, SOCK_STREAM)) >= 0)
+		r = add_socket(sockets, fd, false);
+	*ret_handoff = fdstore_take_socket(AF_UNIX, SOCK_SEQPACKET);
+	fdstore_close_files();
+	return r;
+}
+
+static int open_all(struct sockets *sockets, const struct config *config, bool replay,
+		    int *ret_handoff)
+{
+	int fd, r = take_sockets(sockets, ret_handoff);
+
+	if (!r && !sockets->nr_http && *ret_handoff >= 0)
+		log_warning("systemd has passed the hand-off socket alone: nothing else is served "
+			    "(as root: systemctl start paimond.socket, then restart paimond)");
+	if (r < 0 || sockets->nr_http || *ret_handoff >= 0)
+		return r;
+	fd = listen_unix(config->socket);
+	if (fd < 0) {
+		log_error("cannot listen at %s: %s (%sset socket in the configuration)",
+			  config->socket, strerror(-fd), path_advice(fd));
+		return fd;
+	}
+	sockets->unix_path = strdup(config->socket);
+	r = add_socket(sockets, fd, true);
+	if (!r && config->listen) {
+		fd = listen_tcp(config->listen);
+		if (fd < 0)
+			log_error("cannot listen at %s: %s (set listen in the configuration)",
+				  config->listen, strerror(-fd));
+		r = fd < 0 ? fd : add_socket(sockets, fd, false);
+	}
+	if (!r)
+		*ret_handoff = open_handoff(sockets, config, replay);
+	return r;
+}
+
+int sockets_open(struct sockets *sockets, const struct config *config, bool replay,
+		 int *ret_handoff)
+{
+	/* Less than all of it, so that its path ends with NUL. */
+	socklen_t size = sizeof(sockets->handoff_at) - 1;
+	int handoff = -1, r = open_all(sockets, config, replay, &handoff);
+
+	if (r < 0)
+		return r;
+	if (handoff >= 0)
+		getsockname(handoff, (struct sockaddr *)&sockets->handoff_at, &size);
+	*ret_handoff = handoff;
+	return 0;
+}
+
+void sockets_close(struct sockets *sockets)
+{
+	if (sockets->unix_path)
+		unlink(sockets->unix_path);
+	if (sockets->handoff_path)
+		unlink(sockets->handoff_path);
+	free(sockets->unix_path);
+	free(sockets->handoff_path);
+	free(sockets->http);
+}
+
+static void listener_status(int fd, struct json *json)
+{
+	char name[LISTEN_NAME_LEN];
+	bool local = listen_name(fd, name);
+
+	json_open(json, NULL, '{');
+	json_string(json, "address", name);
+	json_boolean(json, "loopback", local);
+	json_close(json, '}');
+}
+
+void sockets_status(const struct sockets *sockets, struct json *json)
+{
+	json_open(json, "listen", '[');
+	for (size_t i = 0; i < sockets->nr_http; i++)
+		if (!sockets->http[i].is_unix)
+			listener_status(sockets->http[i].fd, json);
+	json_close(json, ']');
+	json_string(json, "handoff",
+		    sockets->handoff_at.sun_path[0] ? sockets->handoff_at.sun_path : NULL);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "sources.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "config.h"
+#include "model/snapshot.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define WAKE_USEC 250000 /* a source is woken up at most once in this time */
+
+static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
+
+static_assert(sizeof(source_table) / sizeof(*source_table) == NR_SOURCES, "all are in the table");
+
+static const struct metric metric_source_up = {
+	.name = "paimon_source_up",
+	.help = "1 if the source counts, 0 if it should and does not.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_source_info = {
+	.name = "paimon_source_info",
+	.help = "What a source counts with; always 1.",
+	.type = METRIC_GAUGE,
+};
+static const struct metric metric_source_attached = {
+	.name = "paimon_source_attached_timestamp_seconds",
+	.help = "When this daemon attached or adopted the source.",
+	.type = METRIC_GAUGE,
+};
+
+struct source *sources_find(struct sources *sources, const struct source_ops *ops)
+{
+	size_t i = 0;
+
+	while (sources->all[i].ops != ops)
+		i++;
+	return &sources->all[i];
+}
+
+/* replay/ has nothing to play for kept events. */
+static enum source_wanted wanted(const struct sources *sources, const struct source *source)
+{
+	if (sources->replay)
+		return source->ops == &events_source ? SOURCE_NO : SOURCE_YES;
+	return source->ops->wanted(sources->config);
+}
+
+static int on_wake(sd_event_source *event_source, int fd, uint32_t events, void *data)
+{
+	struct source *source = data;
+
+	source->ops->woken(source);
+	return 0;
+}
+
+static void source_listen(struct sources *sources, struct source *source)
+{
+	int fd = source->ops->wake_fd ? source->ops->wake_fd(source) : -ENOENT;
+	int r = fd < 0 ? 0
+		       : sd_event_add_io(sources->event, &source->wake, fd, EPOLLIN, on_wake,
+					 source);
+
+	if (fd >= 0 && r >= 0)
+		r = sd_event_source_set_ratelimit(source->wake, WAKE_USEC, 1);
+	if (r < 0)
+		log_warning("%s: not woken up: %s", source->ops->name, strerror(-r));
+}
+
+static void source_start(struct sources *sources, struct source *source)
+{
+	char before[sizeof(source->reason)];
+	int r;
+
+	memcpy(before, source->reason, sizeof(before));
+	source->reason[0] = '\0';
+	/* What is said on the way is said again only where it ends in another way. */
+	if (before[0])
+		log_hold();
+	r = source->ops->probe(source);
+	if (!r)
+		r = source->ops->attach(source);
+	if (r < 0 && !source->reason[0])
+		source_fail(source, r, "%s", strerror(-r));
+	log_release(!r || strcmp(before, source->reason));
+	if (!r) {
+		source->state = SOURCE_UP;
+		source_listen(sources, source);
+		source->attached_ns = clock_ns(CLOCK_REALTIME);
+		log_info("%s: %s, %s", source->ops->name, source->backend,
+			 source->replay	   ? "made-up input"
+			 : source->adopted ? "adopted, nothing was missed"
+					   : "attached");
+		return;
+	}
+	source->state = r == -ENODEV && wanted(sources, source) == SOURCE_AUTO ? SOURCE_OFF
+									       : SOURCE_FAILED;
+	if (strcmp(before, source->reason))
+		log_line(source->state == SOURCE_OFF ? SD_INFO : SD_ERR, "%s: %s",
+			 source->ops->name, source->reason);
+}
+
+static void source_stop(struct source *source, bool keep)
+{
+	source->wake = sd_event_source_disable_unref(source->wake);
+	if (source->state == SOURCE_UP)
+		source->ops->detach(source, keep);
+	else if (!keep && !source->replay && source->ops->end_left)
+		source->ops->end_left(source);
+	source->state = SOURCE_OFF;
+	source->reason[0] = '\0';
+}
+
+static void start_sources(struct sources *sources)
+{
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].state != SOURCE_UP &&
+		    wanted(sources, &sources->all[i]) != SOURCE_NO)
+			source_start(sources, &sources->all[i]);
+}
+
+void sources_retry(struct sources *sources)
+{
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].state == SOURCE_UP && sources->all[i].ops->outdated &&
+		    sources->all[i].ops->outdated(&sources->all[i]))
+			source_stop(&sources->all[i], false);
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].state == SOURCE_UP && sources->all[i].ops->retry)
+			sources->all[i].ops->retry(&sources->all[i]);
+	start_sources(sources);
+}
+
+void sources_start(struct sources *sources, sd_event *event, const struct config *config,
+		   bool replay)
+{
+	sources->event = event;
+	sources->config = config;
+	sources->replay = replay;
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		sources->all[i] = (struct source){
+			.ops = source_table[i],
+			.config = config,
+			.replay = replay,
+		};
+	/* The configuration may have changed since the daemon before. */
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (wanted(sources, &sources->all[i]) == SOURCE_NO)
+			source_stop(&sources->all[i], false);
+	start_sources(sources);
+}
+
+void sources_add_restart(struct buffer *restart, const char *key)
+{
+	if (restart->size)
+		buffer_add_string(restart, ", ");
+	buffer_add_string(restart, key);
+}
+
+void sources_reload(struct sources *sources, const struct config *config, struct buffer *restart)
+{
+	sources->config = config;
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		struct source *source = &sources->all[i];
+
+		source->config = config;
+		if (wanted(sources, source) == SOURCE_NO)
+			source_stop(source, false);
+		else if (source->state == SOURCE_UP && source->ops->reload(source) < 0)
+			log_warning("%s: %s", source->ops->name, source->reason);
+		if (source->state == SOURCE_UP && source->ops->restart &&
+		    source->ops->restart(source))
+			sources_add_restart(restart, source->ops->restart(source));
+	}
+	start_sources(sources);
+}
+
+void sources_stop(struct sources *sources, bool keep)
+{
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].ops)
+			source_stop(&sources->all[i], keep);
+}
+
+/* What is served */
+
+static int add_source(struct snapshot *snapshot, const struct source *source)
+{
+	struct label labels[] = {{"source", source->ops->name}, {"backend", source->backend}};
+	int r;
+
+	if (source->state == SOURCE_OFF)
+		return 0;
+	r = snapshot_add_integer(snapshot, &metric_source_up, labels, 1,
+				 source->state == SOURCE_UP);
+	if (r < 0 || source->state != SOURCE_UP)
+		return r;
+	r = snapshot_add_integer(snapshot, &metric_source_info, labels, 2, 1);
+	return r
+		       ?: snapshot_add_real(snapshot, &metric_source_attached, labels, 1,
+					    source->attached_ns * 1e-9);
+}
+
+bool sources_collected(const char *const *names, const char *name)
+{
+	for (const char *const *n = names; n && *n; n++)
+		if (!strcmp(*n, name))
+			return true;
+	return !names;
+}
+
+int sources_check_names(const struct sources *sources, const char *const *names, const char *other,
+			char **ret_error)
+{
+	char known[256] = "";
+
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		strcat(strcat(known, sources->all[i].ops->name), ", ");
+	strcat(known, other);
+	for (const char *const *n = names; n && *n; n++) {
+		bool found = !strcmp(*n, other);
+
+		for (size_t i = 0; i < NR_SOURCES; i++)
+			found |= !strcmp(*n, sources->all[i].ops->name);
+		if (found)
+			continue;
+		if (asprintf(ret_error, "collect[]: there is no %.64s; there are %s", *n, known) <
+		    0) {
+			*ret_error = NULL;
+			return -ENOMEM;
+		}
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int sources_read(struct sources *sources, const char *const *names, struct snapshot *snapshot)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < NR_SOURCES && !r; i++) {
+		struct source *source = &sources->all[i];
+
+		if (!sources_collected(names, source->ops->name))
+			continue;
+		r = source->state == SOURCE_UP ? source->ops->read(source, snapshot) : 0;
+		if (r < 0 && r != -ENOMEM) {
+			/* One source that cannot be read does not stop the others. */
+			source_fail(source, r, "cannot read: %s", strerror(-r));
+			log_error("%s: %s", source->ops->name, source->reason);
+			source->wake = sd_event_source_disable_unref(source->wake);
+			source->ops->detach(source, true);
+			source->state = SOURCE_FAILED;
+			r = 0;
+		}
+		if (source->state == SOURCE_FAILED && source->ops->read_failed)
+			r = r ?: source->ops->read_failed(source, snapshot);
+		r = r ?: add_source(snapshot, source);
+	}
+	return r;
+}
+
+/* Tells all that is not as the configuration has it. */
+static void source_tell_all(const struct source *source, source_tell *tell, void *user)
+{
+	if (source->state == SOURCE_UP && source->ops->tell)
+		source->ops->tell(source, tell, user);
+	else if (source->state != SOURCE_OFF && source->reason[0])
+		tell(user, source->reason);
+}
+
+static void add_problem(void *user, const char *text)
+{
+	json_string(user, NULL, text);
+}
+
+static void source_status(const struct source *source, struct json *json)
+{
+	json_open(json, NULL, '{');
+	json_string(json, "name", source->ops->name);
+	json_string(json, "state", source_state_name(source));
+	if (source->state == SOURCE_UP) {
+		json_string(json, "backend", source->backend);
+		json_boolean(json, "adopted", source->adopted);
+		json_real(json, "attached_timestamp_seconds", source->attached_ns * 1e-9);
+	}
+	json_string(json, "reason", source->reason[0] ? source->reason : NULL);
+	json_open(json, "problems", '[');
+	source_tell_all(source, add_problem, json);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+void sources_status(const struct sources *sources, struct json *json)
+{
+	json_open(json, "sources", '[');
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		source_status(&sources->all[i], json);
+	json_close(json, ']');
+}
+
+struct failures {
+	const char *source;
+	char *lines;
+};
+
+static void add_failure(void *user, const char *text)
+{
+	struct failures *failures = user;
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s: %s", failures->lines ?: "", failures->lines ? "\n" : "",
+		     failures->source, text) < 0)
+		return;
+	free(failures->lines);
+	failures->lines = longer;
+}
+
+char *sources_failures(const struct sources *sources)
+{
+	struct failures failures = {};
+
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		failures.source = sources->all[i].ops->name;
+		source_tell_all(&sources->all[i], add_failure, &failures);
+	}
+	return failures.lines;
+}
