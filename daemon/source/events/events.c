@@ -43,7 +43,7 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 }
 
 /* Forgets why events of the configuration are not there. */
-static void clear_absent(struct events_absent *absent, size_t nr)
+static void events_clear_absent(struct events_absent *absent, size_t nr)
 {
 	for (size_t i = 0; absent && i < nr; i++)
 		free(absent[i].why);
@@ -74,7 +74,7 @@ static void give_reason(struct source *source)
  * opened does not hold up the others; it is named, and again only where something was
  * asked for (again is false) or it fails for another reason.
  */
-static void take_config(struct source *source, bool again)
+static void events_take_config(struct source *source, bool again)
 {
 	const struct events_owner owner = {.origin = EVENTS_FROM_CONFIG};
 	struct events *events = source->data;
@@ -116,7 +116,7 @@ static void take_config(struct source *source, bool again)
 		if (!again || i >= nr_before || !before[i].why || strcmp(before[i].why, text))
 			log_error("events: %s", text);
 	}
-	clear_absent(before, nr_before);
+	events_clear_absent(before, nr_before);
 	give_reason(source);
 }
 
@@ -206,19 +206,21 @@ static const struct metric metric_reopened = {
 /* counting: the daemon has descriptors of all of it. read: only reading is left.
  * disabled: by someone, on one of its CPUs at least. stopped: it does not count on one of
  * them, and could not be opened anew there. */
-enum state { STATE_COUNTING, STATE_READ, STATE_DISABLED, STATE_STOPPED, NR_STATES };
-static const char *const state_names[NR_STATES] = {"counting", "read", "disabled", "stopped"};
+enum event_state { STATE_COUNTING, STATE_READ, STATE_DISABLED, STATE_STOPPED, NR_STATES };
+static const char *const events_state_names[NR_STATES] = {"counting", "read", "disabled",
+							  "stopped"};
 
-static enum state event_state(const struct events *events, const struct events_event *event)
+static enum event_state events_state_of(const struct events *events,
+					const struct events_event *event)
 {
-	enum state state = events->lacking[events_number(events, event) - 1] ? STATE_STOPPED
-									     : STATE_COUNTING;
+	enum event_state state = events->lacking[events_number(events, event) - 1] ? STATE_STOPPED
+										   : STATE_COUNTING;
 
 	for_each_slot(i, events, event) {
-		enum state one = events->states[i] == SLOT_STOPPED    ? STATE_STOPPED
-				 : events->states[i] == SLOT_DISABLED ? STATE_DISABLED
-				 : events->fds[i] < 0		      ? STATE_READ
-								      : STATE_COUNTING;
+		enum event_state one = events->states[i] == SLOT_STOPPED    ? STATE_STOPPED
+				       : events->states[i] == SLOT_DISABLED ? STATE_DISABLED
+				       : events->fds[i] < 0		    ? STATE_READ
+									    : STATE_COUNTING;
 
 		if (one > state)
 			state = one;
@@ -241,7 +243,7 @@ static bool is_absent(const struct source *source, const char *name)
 static bool is_up(const struct source *source, const struct events_event *event)
 {
 	const struct events *events = source->data;
-	enum state state = event_state(events, event);
+	enum event_state state = events_state_of(events, event);
 	bool online = false;
 
 	for_each_slot(i, events, event)
@@ -279,7 +281,7 @@ static int events_read_failed(const struct source *source, struct snapshot *snap
 	return r;
 }
 
-static void format_config(const struct events_event *event, char ret_text[24])
+static void events_format_config(const struct events_event *event, char ret_text[24])
 {
 	snprintf(ret_text, 24, "0x%llx", (unsigned long long)events_terms(event)->config[0]);
 }
@@ -337,7 +339,7 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 	int r = 0;
 
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)event->id);
-	format_config(event, config);
+	events_format_config(event, config);
 	for (int i = 0; i < 7; i++)
 		info[i].value = utf8_name(info[i].value, buffers[i]);
 	labels[0].value = info[0].value;
@@ -372,13 +374,13 @@ static int events_read(struct source *source, struct snapshot *snapshot)
 
 		if (!event->id)
 			continue;
-		states[event_state(events, event)]++;
+		states[events_state_of(events, event)]++;
 		r = add_event(events, source->config->events_per_cpu, event, snapshot);
 		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
 	r = r ?: add_absent(source, snapshot);
 	for (int i = 0; i < NR_STATES && !r; i++) {
-		struct label label = {"state", state_names[i]};
+		struct label label = {"state", events_state_names[i]};
 
 		r = snapshot_add_integer(snapshot, &metric_persistent, &label, 1, states[i]);
 	}
@@ -443,7 +445,7 @@ static void event_json(struct events *events, const struct events_event *event, 
 
 		all = reader_sum(all, &total);
 	}
-	format_config(event, config);
+	events_format_config(event, config);
 	json_open(json, NULL, '{');
 	json_integer(json, "id", event->id);
 	json_string(json, "name", event->name);
@@ -452,7 +454,7 @@ static void event_json(struct events *events, const struct events_event *event, 
 	json_string(json, "config", config);
 	if (!add_cpus(events, event, json))
 		json->buffer->error = -ENOMEM;
-	json_string(json, "state", state_names[event_state(events, event)]);
+	json_string(json, "state", events_state_names[events_state_of(events, event)]);
 	json_string(json, "origin",
 		    event->origin < EVENTS_NR_ORIGINS ? origins[event->origin] : "unknown");
 	json_integer(json, "uid", event->uid);
@@ -564,7 +566,7 @@ static void events_detach(struct source *source, bool keep)
 	free(events->first);
 	free(events->given);
 	free(events->lacking);
-	clear_absent(events->absent, events->nr_absent);
+	events_clear_absent(events->absent, events->nr_absent);
 	free(events->names);
 	free(events->states);
 	free(events->cpus);
@@ -621,7 +623,7 @@ static int events_attach(struct source *source)
 	warn_max(source);
 	source->adopted = events->reader->reused;
 	source->backend = "perf";
-	take_config(source, false);
+	events_take_config(source, false);
 	return 0;
 }
 
@@ -635,7 +637,7 @@ static int events_reload(struct source *source)
 			events->states[i] = SLOT_STALLED; /* to be tried again */
 	events_read_all(events);
 	events_complete(events);
-	take_config(source, false);
+	events_take_config(source, false);
 	return 0;
 }
 
@@ -648,7 +650,7 @@ static void events_retry(struct source *source)
 	while (i < events->nr_absent && (!events->absent[i].why || events->absent[i].closed))
 		i++;
 	if (i < events->nr_absent)
-		take_config(source, true);
+		events_take_config(source, true);
 }
 
 static void events_objects(const struct source *source, struct source_objects *objects)

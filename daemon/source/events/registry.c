@@ -160,7 +160,7 @@ static uint32_t *list_of(struct events_names *names, const char *name)
 	return &names->lists[(h ^ h >> 32) & (names->nr_lists - 1)];
 }
 
-static void index_name(struct events *events, uint32_t event)
+static void events_index_name(struct events *events, uint32_t event)
 {
 	struct events_names *names = events->names;
 	uint32_t *list = list_of(names, events->reader->events[event].name);
@@ -170,7 +170,7 @@ static void index_name(struct events *events, uint32_t event)
 	*list = event;
 }
 
-static void forget_name(struct events *events, uint32_t event)
+static void events_forget_name(struct events *events, uint32_t event)
 {
 	struct events_names *names = events->names;
 	uint32_t *place = list_of(names, events->reader->events[event].name);
@@ -199,7 +199,7 @@ int events_index_names(struct events *events)
 	events->names = names;
 	for (uint32_t i = 0; i < nr_events; i++)
 		if (events->reader->events[i].id)
-			index_name(events, i);
+			events_index_name(events, i);
 	return 0;
 }
 
@@ -338,7 +338,8 @@ static void shorten(const char *text, char ret_name[EVENTS_NAME_LEN])
 }
 
 /* A name that nothing has yet, from a text: with a number behind it if need be. */
-static void make_name(const struct events *events, const char *text, char ret_name[EVENTS_NAME_LEN])
+static void events_make_name(const struct events *events, const char *text,
+			     char ret_name[EVENTS_NAME_LEN])
 {
 	struct events_names *names = events->names;
 	const struct events_event *first;
@@ -391,7 +392,7 @@ int events_describe(struct events *events, struct events_event *event,
 	if (name)
 		strcpy(event->name, name);
 	else
-		make_name(events, spec->text, event->name);
+		events_make_name(events, spec->text, event->name);
 	strcpy(event->pmu, spec->pmu);
 	strcpy(event->unit, spec->unit);
 	strcpy(event->scale, spec->scale);
@@ -515,7 +516,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 		events->next[slots[i]] = events->first[index];
 		events->first[index] = slots[i];
 	}
-	index_name(events, index);
+	events_index_name(events, index);
 	events->newest = index;
 	__atomic_store_n(&event->id, reader->state->last_id, __ATOMIC_RELEASE);
 	log_info("events: %s is event %llu: %s", event->name, (unsigned long long)event->id,
@@ -594,7 +595,7 @@ void events_close_event(struct events *events, struct events_event *event)
 	uint32_t number = events_number(events, event);
 
 	log_info("events: %s, event %llu, is closed", event->name, (unsigned long long)event->id);
-	forget_name(events, number - 1);
+	events_forget_name(events, number - 1);
 	if (number - 1 < events->free_event)
 		events->free_event = number - 1;
 	__atomic_store_n(&event->id, 0, __ATOMIC_RELEASE);
