@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The maps of the perf events that paimon keeps: what bpf/events.bpf.c reads into,
- * and the registry of daemon/source/events/events.c, all of it through mmap. The perf
+ * and the registry of daemon/source/events/registry.h, all of it through mmap. The perf
  * events themselves are the elements of events_array: they count as long as it
  * is pinned, whoever has gone.
  *

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), and what the files
- * of their source share: registry.c holds, opens and changes them, account.c reads
- * them, recover.c takes over from an earlier daemon, cpus.c follows the CPUs, handoff.c
- * takes events from other processes, events.c serves them, request.c does what is asked.
+ * of their source share: registry.c holds them, names.c finds them by
+ * their names, open.c opens and changes them, from_config.c does so for the configuration,
+ * account.c reads them, recover.c takes over from an earlier daemon, cpus.c follows the
+ * CPUs, handoff.c takes events from other processes, read.c serves them as metrics and
+ * show.c as JSON, request.c does what is asked, events.c is the source.
  *
  * On the daemon's one thread.
  */
@@ -15,12 +17,14 @@
 #include <stdint.h>
 
 #include "../reader.h"
+#include "../source.h"
 #include "events_source.h"
 
 struct event_pmu;
 struct event_spec;
 struct inspect;
 struct perf_file;
+struct snapshot;
 
 #define MAX_CPU 8191
 #define NO_SLOT UINT32_MAX
@@ -87,6 +91,12 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
 				   uint32_t type, unsigned int cpu);
 
+/* Lists an event by its name, or no longer. event: its index. */
+void events_index_name(struct events *events, uint32_t event);
+void events_forget_name(struct events *events, uint32_t event);
+/* A name that nothing has yet, from a text: with a number behind it if need be. */
+void events_make_name(const struct events *events, const char *text,
+		      char ret_name[EVENTS_NAME_LEN]);
 /* Fills in all but the id. 0, or -EINVAL or -EEXIST with *ret_error. name: NULL for one that is
  * made of spec: whatever its length it tells one spec from another, and does not depend on what
  * else there is, but for a number behind what there is already. */
@@ -145,5 +155,25 @@ void events_account_all(struct events *events);
 void events_read_all(struct events *events);
 /* Takes over what an earlier daemon left, whatever store it died after. */
 void events_recover(struct events *events);
+
+/* Opens what the configuration has, and closes what it has no more. again: nothing was asked
+ * for, it only tries once more. */
+void events_take_config(struct source *source, bool again);
+/* Forgets why events of the configuration are not there. */
+void events_clear_absent(struct events_absent *absent, size_t nr);
+
+/* counting: the daemon has descriptors of all of it. read: only reading is left.
+ * disabled: by someone, on one of its CPUs at least. stopped: it does not count on one of
+ * them, and could not be opened anew there. */
+enum event_state { STATE_COUNTING, STATE_READ, STATE_DISABLED, STATE_STOPPED, NR_STATES };
+extern const char *const events_state_names[NR_STATES];
+enum event_state events_state_of(const struct events *events, const struct events_event *event);
+/* The config of an event's terms, in hex. */
+void events_format_config(const struct events_event *event, char ret_text[24]);
+
+/* What the names say of struct source_ops. */
+int events_read(struct source *source, struct snapshot *snapshot);
+int events_read_failed(const struct source *source, struct snapshot *snapshot);
+void events_tell(const struct source *source, source_tell *tell, void *user);
 
 #endif
