@@ -107,8 +107,8 @@ struct parser {
 int (*event_spec_ask_tracepoint)(const char *text, uint64_t *ret_id);
 
 /* Records what is wrong, on one line whatever it quotes. Returns r. */
-__attribute__((format(printf, 3, 4))) static int wrong(struct parser *p, int r, const char *format,
-						       ...)
+__attribute__((format(printf, 3, 4))) static int spec_wrong(struct parser *p, int r,
+							    const char *format, ...)
 {
 	_cleanup_free_ char *what = NULL;
 	va_list args;
@@ -135,7 +135,7 @@ __attribute__((format(printf, 3, 4))) static int wrong(struct parser *p, int r, 
 }
 
 /* Is it a file's name, and one that needs no escapes? */
-static bool is_name(const char *text, const char *punctuation)
+static bool spec_is_name(const char *text, const char *punctuation)
 {
 	size_t length = 0;
 
@@ -146,7 +146,7 @@ static bool is_name(const char *text, const char *punctuation)
 }
 
 /* Decimal, or 0x and hex: zeros in front change nothing. */
-static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
+static int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 	uint64_t number;
@@ -162,7 +162,7 @@ static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 }
 
 /* Without the blanks around its parts; those inside of a name are left to be refused. */
-static char *squeeze(const char *text)
+static char *spec_squeeze(const char *text)
 {
 	static const char marks[] = "/,=:";
 	char *copy = malloc(strlen(text) + 1), *to = copy;
@@ -182,7 +182,7 @@ static char *squeeze(const char *text)
 }
 
 /* The first line of a plain file of text. */
-static int read_line(int folder, const char *path, char **ret_line)
+static int spec_read_line(int folder, const char *path, char **ret_line)
 {
 	/* A pipe would wait for ever. */
 	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -212,8 +212,8 @@ static int read_line(int folder, const char *path, char **ret_line)
 }
 
 /* A file of the PMU, in place of the *ret_line there was. */
-static int read_device(struct parser *p, const char *folder, const char *name, const char *suffix,
-		       char **ret_line)
+static int spec_read_device(struct parser *p, const char *folder, const char *name,
+			    const char *suffix, char **ret_line)
 {
 	_cleanup_free_ char *path = NULL;
 	char *line;
@@ -223,17 +223,17 @@ static int read_device(struct parser *p, const char *folder, const char *name, c
 		path = NULL;
 		return -ENOMEM;
 	}
-	r = read_line(p->device, path, &line);
+	r = spec_read_line(p->device, path, &line);
 	if (r < 0)
-		return wrong(p, r, "cannot read %.300s of PMU %s: %s; use another event", path,
-			     p->spec->pmu, strerror(-r));
+		return spec_wrong(p, r, "cannot read %.300s of PMU %s: %s; use another event", path,
+				  p->spec->pmu, strerror(-r));
 	free(*ret_line);
 	*ret_line = line;
 	return 0;
 }
 
 /* For messages: the names in a folder, a comma before each. NULL: out of memory. */
-static char *list_names(int folder, const char *path)
+static char *spec_list_names(int folder, const char *path)
 {
 	struct buffer buffer = {};
 	struct dirent **entries;
@@ -254,7 +254,7 @@ static char *list_names(int folder, const char *path)
 }
 
 /* A raw config, as r1a2. */
-static bool is_raw(const char *name)
+static bool spec_is_raw(const char *name)
 {
 	size_t digits = *name == 'r' ? strspn(name + 1, "0123456789abcdefABCDEF") : 0;
 
@@ -271,27 +271,29 @@ static int find_config(const char *name)
 }
 
 /* event=NAME: the other way to write an event of sysfs. */
-static bool names_event(const struct term *term)
+static bool spec_names_event(const struct term *term)
 {
 	return !strcmp(term->name, "event") && term->value &&
 	       !isdigit((unsigned char)*term->value) && *term->value != '-' &&
-	       is_name(term->value, NAME_PUNCTUATION);
+	       spec_is_name(term->value, NAME_PUNCTUATION);
 }
 
 /* term,term=value,..., cut in place, behind what there is. What the values are is seen where
  * they are used: in sysfs they may be "?". */
-static int split(struct parser *p, char *text, struct terms *terms)
+static int spec_split(struct parser *p, char *text, struct terms *terms)
 {
 	char *value;
 
 	while ((value = strsep(&text, ","))) {
 		const char *name = strsep(&value, "=");
 
-		if (!is_name(name, NAME_PUNCTUATION) || (value && (!*value || strchr(value, '/'))))
-			return wrong(p, -EINVAL, "'%.80s' is no term; write term or term=value",
-				     name);
+		if (!spec_is_name(name, NAME_PUNCTUATION) ||
+		    (value && (!*value || strchr(value, '/'))))
+			return spec_wrong(p, -EINVAL,
+					  "'%.80s' is no term; write term or term=value", name);
 		if (terms->nr == MAX_TERMS)
-			return wrong(p, -EINVAL, "more than %d terms; leave some out", MAX_TERMS);
+			return spec_wrong(p, -EINVAL, "more than %d terms; leave some out",
+					  MAX_TERMS);
 		terms->list[terms->nr++] = (struct term){name, value, false};
 	}
 	return 0;
@@ -345,54 +347,59 @@ static bool is_of_recording(const char *name)
 
 static int no_recording(struct parser *p, const char *name)
 {
-	return wrong(p, -EINVAL, "term %s is about recording, and not taken; leave it out", name);
+	return spec_wrong(p, -EINVAL, "term %s is about recording, and not taken; leave it out",
+			  name);
 }
 
 /* Where the value of a term of the PMU goes. */
 static int find_bits(struct parser *p, const char *name, size_t *ret_config, uint64_t *ret_mask)
 {
 	_cleanup_free_ char *format = NULL, *names = NULL;
-	int r = read_device(p, "format/", name, "", &format);
+	int r = spec_read_device(p, "format/", name, "", &format);
 
 	if (r == -ENOENT && is_of_recording(name))
 		return no_recording(p, name);
 	if (r == -ENOENT) {
-		names = list_names(p->device, "format");
-		return names ? wrong(p, -EINVAL,
-				     "PMU %s has no term %s; use one of config, config1, config2, "
-				     "config3, config4%s, or an event that paimonctl list %s shows",
-				     p->spec->pmu, name, names, p->spec->pmu)
+		names = spec_list_names(p->device, "format");
+		return names ? spec_wrong(
+				       p, -EINVAL,
+				       "PMU %s has no term %s; use one of config, config1, config2, "
+				       "config3, config4%s, or an event that paimonctl list %s shows",
+				       p->spec->pmu, name, names, p->spec->pmu)
 			     : -ENOMEM;
 	}
 	r = r ?: parse_format(format, ret_config, ret_mask);
 	if (r == -ENOTSUP)
-		return wrong(p, -EINVAL,
-			     "format/%s of PMU %s is of a word that this version does not know: it "
-			     "ends at config4; use another term",
-			     name, p->spec->pmu);
+		return spec_wrong(
+			p, -EINVAL,
+			"format/%s of PMU %s is of a word that this version does not know: it "
+			"ends at config4; use another term",
+			name, p->spec->pmu);
 	if (r == -EINVAL)
-		return wrong(p, r,
-			     "the kernel does not say in format/%s of PMU %s which bits term %s "
-			     "has; use config=, config1=, config2=, config3= or config4= instead",
-			     name, p->spec->pmu, name);
+		return spec_wrong(
+			p, r,
+			"the kernel does not say in format/%s of PMU %s which bits term %s "
+			"has; use config=, config1=, config2=, config3= or config4= instead",
+			name, p->spec->pmu, name);
 	return r;
 }
 
-static int find_value(struct parser *p, const struct term *term, uint64_t max, uint64_t *ret_value)
+static int spec_find_value(struct parser *p, const struct term *term, uint64_t max,
+			   uint64_t *ret_value)
 {
 	if (term->raw) {
 		*ret_value = strtoull(term->value, NULL, 16);
 		return 0;
 	}
-	if (parse_number(term->value ?: "1", max, ret_value) == 0)
+	if (spec_parse_number(term->value ?: "1", max, ret_value) == 0)
 		return 0;
 	if (!p->spec->pmu && is_of_recording(term->name))
 		return no_recording(p, term->name);
-	return wrong(p, -EINVAL,
-		     "term %s%s%s cannot be %.80s; write a number from 0 to %" PRIu64 " (0x%" PRIx64
-		     ")",
-		     term->name, p->spec->pmu ? " of PMU " : "", p->spec->pmu ?: "", term->value,
-		     max, max);
+	return spec_wrong(p, -EINVAL,
+			  "term %s%s%s cannot be %.80s; write a number from 0 to %" PRIu64
+			  " (0x%" PRIx64 ")",
+			  term->name, p->spec->pmu ? " of PMU " : "", p->spec->pmu ?: "",
+			  term->value, max, max);
 }
 
 /* A config term is all of a word, the last one counts. The others are bits in addition, as in
@@ -407,9 +414,9 @@ static int apply_term(struct parser *p, const struct term *term, uint64_t *value
 	int r = find_config(term->name);
 
 	if (r >= 0)
-		return find_value(p, term, UINT64_MAX, words[r]) ?: (*value = *words[r], 0);
+		return spec_find_value(p, term, UINT64_MAX, words[r]) ?: (*value = *words[r], 0);
 	r = find_bits(p, term->name, &word, &mask);
-	r = r ?: find_value(p, term, UINT64_MAX >> (64 - __builtin_popcountll(mask)), value);
+	r = r ?: spec_find_value(p, term, UINT64_MAX >> (64 - __builtin_popcountll(mask)), value);
 	if (r < 0)
 		return r;
 	rest = *value;
@@ -492,18 +499,18 @@ static bool is_format(const struct parser *p, const char *name)
  */
 static int resolve_term(struct parser *p, struct term *term, char **ret_event)
 {
-	bool word = !term->value, named = names_event(term);
+	bool word = !term->value, named = spec_names_event(term);
 	uint64_t value = 0;
 	int r;
 
 	if (find_config(term->name) >= 0)
 		return 0;
-	if (!word && !named && (parse_number(term->value, 1, &value) < 0 || !value))
+	if (!word && !named && (spec_parse_number(term->value, 1, &value) < 0 || !value))
 		return 0;
-	if (!named && !(word && is_raw(term->name)) && is_format(p, term->name))
+	if (!named && !(word && spec_is_raw(term->name)) && is_format(p, term->name))
 		return 0;
 	r = find_event(p, named ? term->value : term->name, ret_event);
-	if (r == -ENOENT && word && is_raw(term->name))
+	if (r == -ENOENT && word && spec_is_raw(term->name))
 		*term = (struct term){"config", term->name + 1, true};
 	return r == -ENOENT ? 0 : r;
 }
@@ -523,8 +530,8 @@ static int take_event(struct parser *p, struct terms *terms, char **ret_event)
 		if (!found)
 			terms->list[nr++] = terms->list[i];
 		else if (event)
-			return wrong(p, -EINVAL, "%s is an event too; write two specifications",
-				     found);
+			return spec_wrong(p, -EINVAL,
+					  "%s is an event too; write two specifications", found);
 		else
 			event = found, found = NULL;
 	}
@@ -540,23 +547,24 @@ static int read_event(struct parser *p, char **ret_text)
 	struct event_spec *spec = p->spec;
 	_cleanup_free_ char *none = NULL;
 	char *end;
-	int r = read_device(p, "events/", p->event, "", ret_text);
+	int r = spec_read_device(p, "events/", p->event, "", ret_text);
 
-	r = r ?: read_device(p, "events/", p->event, ".unit", &spec->unit);
+	r = r ?: spec_read_device(p, "events/", p->event, ".unit", &spec->unit);
 	if (!r || r == -ENOENT) {
-		r = read_device(p, "events/", p->event, ".snapshot", &none);
+		r = spec_read_device(p, "events/", p->event, ".snapshot", &none);
 		spec->level = !r;
 	}
 	if (!r || r == -ENOENT)
-		r = read_device(p, "events/", p->event, ".scale", &spec->scale);
+		r = spec_read_device(p, "events/", p->event, ".scale", &spec->scale);
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	/* No program of paimon sets LC_NUMERIC: it is C. */
 	if (!isfinite(strtod(spec->scale, &end)) || end == spec->scale || *end)
-		return wrong(p, -EINVAL,
-			     "its scale in sysfs, '%.80s', is not a number; to count without one, "
-			     "write the terms of the event instead of its name",
-			     spec->scale);
+		return spec_wrong(
+			p, -EINVAL,
+			"its scale in sysfs, '%.80s', is not a number; to count without one, "
+			"write the terms of the event instead of its name",
+			spec->scale);
 	return 0;
 }
 
@@ -566,24 +574,25 @@ static int add_event(struct parser *p, char *text, struct terms *terms, size_t *
 {
 	_cleanup_free_ struct terms *all = calloc(1, sizeof(*all));
 	size_t nr = 0;
-	int r = all ? split(p, text, all) : -ENOMEM;
+	int r = all ? spec_split(p, text, all) : -ENOMEM;
 
 	for (size_t i = 0; i < (r ? 0 : all->nr); i++) {
 		struct term *term = &all->list[i];
 		bool asked = term->value && !strcmp(term->value, "?"), given = false;
 
-		if (!term->value && is_raw(term->name) && !is_format(p, term->name))
+		if (!term->value && spec_is_raw(term->name) && !is_format(p, term->name))
 			*term = (struct term){"config", term->name + 1, true};
 		for (size_t j = 0; j < terms->nr; j++)
 			given |= !strcmp(terms->list[j].name, term->name);
 		if (asked && !given)
-			return wrong(p, -EINVAL, "asks for a value of term %s; write %s/%s,%s=...",
-				     term->name, p->spec->pmu, p->event, term->name);
+			return spec_wrong(p, -EINVAL,
+					  "asks for a value of term %s; write %s/%s,%s=...",
+					  term->name, p->spec->pmu, p->event, term->name);
 		if (!asked)
 			all->list[nr++] = *term;
 	}
 	if (!r && nr + terms->nr > MAX_TERMS)
-		return wrong(p, -EINVAL, "more than %d terms; leave some out", MAX_TERMS);
+		return spec_wrong(p, -EINVAL, "more than %d terms; leave some out", MAX_TERMS);
 	if (r < 0)
 		return r;
 	memmove(terms->list + nr, terms->list, terms->nr * sizeof(*terms->list));
@@ -630,7 +639,7 @@ static char *make_text(const char *name, const char *event, const struct terms *
 }
 
 /* An event that is not written as a PMU's: by its name. */
-static const struct named_event *find_named(const char *name)
+static const struct named_event *spec_find_named(const char *name)
 {
 	for (size_t i = 0; i < NR(named_events); i++)
 		if (!strcmp(named_events[i].name, name) ||
@@ -665,7 +674,7 @@ static int cut_name(const char *const (*names)[6], size_t nr, bool separated, co
 
 /* A cache, and in any order what is done there and whether it misses: as perf, a load that need
  * not miss if not said. ret_name: canonical. */
-static bool find_cache(const char *text, uint64_t *ret_config, char ret_name[64])
+static bool spec_find_cache(const char *text, uint64_t *ret_config, char ret_name[64])
 {
 	int cache = cut_name(caches, NR(caches), false, &text), operation = -1, result = -1;
 
@@ -705,11 +714,11 @@ static bool set_generic(struct parser *p, const char *name, const struct terms *
 	if (terms->nr != 1 || terms->list[0].value || !spec->core)
 		return false;
 	word = terms->list[0].name;
-	named = find_named(word);
+	named = spec_find_named(word);
 	if (named && named->type == PERF_TYPE_HARDWARE) {
 		spec->config = named->config;
 		snprintf(canonical, sizeof(canonical), "%s", named->name);
-	} else if (named || !find_cache(word, &spec->config, canonical)) {
+	} else if (named || !spec_find_cache(word, &spec->config, canonical)) {
 		return false;
 	}
 	/* Of which of several, where there are. */
@@ -720,7 +729,7 @@ static bool set_generic(struct parser *p, const char *name, const struct terms *
 }
 
 /* Terms of the PMU whose folder is open. name: what the text calls it. */
-static int parse_terms(struct parser *p, const char *name, char *text)
+static int spec_parse_terms(struct parser *p, const char *name, char *text)
 {
 	_cleanup_free_ struct terms *terms = calloc(1, sizeof(*terms));
 	_cleanup_free_ char *event = NULL, *found = NULL, *squeezed = NULL;
@@ -729,7 +738,7 @@ static int parse_terms(struct parser *p, const char *name, char *text)
 	int r = terms ? 0 : -ENOMEM;
 
 	if (!r && *text)
-		r = split(p, text, terms);
+		r = spec_split(p, text, terms);
 	r = r ?: take_event(p, terms, &event);
 	if (!r && !event && terms->nr == 1 && !is_format(p, terms->list[0].name) &&
 	    set_generic(p, name, terms))
@@ -737,7 +746,7 @@ static int parse_terms(struct parser *p, const char *name, char *text)
 	if (!r && event) {
 		p->event = event;
 		r = read_event(p, &found);
-		squeezed = r ? NULL : squeeze(found);
+		squeezed = r ? NULL : spec_squeeze(found);
 		r = r ?: squeezed ? add_event(p, squeezed, terms, &nr) : -ENOMEM;
 		p->event = NULL;
 	}
@@ -752,13 +761,14 @@ static int read_type(struct parser *p)
 {
 	_cleanup_free_ char *line = NULL;
 	uint64_t type;
-	int r = read_device(p, "", "type", "", &line);
+	int r = spec_read_device(p, "", "type", "", &line);
 
 	if (r < 0)
 		return r;
-	if (parse_number(line, UINT32_MAX, &type) < 0)
-		return wrong(p, -EINVAL, "type of PMU %s is '%.80s', not a number; use another PMU",
-			     p->spec->pmu, line);
+	if (spec_parse_number(line, UINT32_MAX, &type) < 0)
+		return spec_wrong(p, -EINVAL,
+				  "type of PMU %s is '%.80s', not a number; use another PMU",
+				  p->spec->pmu, line);
 	p->spec->type = type;
 	return 0;
 }
@@ -769,18 +779,18 @@ static int read_cpus(struct parser *p)
 	_cleanup_free_ unsigned int *cpus = NULL;
 	_cleanup_free_ char *line = NULL;
 	size_t nr;
-	int r = read_device(p, "", "cpumask", "", &line);
+	int r = spec_read_device(p, "", "cpumask", "", &line);
 
 	spec->uncore = !r;
 	if (r == -ENOENT)
-		r = read_device(p, "", "cpus", "", &line);
+		r = spec_read_device(p, "", "cpus", "", &line);
 	spec->core = !spec->uncore && (!r || !strcmp(spec->pmu, "cpu"));
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = cpulist_parse(line, MAX_CPU, &cpus, &nr);
 	if (r == -EINVAL)
-		return wrong(p, r, "CPUs of PMU %s are '%.80s', not a list; use another PMU",
-			     spec->pmu, line);
+		return spec_wrong(p, r, "CPUs of PMU %s are '%.80s', not a list; use another PMU",
+				  spec->pmu, line);
 	spec->cpus = r ? NULL : cpulist_format(cpus, nr);
 	return spec->cpus ? 0 : -ENOMEM;
 }
@@ -839,7 +849,7 @@ static int add_pmu(struct event_spec *spec, const struct event_spec *box)
 	return pmu.name && (pmu.cpus || !box->cpus) ? 0 : -ENOMEM;
 }
 
-static void free_pmus(struct event_spec *spec)
+static void spec_free_pmus(struct event_spec *spec)
 {
 	for (size_t i = 0; i < spec->nr_pmus; i++) {
 		free(spec->pmus[i].name);
@@ -850,7 +860,7 @@ static void free_pmus(struct event_spec *spec)
 	spec->nr_pmus = 0;
 }
 
-static struct event_spec *new_spec(void)
+static struct event_spec *spec_new(void)
 {
 	struct event_spec *spec = calloc(1, sizeof(*spec));
 
@@ -869,7 +879,7 @@ static struct event_spec *new_spec(void)
 static int parse_box(struct parser *p, const char *folder, const char *name, const char *terms,
 		     struct event_spec **ret_box)
 {
-	_cleanup_(event_spec_freep) struct event_spec *box = new_spec();
+	_cleanup_(event_spec_freep) struct event_spec *box = spec_new();
 	_cleanup_free_ char *path = NULL, *copy = terms ? strdup(terms) : NULL;
 	int r;
 
@@ -884,14 +894,14 @@ static int parse_box(struct parser *p, const char *folder, const char *name, con
 		return -ENOMEM;
 	p->spec = box;
 	p->device = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = p->device < 0 ? wrong(p, -errno, "no PMU %s in %s: %s; use another one", folder,
-				  p->pmus, strerror(errno))
+	r = p->device < 0 ? spec_wrong(p, -errno, "no PMU %s in %s: %s; use another one", folder,
+				       p->pmus, strerror(errno))
 			  : 0;
 	r = r ?: read_type(p);
 	r = r ?: read_cpus(p);
 	r = r ?: add_pmu(box, box);
 	if (!r && terms)
-		r = parse_terms(p, name, copy);
+		r = spec_parse_terms(p, name, copy);
 	cleanup_close_fd(&p->device);
 	p->device = -1;
 	p->spec = NULL;
@@ -923,9 +933,9 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 		   all->config2 != box->config2 || all->config3 != box->config3 ||
 		   all->config4 != box->config4 || all->uncore != box->uncore ||
 		   strcmp(all->unit, box->unit) || strcmp(all->scale, box->scale)))
-		r = wrong(p, -EINVAL,
-			  "PMUs %s and %s take it for different things; write one of them",
-			  all->pmu, box->pmu);
+		r = spec_wrong(p, -EINVAL,
+			       "PMUs %s and %s take it for different things; write one of them",
+			       all->pmu, box->pmu);
 	event_spec_free(box);
 	return r;
 }
@@ -961,11 +971,11 @@ static int join_cpus(struct event_spec *spec)
 static int no_pmu(struct parser *p, const char *name)
 {
 	_cleanup_close_ int folder = open(p->pmus, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ char *names = folder < 0 ? strdup("") : list_names(folder, ".");
+	_cleanup_free_ char *names = folder < 0 ? strdup("") : spec_list_names(folder, ".");
 
-	return names ? wrong(p, -ENOENT, "no PMU %s in %s: %s; %s%s", name, p->pmus,
-			     strerror(ENOENT), *names ? "there are" : "is sysfs mounted?",
-			     *names ? names + 1 : "")
+	return names ? spec_wrong(p, -ENOENT, "no PMU %s in %s: %s; %s%s", name, p->pmus,
+				  strerror(ENOENT), *names ? "there are" : "is sysfs mounted?",
+				  *names ? names + 1 : "")
 		     : -ENOMEM;
 }
 
@@ -995,9 +1005,9 @@ static int parse_boxes(struct parser *p, const char *name, const char *terms,
 	if (!r && !spec)
 		r = lacking ? -EINVAL : no_pmu(p, name);
 	if (!r && spec->level && spec->nr_pmus > 1)
-		r = wrong(p, -EINVAL,
-			  "is a level, and not to be summed; write one of PMUs %s and %s",
-			  spec->pmu, spec->pmus[1].name);
+		r = spec_wrong(p, -EINVAL,
+			       "is a level, and not to be summed; write one of PMUs %s and %s",
+			       spec->pmu, spec->pmus[1].name);
 	r = r ?: join_cpus(spec);
 	if (r < 0)
 		return r;
@@ -1019,12 +1029,14 @@ static int parse_modifiers(struct parser *p, const char *letters, uint32_t *ret_
 		uint32_t bit = letter ? 1 << (letter - modifiers) : 0;
 
 		if (!letter)
-			return wrong(p, -EINVAL,
-				     "%.10s: is no modifier; write what counts with letters of "
-				     "%s, or nothing",
-				     letters, modifiers);
+			return spec_wrong(
+				p, -EINVAL,
+				"%.10s: is no modifier; write what counts with letters of "
+				"%s, or nothing",
+				letters, modifiers);
 		if (strchr(c + 1, *c))
-			return wrong(p, -EINVAL, "modifier %c is there twice; write it once", *c);
+			return spec_wrong(p, -EINVAL, "modifier %c is there twice; write it once",
+					  *c);
 		if (bit & EVENT_EXCLUDE_MODES) {
 			if (!(exclude & EVENT_EXCLUDE_MODES))
 				exclude |= EVENT_EXCLUDE_MODES;
@@ -1066,10 +1078,11 @@ static int cut(struct parser *p, char *text, char **ret_terms, const char **ret_
 	char *terms = strchr(text, '/'), *end = terms ? strchr(terms + 1, '/') : NULL;
 
 	if (!end)
-		return wrong(p, -EINVAL, "there is no second /; write pmu/term=value,term/");
+		return spec_wrong(p, -EINVAL, "there is no second /; write pmu/term=value,term/");
 	*terms++ = *end++ = 0;
-	if (!is_name(text, "_-."))
-		return wrong(p, -EINVAL, "'%.80s' is no name of a PMU; see paimonctl list", text);
+	if (!spec_is_name(text, "_-."))
+		return spec_wrong(p, -EINVAL, "'%.80s' is no name of a PMU; see paimonctl list",
+				  text);
 	*ret_terms = terms;
 	*ret_modifiers = end;
 	return 0;
@@ -1085,19 +1098,19 @@ static int check_terms(struct parser *p, char *text)
 
 	p->spec = &none;
 	if (!r && *text)
-		r = split(p, text, terms);
+		r = spec_split(p, text, terms);
 	for (size_t i = 0; i < (r ? 0 : terms->nr) && !r; i++)
-		if (!names_event(&terms->list[i]))
-			r = find_value(p, &terms->list[i], UINT64_MAX, &value);
+		if (!spec_names_event(&terms->list[i]))
+			r = spec_find_value(p, &terms->list[i], UINT64_MAX, &value);
 	p->spec = NULL;
 	return r;
 }
 
 /* An event that is not written as a PMU's. */
-static int set_event(struct parser *p, const char *pmu, uint32_t type, uint64_t config,
-		     const char *text)
+static int spec_set_event(struct parser *p, const char *pmu, uint32_t type, uint64_t config,
+			  const char *text)
 {
-	struct event_spec *spec = new_spec();
+	struct event_spec *spec = spec_new();
 
 	if (!spec)
 		return -ENOMEM;
@@ -1110,7 +1123,7 @@ static int set_event(struct parser *p, const char *pmu, uint32_t type, uint64_t 
 }
 
 /* Where CPUs are of several kinds, the PMU of each. */
-static int add_cores(struct parser *p)
+static int spec_add_cores(struct parser *p)
 {
 	struct event_spec *spec = p->spec;
 	int nr = 0, r = 0;
@@ -1127,7 +1140,7 @@ static int add_cores(struct parser *p)
 			break;
 		}
 		/* There are many others; and one that cannot be read is not one. */
-		if (!is_name(name, "_-.") || faccessat(AT_FDCWD, path, F_OK, 0) < 0)
+		if (!spec_is_name(name, "_-.") || faccessat(AT_FDCWD, path, F_OK, 0) < 0)
 			continue;
 		r = parse_box(p, name, name, NULL, &box);
 		if (!r && box->core && box->cpus)
@@ -1139,22 +1152,22 @@ static int add_cores(struct parser *p)
 		return r;
 	if (spec->nr_pmus > 1)
 		return join_cpus(spec);
-	free_pmus(spec);
+	spec_free_pmus(spec);
 	return 0;
 }
 
 /* Is it the name of an event without a PMU? */
-static bool is_generic(const char *name)
+static bool spec_is_generic(const char *name)
 {
 	char canonical[64];
 	uint64_t config;
 
-	return find_named(name) || find_cache(name, &config, canonical);
+	return spec_find_named(name) || spec_find_cache(name, &config, canonical);
 }
 
-static int parse_named(struct parser *p, const char *name)
+static int spec_parse_named(struct parser *p, const char *name)
 {
-	const struct named_event *event = find_named(name);
+	const struct named_event *event = spec_find_named(name);
 	_cleanup_free_ char *names = NULL;
 	struct buffer buffer = {};
 	char canonical[64];
@@ -1162,39 +1175,39 @@ static int parse_named(struct parser *p, const char *name)
 	int r;
 
 	if (event && event->type == PERF_TYPE_SOFTWARE)
-		return set_event(p, "software", event->type, event->config, event->name);
+		return spec_set_event(p, "software", event->type, event->config, event->name);
 	if (event) {
-		r = set_event(p, "hardware", event->type, event->config, event->name);
-	} else if (find_cache(name, &config, canonical)) {
-		r = set_event(p, "hw-cache", PERF_TYPE_HW_CACHE, config, canonical);
-	} else if (is_raw(name)) {
+		r = spec_set_event(p, "hardware", event->type, event->config, event->name);
+	} else if (spec_find_cache(name, &config, canonical)) {
+		r = spec_set_event(p, "hw-cache", PERF_TYPE_HW_CACHE, config, canonical);
+	} else if (spec_is_raw(name)) {
 		config = strtoull(name + 1, NULL, 16);
 		snprintf(canonical, sizeof(canonical), "r%" PRIx64, config);
-		r = set_event(p, "raw", PERF_TYPE_RAW, config, canonical);
+		r = spec_set_event(p, "raw", PERF_TYPE_RAW, config, canonical);
 	} else {
 		for (size_t i = 0; i < NR(named_events); i++) {
 			buffer_add_string(&buffer, named_events[i].name);
 			buffer_add_string(&buffer, ", ");
 		}
 		names = buffer_take_string(&buffer);
-		return names ? wrong(p, -EINVAL,
-				     "no such event; use %sthose of caches as "
-				     "L1-dcache-load-misses, rNNN in hex, system:event, or "
-				     "pmu/term=value/",
-				     names)
+		return names ? spec_wrong(p, -EINVAL,
+					  "no such event; use %sthose of caches as "
+					  "L1-dcache-load-misses, rNNN in hex, system:event, or "
+					  "pmu/term=value/",
+					  names)
 			     : -ENOMEM;
 	}
 	if (r < 0)
 		return r;
 	p->spec->core = true;
-	return add_cores(p);
+	return spec_add_cores(p);
 }
 
 static int read_tracepoint(const char *path, uint64_t *ret_id)
 {
 	_cleanup_free_ char *line = NULL;
 
-	return read_line(AT_FDCWD, path, &line) ?: parse_number(line, INT_MAX, ret_id);
+	return spec_read_line(AT_FDCWD, path, &line) ?: spec_parse_number(line, INT_MAX, ret_id);
 }
 
 /* SYSTEM:EVENT, without modifiers. */
@@ -1208,10 +1221,11 @@ static int parse_tracepoint(struct parser *p, const char *text)
 	if (!system)
 		return -ENOMEM;
 	strsep(&event, ":");
-	if (!is_name(system, "_-") || !event || !is_name(event, "_-"))
-		return wrong(p, -EINVAL,
-			     "no name of a tracepoint; write system:event, of letters, digits, _ "
-			     "and -");
+	if (!spec_is_name(system, "_-") || !event || !spec_is_name(event, "_-"))
+		return spec_wrong(
+			p, -EINVAL,
+			"no name of a tracepoint; write system:event, of letters, digits, _ "
+			"and -");
 	if (p->tracepoints && asprintf(&path, "%s/%s/%s/id", p->tracepoints, system, event) < 0) {
 		path = NULL;
 		return -ENOMEM;
@@ -1221,24 +1235,26 @@ static int parse_tracepoint(struct parser *p, const char *text)
 	if (r < 0 && event_spec_ask_tracepoint)
 		r = event_spec_ask_tracepoint(text, &id);
 	if (r == -EACCES || r == -EPERM)
-		return wrong(p, r,
-			     "%s is not for this user, and nobody looks it up for it: systemctl "
-			     "start paimon-opener.socket, or make tracefs readable",
-			     path);
+		return spec_wrong(
+			p, r,
+			"%s is not for this user, and nobody looks it up for it: systemctl "
+			"start paimon-opener.socket, or make tracefs readable",
+			path);
 	if (r == -ETIMEDOUT)
-		return wrong(p, r,
-			     "paimon-opener does not answer: see journalctl -u "
-			     "paimon-opener");
+		return spec_wrong(p, r,
+				  "paimon-opener does not answer: see journalctl -u "
+				  "paimon-opener");
 	if (r < 0)
-		return wrong(p, r,
-			     "no id of tracepoint %s in %s: %s; correct the name, load its module, "
-			     "or mount tracefs",
-			     text, path, strerror(-r));
-	return set_event(p, "tracepoint", PERF_TYPE_TRACEPOINT, id, text);
+		return spec_wrong(
+			p, r,
+			"no id of tracepoint %s in %s: %s; correct the name, load its module, "
+			"or mount tracefs",
+			text, path, strerror(-r));
+	return spec_set_event(p, "tracepoint", PERF_TYPE_TRACEPOINT, id, text);
 }
 
 /* The PMU of that name, or else the boxes. */
-static int find_boxes(struct parser *p, const char *name, const char *terms)
+static int spec_find_boxes(struct parser *p, const char *name, const char *terms)
 {
 	_cleanup_free_ char *path = NULL;
 
@@ -1259,11 +1275,11 @@ static int parse_slashes(struct parser *p, char *text, uint32_t *ret_exclude)
 	r = r ?: parse_modifiers(p, letters, ret_exclude);
 	if (r < 0)
 		return r;
-	if (!*terms && is_generic(text)) /* cycles//u */
-		return parse_named(p, text);
+	if (!*terms && spec_is_generic(text)) /* cycles//u */
+		return spec_parse_named(p, text);
 	if (!p->pmus)
 		return check_terms(p, terms);
-	r = find_boxes(p, text, terms);
+	r = spec_find_boxes(p, text, terms);
 	if (r < 0)
 		return r;
 	free(p->spec->pmu);
@@ -1279,25 +1295,26 @@ static int parse_colons(struct parser *p, char *text, uint32_t *ret_exclude)
 	int r;
 
 	if (!rest)
-		return parse_named(p, text);
+		return spec_parse_named(p, text);
 	*rest = 0;
-	named = is_generic(text) || (is_raw(text) && !rest[1 + strspn(rest + 1, modifiers)]);
+	named = spec_is_generic(text) ||
+		(spec_is_raw(text) && !rest[1 + strspn(rest + 1, modifiers)]);
 	last = named ? rest : strchr(rest + 1, ':');
 	if (!named)
 		*rest = ':';
 	if (last)
 		*last++ = 0;
 	r = last ? parse_modifiers(p, last, ret_exclude) : 0;
-	return r ?: named ? parse_named(p, text) : parse_tracepoint(p, text);
+	return r ?: named ? spec_parse_named(p, text) : parse_tracepoint(p, text);
 }
 
 static int parse(struct parser *p, struct event_spec **ret_spec, char **ret_error)
 {
-	_cleanup_free_ char *text = squeeze(p->text);
+	_cleanup_free_ char *text = spec_squeeze(p->text);
 	uint32_t exclude = 0;
 	int r = !text ? -ENOMEM
 		: !strncmp(text, "mem:0x", 6)
-			? wrong(p, -EINVAL, "breakpoints (mem:) are not taken; use perf stat")
+			? spec_wrong(p, -EINVAL, "breakpoints (mem:) are not taken; use perf stat")
 		: strchr(text, '/') ? parse_slashes(p, text, &exclude)
 				    : parse_colons(p, text, &exclude);
 
@@ -1332,11 +1349,11 @@ int event_spec_pmus(const char *pmus, const char *name, struct event_spec **ret_
 		       !strcmp(name, "raw");
 	int r = 0;
 
-	p.spec = generic ? new_spec() : NULL;
+	p.spec = generic ? spec_new() : NULL;
 	if (generic)
-		r = p.spec ? add_cores(&p) : -ENOMEM;
+		r = p.spec ? spec_add_cores(&p) : -ENOMEM;
 	else
-		r = find_boxes(&p, name, NULL);
+		r = spec_find_boxes(&p, name, NULL);
 	free(p.error);
 	if (r < 0) {
 		event_spec_free(p.spec);
@@ -1360,7 +1377,7 @@ void event_spec_free(struct event_spec *spec)
 {
 	if (!spec)
 		return;
-	free_pmus(spec);
+	spec_free_pmus(spec);
 	free(spec->text);
 	free(spec->pmu);
 	free(spec->unit);
@@ -1386,7 +1403,7 @@ static bool set_term(struct terms *terms, const struct term *term)
 
 int event_spec_set(const char *text, const char *terms, char **ret_text)
 {
-	_cleanup_free_ char *copy = squeeze(text), *more = squeeze(terms);
+	_cleanup_free_ char *copy = spec_squeeze(text), *more = spec_squeeze(terms);
 	_cleanup_free_ struct terms *all = calloc(1, sizeof(*all)), *add = calloc(1, sizeof(*add));
 	struct parser p = {.text = text};
 	const char *letters = NULL;
@@ -1395,8 +1412,8 @@ int event_spec_set(const char *text, const char *terms, char **ret_text)
 	int r = copy && more && all && add ? cut(&p, copy, &first, &letters) : -ENOMEM;
 
 	if (!r && *first)
-		r = split(&p, first, all);
-	r = r ?: split(&p, more, add);
+		r = spec_split(&p, first, all);
+	r = r ?: spec_split(&p, more, add);
 	free(p.error);
 	for (size_t i = 0; i < (r ? 0 : add->nr) && !r; i++)
 		r = set_term(all, &add->list[i]) ? 0 : -EINVAL;
