@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Messages of the hand-off socket, by which a process has paimond keep its perf events
- * counting, and gets at kept ones. libpaimon(3) is its client.
+ * Messages of the hand-off socket. Over it a process hands its perf events over to
+ * paimond, which keeps them, and gets descriptors of kept events. libpaimon(3) is its
+ * client.
  *
- * SOCK_SEQPACKET; a request is one message and has one reply, in the order of the
- * requests. Bytes and descriptors are those of this machine. A message of another size
- * or version, or with what its operation does not use set, is refused. A reply that cannot
- * be sent at once, since earlier ones were not taken, ends the connection, and undoes its
- * request.
+ * The socket is SOCK_SEQPACKET. A request is one message and has one reply; replies come
+ * in the order of the requests. Integers are in native byte order. A message of another
+ * size or version, or with a field set that its operation does not use, is refused. If the
+ * client has not read earlier replies and a reply does not fit into the socket, the
+ * request is undone and the connection ends.
  */
 #ifndef PAIMON_HANDOFF_H
 #define PAIMON_HANDOFF_H
@@ -22,35 +23,35 @@
 
 enum paimon_handoff_op {
 	/*
-	 * Keeps nr perf events, 1 to PAIMON_HANDOFF_MAX_FDS descriptors in SCM_RIGHTS of the
-	 * same event on one CPU each, as one event; the sender may close them. In: nr, name
-	 * (with its NUL; empty: one is made up). Out: id. Errors:
+	 * Keeps nr perf events as one event: 1 to PAIMON_HANDOFF_MAX_FDS descriptors in
+	 * SCM_RIGHTS, of the same event on different CPUs. The sender may close them
+	 * afterwards. In: nr, name (with its NUL; empty: one is generated). Out: id. Errors:
 	 *
 	 * -EACCES	the sender is neither root nor in group paimon
-	 * -EBADF	a descriptor is no perf event
+	 * -EBADF	a descriptor is not a perf event
 	 * -ENOENT	a perf event is dead
-	 * -EINVAL	a perf event counts for a task, on a CPU that is not online, on the same
-	 *		CPU as another, or something else than the others; a bad name; not nr
-	 *		descriptors
-	 * -EEXIST	one is kept already, or the name is taken
+	 * -EINVAL	a perf event counts for a task, is on a CPU that is offline, is on the
+	 *		same CPU as another, or differs from the others; an invalid name; not
+	 *		nr descriptors
+	 * -EEXIST	a perf event is already kept, or the name is in use
 	 * -EBUSY	its buffer is mapped
-	 * -EOPNOTSUPP	it is inherited
+	 * -EOPNOTSUPP	it has the attribute inherit, or counts for a cgroup
 	 * -EMFILE, -ENOSPC, -ENOMEM	no room
-	 * -ENODEV	no events are kept
+	 * -ENODEV	paimond keeps no events
 	 */
 	PAIMON_HANDOFF_UNCLAIM = 1,
 	/*
-	 * A descriptor of a kept event on a CPU, in SCM_RIGHTS of the reply. In: id, cpu.
-	 * Errors: -EINVAL (there is no such CPU, or it has several there, on several PMUs),
-	 * -ENOENT (no event of this id, or it does not count on this CPU), -EACCES (neither who
-	 * handed it over nor root), -ESTALE (the paimond that had its descriptors is gone: it can
-	 * only be read), -ENODEV.
+	 * Returns a descriptor of a kept event on a CPU, in SCM_RIGHTS of the reply. In: id,
+	 * cpu. Errors: -EINVAL (no such CPU, or the event has several perf events there, on
+	 * several PMUs), -ENOENT (no event with this id, or it does not count on this CPU),
+	 * -EACCES (the sender is neither the owner of the event nor root), -ESTALE (an earlier
+	 * paimond had the descriptors: the event can only be read), -ENODEV.
 	 */
 	PAIMON_HANDOFF_OPEN = 2,
 	/*
-	 * Keeps an event no longer: it ends with the last of its descriptors. In: id.
-	 * Errors: -EINVAL (no event of this id is kept), -EACCES (as above, or it is of the
-	 * configuration), -ENODEV.
+	 * Releases an event: it is no longer kept, and ends when its last descriptor is closed.
+	 * In: id. Errors: -EINVAL (no event with this id is kept), -EACCES (as above, or the
+	 * event belongs to the configuration), -ENODEV.
 	 */
 	PAIMON_HANDOFF_CLAIM = 3,
 };
@@ -68,7 +69,7 @@ struct paimon_handoff_reply {
 	__u32 version;
 	__s32 error; /* 0 or a negative errno */
 	__u64 id;
-	char text[PAIMON_HANDOFF_TEXT_LEN]; /* of the error, with its NUL */
+	char text[PAIMON_HANDOFF_TEXT_LEN]; /* describes the error; with its NUL */
 };
 
 _Static_assert(sizeof(struct paimon_handoff_request) == 88, "size of a request");

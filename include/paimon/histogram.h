@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The bucket bounds of every latency histogram, in nanoseconds.
+ * The cell bounds of every latency histogram, in nanoseconds.
  *
- * The table is the union of two series, so that both ways in which Prometheus
- * shows a histogram are exact sums of the same cells:
+ * The table is the union of two series, so that the buckets of both histogram
+ * types of Prometheus are exact sums of cells:
  *   - native histograms, schema 3: floor(1e9 * 2^(i/8)), i from -200 to 27
  *     (29 ns to 10.4 s);
  *   - classic buckets with readable bounds: 1, 2 and 5 times the powers of ten
  *     from 1 us to 10 s.
  * Cell i counts the values in (bound[i - 1], bound[i]], upper bound inclusive;
- * cell PAIMON_HIST_BOUNDS counts all that is above the last bound.
+ * cell PAIMON_HIST_BOUNDS counts all values above the last bound.
  *
- * Used by the BPF programs (search) and the daemon (names of the cells). The
- * unit test computes every bound again with libm.
+ * Used by the BPF programs (search) and the daemon (bounds of the cells). The
+ * unit test recomputes every bound with libm.
  */
 #ifndef PAIMON_HISTOGRAM_H
 #define PAIMON_HISTOGRAM_H
@@ -24,9 +24,9 @@
 #define PAIMON_HIST_NATIVE_FIRST (-200)
 #define PAIMON_HIST_NATIVE_LAST 27
 
-/* Larger than any value: values are cut to PAIMON_HIST_MAX, so that the
- * difference of a bound and a value fits in 63 bits and its sign tells which
- * is larger. */
+/* The padding of the table is larger than any value. Values are limited to
+ * PAIMON_HIST_MAX, so that the difference of a bound and a value fits in 63 bits
+ * and its sign shows which is larger. */
 #define PAIMON_HIST_MAX (1ULL << 62)
 #define PAIMON_HIST_PAD (~0ULL >> 1)
 
@@ -164,9 +164,9 @@ static const unsigned long long paimon_hist_bounds[PAIMON_HIST_CELLS] = {
 #endif
 
 /*
- * The cell of a value: how many bounds are below it. Eight steps without a
- * branch. In BPF a function of its own: inlined in a loop it would cost the
- * verifier a million instructions.
+ * The cell of a value: the number of bounds below it. Eight steps without a
+ * branch. In BPF it is not inlined: in a loop, the verifier would have to process
+ * a million instructions.
  */
 PAIMON_HIST_FUNC unsigned int paimon_hist_cell(unsigned long long ns)
 {
@@ -177,8 +177,8 @@ PAIMON_HIST_FUNC unsigned int paimon_hist_cell(unsigned long long ns)
 	for (unsigned int step = PAIMON_HIST_CELLS / 2; step; step /= 2) {
 		unsigned int i = cell + step - 1;
 
-		/* Hides from the compiler that i is small, or it drops the mask that
-		 * tells the verifier of older kernels. */
+		/* Hide the range of i from the compiler. Otherwise it removes the mask,
+		 * which older verifiers need to prove the range. */
 		__asm__ volatile("" : "+r"(i));
 		cell += step & (unsigned int)((long long)(paimon_hist_bounds[i & 0xff] - ns) >> 63);
 	}

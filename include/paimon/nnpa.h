@@ -2,21 +2,22 @@
 /*
  * Numbers and names of the NNPA counters, the PAI extension 1 counters of IBM z.
  *
- * Shared by the kernel module, whose PMU pai_ext has them in events/, the tests
- * and the daemon. A counter has the number of its function; its perf event is
- * PAIMON_NNPA_BASE + number. Machines have the counters 1 to N, without gaps.
+ * Shared by the kernel module, whose PMU pai_ext lists them in events/, the tests
+ * and the daemon. The number of a counter is that of its function; the config of its
+ * perf event is PAIMON_NNPA_BASE + number. Machines have the counters 1 to N, without
+ * gaps.
  */
 #ifndef PAIMON_NNPA_H
 #define PAIMON_NNPA_H
 
 #define PAIMON_NNPA_BASE 0x1800u
-#define PAIMON_NNPA_ALL 0 /* no counter: the event that stands for all of them */
+#define PAIMON_NNPA_ALL 0 /* not a counter: the event that is the sum of all */
 
-/* N of the first machines with NNPA, and of later ones. */
+/* N on the first machines with NNPA, and on later ones. */
 #define PAIMON_NNPA_COUNTERS_1ST 27
 #define PAIMON_NNPA_COUNTERS_2ND 36
 
-/* Initializers of an array of names, by number. */
+/* Initializers of an array of names, indexed by number. */
 /* clang-format off */
 #define PAIMON_NNPA_NAMES \
 	[0] = "NNPA_ALL", [1] = "NNPA_ADD", [2] = "NNPA_SUB", [3] = "NNPA_MUL", [4] = "NNPA_DIV", \

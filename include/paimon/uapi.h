@@ -2,11 +2,11 @@
 /*
  * ioctls of /dev/paimon-soft, the software page-requesting endpoint and NNPA unit.
  *
- * Every structure begins with its size as the caller knows it, and flags. A
- * size that the module does not know: -EINVAL; an unknown flag or a non-zero
- * reserved field: -EINVAL; nothing has happened then. perm, flags and codes
- * are those of record.h. Byte order and widths are the machine's; no field
- * depends on the word size, so 32-bit callers use the same layout.
+ * Every structure begins with its size as the caller knows it, and flags. An
+ * unknown size, an unknown flag or a non-zero reserved field is refused with
+ * -EINVAL, without any effect. perm, flags and codes are those of record.h. Byte
+ * order is native. No field depends on the word size, so 32-bit callers use the
+ * same layout.
  */
 #ifndef PAIMON_UAPI_H
 #define PAIMON_UAPI_H
@@ -20,23 +20,23 @@
 #define PAIMON_SOFT_MAX_REQUESTS 4096
 #define PAIMON_SOFT_MAX_DEVICES 64
 
-/* What the endpoint is: out only. */
+/* Properties of the endpoint: out only. */
 struct paimon_soft_info {
 	__u32 size;
 	__u32 flags;   /* out: PAIMON_SOFT_IMMEDIATE, PAIMON_SOFT_DEBUG */
 	__u32 devices; /* out: number of devices, soft0 to soft<devices - 1> */
-	__u32 depth;   /* out: requests one device may have outstanding */
+	__u32 depth;   /* out: maximum of outstanding requests of a device */
 };
-#define PAIMON_SOFT_IMMEDIATE (1u << 0) /* faults are handled as they come */
+#define PAIMON_SOFT_IMMEDIATE (1u << 0) /* faults are handled when they arrive */
 #define PAIMON_SOFT_DEBUG (1u << 1)	/* PAIMON_SOFT_FAIL_ALLOC is allowed */
 
 /*
- * Binds the caller's address space to a new PASID; the PASID is good on all
- * devices, for requests through this open file (also in a child after fork:
- * it still names the parent's address space). It ends with UNBIND, with the
+ * Binds the caller's address space to a new PASID. The PASID is valid on all
+ * devices, for requests through this open file; in a child after fork it still
+ * refers to the parent's address space. The binding ends with UNBIND, with the
  * last close, or with exit or exec of the bound process. BIND: -ENOSPC if no
- * PASID is free. UNBIND waits for what is queued; -ENOENT if the PASID is not (or
- * no longer) one of this open file's.
+ * PASID is free. UNBIND waits for queued requests; -ENOENT if the PASID does not
+ * belong, or no longer belongs, to this open file.
  */
 struct paimon_soft_bind {
 	__u32 size;
@@ -45,7 +45,7 @@ struct paimon_soft_bind {
 	__u32 reserved;
 };
 
-/* One page request. A request with LAST and without READ and WRITE is a PASID
+/* One page request. A request with LAST but without READ and WRITE is a PASID
  * stop marker: it is dropped and never answered (c10). */
 struct paimon_soft_request {
 	__u64 addr;
@@ -59,15 +59,15 @@ struct paimon_soft_request {
 
 /*
  * Queues an array of requests, in order, and stops at the first that fails.
- * done: how many were taken (dropped stop markers included), written in every
- * case but -EFAULT on the header. The ioctl returns 0 when all were taken, else
+ * done: the number of requests taken, including dropped stop markers; written in
+ * every case except -EFAULT on the header. Returns 0 if all were taken, else
  *   -EOVERFLOW  the device has depth requests and unread responses outstanding:
  *               this request is lost and all partial groups of all devices are
  *               discarded, as after an overflow of a PCIe page-request queue
  *   -ENOMEM     no memory for the request (c9) or for its group (c8)
- *   -EINVAL     bad device, perm, flags or grpid
- * The endpoint answers a group of which the queue refused the last request with
- * -ENOMEM, as a driver does: FAILURE.
+ *   -EINVAL     invalid device, perm, flags or grpid
+ * If the queue refuses the last request of a group with -ENOMEM, the endpoint
+ * answers the group with FAILURE, as a driver does.
  */
 struct paimon_soft_submit {
 	__u32 size;
@@ -78,9 +78,9 @@ struct paimon_soft_submit {
 };
 
 /*
- * What read(2) gives, one or more whole records; a buffer for less than one:
- * -EINVAL. Blocks until there is one unless O_NONBLOCK; poll(2) works. A
- * response goes to one reader of the open file that sent the group.
+ * read(2) returns one or more whole records; -EINVAL if the buffer is too small
+ * for one. It blocks until there is one unless O_NONBLOCK is set; poll(2) is
+ * supported. A response goes to one reader of the open file that sent the group.
  */
 struct paimon_soft_response {
 	__u32 device;
@@ -88,10 +88,10 @@ struct paimon_soft_response {
 	__u32 pasid;	/* 0 unless flags has PASID_VALID */
 	__u32 flags;	/* PAIMON_IOPF_PASID_VALID or 0 (c7) */
 	__u32 code;	/* enum paimon_iopf_code */
-	__u32 requests; /* how many requests the group had */
+	__u32 requests; /* number of requests in the group */
 };
 
-/* The module's own counts for one device, since load. */
+/* The module's own counts for one device since it was loaded. */
 struct paimon_soft_stats {
 	__u32 size;
 	__u32 flags;	    /* in: 0 */
@@ -105,26 +105,26 @@ struct paimon_soft_stats {
 	__u64 refused;	    /* out: requests that the queue refused (-ENOMEM) */
 };
 
-/* Makes the queue's nth next allocation (1 is the very next) fail once, for c8
- * and c9; 0 cancels. -EPERM unless the module was loaded with debug=1. */
+/* Makes the nth allocation of the queue from now on fail once (1: the next), to
+ * test c8 and c9; 0 cancels. -EPERM unless the module was loaded with debug=1. */
 struct paimon_soft_fail {
 	__u32 size;
 	__u32 nth;
 };
 
 /*
- * Executes an NNPA function on the CPU that the caller runs on, count times, all
- * of it on that CPU. It is counted as hardware does: if the PMU pai_ext counts
- * there. Function 0 stands for what counter 0 is for, which no event has (a12).
- * -EINVAL: no such function; -ENODEV: the module was loaded without the unit.
+ * Executes an NNPA function count times on the CPU that the caller runs on. As on
+ * the hardware, it is counted only if the PMU pai_ext counts on that CPU. Function
+ * 0 uses counter 0, which no event includes (a12). -EINVAL: no such function;
+ * -ENODEV: the module was loaded without the unit.
  */
 struct paimon_soft_nnpa {
 	__u32 size;
 	__u32 flags;	/* in: 0 */
 	__u32 function; /* in: number of its counter */
-	__u32 cpu;	/* out: where it was */
+	__u32 cpu;	/* out: the CPU used */
 	__u64 count;	/* in */
-	__u64 counted;	/* out: count, or 0 where counting is off */
+	__u64 counted;	/* out: count, or 0 if counting is off */
 };
 
 #define PAIMON_SOFT_IOC 0xB7
