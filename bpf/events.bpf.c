@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads perf events where they count: one run on a CPU, by BPF_PROG_TEST_RUN,
- * reads all of that CPU's events of events_array into events_values.
+ * Reads perf events on the CPU where they count. One run of the program on a CPU, with
+ * BPF_PROG_TEST_RUN, reads all perf events of that CPU from events_array into
+ * events_values.
  *
- * The daemon lays down in events_order which slots those are, and passes the part
- * of it that belongs to the CPU. Nobody else runs the program.
+ * The daemon writes the slots to read into events_order, sorted by CPU, and passes the
+ * range that belongs to the CPU. Only the daemon runs the program.
  */
 #include "kernel.h"
 #include "events.h"
@@ -33,7 +34,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 64);
 	__type(key, u32);
-	__type(value, u64); /* elements of a mapped array have the size of words */
+	__type(value, u64); /* elements of a mmapped array have the size of a word */
 } events_order SEC(".maps");
 
 struct {
@@ -85,7 +86,7 @@ static __always_inline bool read_slot(u32 index)
 	return true;
 }
 
-#define EVENTS_STEP 64 /* EVENTS_AT_ONCE by the square root */
+#define EVENTS_STEP 64 /* square root of EVENTS_AT_ONCE */
 
 __noinline int read_slots(u32 first, u32 nr)
 {
@@ -93,7 +94,7 @@ __noinline int read_slots(u32 first, u32 nr)
 	return 0;
 }
 
-/* Arguments: the first element of events_order, and how many, EVENTS_AT_ONCE at most. */
+/* Arguments: the first element of events_order, and the number of them, at most EVENTS_AT_ONCE. */
 SEC("raw_tp")
 int events_read(struct bpf_raw_tracepoint_args *ctx)
 {

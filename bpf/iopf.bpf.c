@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O page faults, aggregated where they happen: counts by device, and the
- * time a group of page requests spends in each stage.
+ * Aggregates I/O page faults in the kernel: counts by device, and the time that a
+ * group of page requests spends in each stage.
  *
- * Four dispatchers are attached to the tracepoints of paimon.ko. Each does
- * nothing but tail-call the program at its index of iopf_programs, so a daemon
- * with newer programs replaces an array element and every event is seen by
- * exactly one of the two, while the links stay attached. Without the module the
- * dispatchers of iopf_functions.h are attached to the kernel's functions.
+ * Four dispatchers are attached to the tracepoints of paimon.ko. Each one only
+ * tail-calls the program at its index in iopf_programs. A daemon with newer programs
+ * replaces the array elements while the links stay attached, so that every event is
+ * seen by exactly one program. Without the module, the dispatchers of
+ * iopf_functions.h are attached to kernel functions.
  *
- * Requests of one device come one after the other (the tracepoint fires under
- * the queue's lock); handling and response of a group follow its last request;
- * different groups run on any CPU at once. iopf.h has the protocol of a slot.
+ * Requests of one device arrive one after the other (the tracepoint fires under
+ * the queue's lock). Handling and response of a group follow its last request.
+ * Different groups run on different CPUs concurrently. iopf.h describes the protocol
+ * of a slot.
  */
 #include "kernel.h"
 #include "iopf.h"
@@ -29,7 +30,7 @@ struct {
 	__type(value, struct iopf_device);
 } iopf_devices SEC(".maps");
 
-/* The daemon's alone. */
+/* The counts of departed owners of each place. Used by the daemon only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -110,9 +111,9 @@ static __always_inline bool same_name(const char *a, const char *b)
 	return true;
 }
 
-#define IOPF_TRIES 4 /* to find a name that another CPU is just giving a place */
+#define IOPF_TRIES 4 /* to find a name while another CPU assigns a place to it */
 
-/* Takes a free place: its index, -1 if there is none, or -2 if there may be one soon. */
+/* Takes a free place: its index, -1 if there is none, or -2 if there may be one on a retry. */
 __noinline int take_place(u32 nr)
 {
 	int none = -1;
@@ -134,7 +135,7 @@ __noinline int take_place(u32 nr)
 	return none;
 }
 
-/* The device that is known by an address, or NULL: only a request names a device. */
+/* The device with a known address, or NULL: only requests have the name of the device. */
 static __always_inline struct iopf_device *find_device(u64 dev, struct iopf_known **ret_known,
 						       u32 *ret_index)
 {
@@ -151,7 +152,7 @@ static __always_inline struct iopf_device *find_device(u64 dev, struct iopf_know
 	return d;
 }
 
-/* Gives a place that was taken to a device, unless another CPU was faster: a ticket, or -1. */
+/* Opens a taken place for a device, unless another CPU was faster: its ticket, or -1. */
 static __always_inline s64 open_place(u32 index, const char *name)
 {
 	struct iopf_device *d = device_at(index);
@@ -170,7 +171,7 @@ static __always_inline s64 open_place(u32 index, const char *name)
 	return ticket;
 }
 
-/* The same of a device that has no name, and is known by its address alone. */
+/* The same for a device without a name, which is identified by its address only. */
 static __always_inline s64 open_nameless(u32 index, u64 dev)
 {
 	char name[PAIMON_DEVICE_NAME_LEN] __attribute__((aligned(8))) = {};
@@ -217,14 +218,14 @@ static __always_inline s64 known_ticket(const char *name, u64 dev)
 		return -1;
 	if (find_device(dev, &known, &ticket) && known)
 		return (u32)READ_ONCE(known->value);
-	/* Of one that is gone. */
+	/* A stale entry of a departed device. */
 	bpf_map_delete_elem(&iopf_index, &dev);
 	return -1;
 }
 
 /*
- * The ticket of a device by name, of a new place for a new name, or -1: a device that comes
- * back at another address goes on where it was. One without a name gets a place of its own.
+ * The ticket of a device by name, if necessary of a new place; or -1. A device that comes back
+ * at another address continues in its place. A device without a name gets its own place.
  */
 static __noinline s64 ticket_of_name(const char *name, u64 dev)
 {
@@ -258,8 +259,8 @@ static __noinline s64 ticket_of_name(const char *name, u64 dev)
 }
 
 /*
- * The index of the device that opens a group, or -1. The name is read each
- * time, since both addresses may belong to another device by now.
+ * The index of the device that opens a group, or -1. The name is read each time,
+ * because both addresses may belong to another device by now.
  */
 static __noinline s64 index_of_opener(u64 dev, const char *name, u64 now)
 {
@@ -305,7 +306,7 @@ static __always_inline struct iopf_slot *find_group(u32 device, u64 key)
 	struct iopf_slot *slot = direct_slot(device, key);
 	struct iopf_state *st = state();
 
-	/* While it is given up, a later group of that key is one that was spilled. */
+	/* While the direct slot is being freed, a later group with this key is a spilled one. */
 	if (slot && READ_ONCE(slot->key) == key && READ_ONCE(slot->first_ns))
 		return slot;
 	if (!st || !READ_ONCE(st->spilled))
@@ -326,7 +327,7 @@ static __always_inline void fill(struct iopf_slot *slot, const struct iopf_devic
 	atomic_xchg(&slot->first_ns, now);
 }
 
-/* Opens a group in its direct slot, or in the hash where another one has it. */
+/* Opens a group in its direct slot, or in the hash if another group uses that slot. */
 static __always_inline void open_group(const struct iopf_device *d, u32 device, u64 key, u64 now,
 				       u32 closed)
 {
@@ -358,7 +359,7 @@ static __always_inline void free_group(u32 device, struct iopf_slot *slot)
 		__sync_fetch_and_sub(&st->spilled, 1);
 }
 
-/* Frees a group that was discarded as one of all, is too old, or of a device that is gone. */
+/* Frees a group that was discarded with all others, has timed out, or whose device has departed. */
 static __always_inline bool expire(struct iopf_device *d, u32 device, struct iopf_slot *slot,
 				   u64 now)
 {
@@ -401,8 +402,8 @@ static __always_inline void observe_size(struct iopf_device *d, u32 nr)
 }
 
 /*
- * The times of a group. Handling that began before the last request came (they
- * may be handled as they come) did not let that request wait.
+ * Records the times of a group. If handling started before the last request arrived
+ * (requests can be handled immediately), the last request did not wait.
  */
 static __always_inline void observe_group(struct iopf_device *d, const struct iopf_slot *slot,
 					  u64 first, u64 now)
@@ -419,7 +420,7 @@ static __always_inline void observe_group(struct iopf_device *d, const struct io
 	observe(&d->stages[IOPF_STAGE_SERVICE], handle, now);
 }
 
-/* The four events; their arguments are those of the tracepoints. */
+/* The four events, with the arguments of the tracepoints. */
 
 static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, bool closes,
 				       const char *name)
@@ -516,7 +517,7 @@ static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 	}
 }
 
-/* Open groups of an older epoch are expired when somebody looks at them. */
+/* Discards partial groups lazily: those of an older epoch expire when they are next visited. */
 static __always_inline void discard_all(struct iopf_device *d, u32 reason)
 {
 	d->epoch_reason = reason;
@@ -580,8 +581,8 @@ int iopf_discard(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * Run by the daemon, with the index of a device and a key, for a group that
- * looked expired when it read the slot. Returns 1 if it was and is gone.
+ * Run by the daemon, with the index of a device and a key, for a group that looked
+ * expired when the daemon read its slot. Returns 1 if the group was expired and is freed.
  */
 SEC("raw_tp")
 int iopf_expire(struct bpf_raw_tracepoint_args *ctx)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The maps of the IOPF source: what bpf/iopf.bpf.c writes and
- * daemon/source/iopf/iopf.c reads, most of it through mmap.
+ * The maps of the IOPF source: written by bpf/iopf.bpf.c and read by
+ * daemon/source/iopf/iopf.c, mostly through mmap.
  *
- * A change of anything here that an older daemon would misread (a type, a
- * size, the meaning of a field, the set of dispatchers) takes a new
- * IOPF_LAYOUT: it is part of the name of the pinned maps.
+ * A change here that an older daemon would misread (a type, a size, the meaning of
+ * a field, the set of dispatchers) needs a new IOPF_LAYOUT, which is part of the
+ * name of the directory with the pinned maps.
  *
- * Ownership of a slot. Whoever turns key from 0 into a key by compare-and-swap
- * fills it in, and then sets first_ns, from which moment on the group is
- * visible. Whoever turns first_ns into 0 (by exchange or compare-and-swap) owns
- * the slot again and alone, reads it, and sets key to 0. The daemon only reads;
- * what it finds expired it hands to iopf_expire. Times are CLOCK_MONOTONIC nanoseconds, never 0.
+ * Ownership of a slot: the program that changes key from 0 by compare-and-swap owns the
+ * slot. It fills the slot and then sets first_ns, which makes the group visible and
+ * ends the ownership. The program that changes first_ns to 0 (by exchange or
+ * compare-and-swap) is then the only owner: it reads the slot, and sets key to 0. The
+ * daemon only reads slots, and passes expired ones to iopf_expire. Times are
+ * CLOCK_MONOTONIC nanoseconds, never 0.
  */
 #ifndef PAIMON_BPF_IOPF_H
 #define PAIMON_BPF_IOPF_H
@@ -26,23 +27,23 @@
 #endif
 
 #define IOPF_LAYOUT 3
-#define IOPF_MAX_DEVICES 1024 /* that max_devices may be */
-#define IOPF_SLOTS 512	      /* direct slots of a device, by grpid modulo */
-#define IOPF_MAX_SPILLED 4096 /* groups whose slot another group has */
+#define IOPF_MAX_DEVICES 1024 /* upper limit of max_devices */
+#define IOPF_SLOTS 512	      /* direct slots of a device, indexed by grpid modulo this */
+#define IOPF_MAX_SPILLED 4096 /* groups whose direct slot is in use by another group */
 #define IOPF_SIZE_CELLS 11    /* groups of up to 1, 2, 4 ... 512 requests, and larger */
 
 /*
- * Why a group has no times. Responses = timed groups + overlap + unseen;
- * timeouts come on top, and are unseen if they are answered after all.
+ * Why the times of a group are not known. Responses = timed groups + overlap + unseen.
+ * Timeouts are not included; a group that is answered after its timeout is unseen.
  */
 enum iopf_lost {
 	IOPF_LOST_TIMEOUT, /* no response within group_timeout */
 	IOPF_LOST_OVERLAP, /* answered, while an earlier group of the same key was in flight */
-	IOPF_LOST_UNSEEN,  /* answered, and not remembered: older than the attach, or no room */
+	IOPF_LOST_UNSEEN,  /* answered, but without a slot: older than the attach, or no room */
 	IOPF_NR_LOST,
 };
 
-/* What found no room: updates, not things. */
+/* Updates that found no room; the numbers of updates, not of devices or groups. */
 enum iopf_dropped {
 	IOPF_DROPPED_DEVICE, /* of a device beyond max_devices, or whose name is not known yet */
 	IOPF_DROPPED_GROUP,  /* requests of a group that neither slot nor hash could take */
@@ -58,9 +59,9 @@ enum iopf_program {
 	IOPF_NR_PROGRAMS,
 };
 
-/* The kernel's functions that stand for them without paimon.ko; the index in iopf_kprobes. */
+/* The kernel functions to attach to without paimon.ko; also the index in iopf_kprobes. */
 enum iopf_function {
-	IOPF_FN_REPORT,	  /* a driver hands a request in */
+	IOPF_FN_REPORT,	  /* a driver reports a request */
 	IOPF_FN_REPORTED, /* the same, at its return */
 	IOPF_FN_HANDLE,
 	IOPF_FN_RESPONSE,
@@ -73,20 +74,20 @@ enum iopf_function {
  * iopf_slots, or a value of iopf_spilled. */
 struct iopf_slot {
 	__u64 key;	 /* iopf_slot_key(), 0: free */
-	__u64 first_ns;	 /* first request; 0: nobody's but the owner's */
+	__u64 first_ns;	 /* first request; 0: not visible, the owner writes the slot */
 	__u64 last_ns;	 /* latest request */
-	__u64 handle_ns; /* latest time a worker picked it up, 0: not yet */
+	__u64 handle_ns; /* latest time that a worker started to handle it, 0: not yet */
 	__u32 nr;	 /* requests */
 	__u32 epoch;	 /* the device's when the group was opened */
-	__u32 closed;	 /* its last request has come */
-	__u32 overlaps;	 /* later groups of the same key that wait for a response too; not only the
-			  * owner's: one that comes while the slot is given up is unseen, or an
-			  * overlap of who has the slot next */
-	__u32 untimed;	 /* what is left of an overlap: its times mean nothing */
+	__u32 closed;	 /* its last request has arrived */
+	__u32 overlaps;	 /* later groups with the same key that also wait for a response; not
+			  * written by the owner alone: a group that arrives while the slot is
+			  * freed is unseen, or an overlap of the next group in the slot */
+	__u32 untimed;	 /* left over from an overlap: its times are meaningless */
 	__u32 reserved[3];
 };
 
-/* Bit 63 tells a key from a free slot; a PASID has 20 bits. */
+/* Bit 63 distinguishes a key from a free slot; a PASID has 20 bits. */
 #define iopf_slot_key(pasid, grpid) \
 	(1ULL << 63 | (__u64)((pasid)&0x7fffffffu) << 32 | (__u32)(grpid))
 
@@ -110,15 +111,16 @@ enum iopf_stage {
 };
 
 /*
- * A place (place.h) of a device: element of iopf_devices. What is counted, from requests on,
- * is of all owners and only added to; the element of iopf_departed has what those that are
- * gone had of it.
+ * A place (place.h) of a device: element of iopf_devices. The counters, from requests on, are
+ * sums over all owners and never reset; the element of iopf_departed has the part of departed
+ * owners.
  */
 struct iopf_device {
-	char name[PAIMON_DEVICE_NAME_LEN]; /* "dev" and its place, from 1 on, if it has none */
+	char name[PAIMON_DEVICE_NAME_LEN]; /* without a name: "dev" and the number of the place,
+					      from 1 */
 	__u32 state;
-	__u32 removed;		  /* from its queue, and no request has come since */
-	__u64 address;		  /* at which a group was last opened anew; 0: none */
+	__u32 removed;		  /* from its queue, without a request since */
+	__u64 address;		  /* at which a group was last opened; 0: none */
 	__u32 epoch;		  /* open groups of an older epoch were discarded as a whole */
 	__u32 epoch_reason;	  /* why, the last time */
 	__u64 requests[8];	  /* by perm & (READ | WRITE | EXEC) */
@@ -130,10 +132,11 @@ struct iopf_device {
 	struct iopf_histogram stages[IOPF_NR_STAGES];
 };
 
-/* Value of iopf_index, whose key is the address of a device: a part of it, and a ticket. */
+/* Value of iopf_index, whose key is the address of a device: a part of the address, and a ticket.
+ */
 struct iopf_known {
 	__u64 value;
-	__u64 seen_ns; /* when a group was last opened */
+	__u64 seen_ns; /* time at which a group was last opened */
 };
 
 #define iopf_known_value(dev, ticket) ((__u64)(__u32)((dev) >> 3) << 32 | (ticket))
@@ -141,9 +144,9 @@ struct iopf_known {
 /* The one element of iopf_state. */
 struct iopf_state {
 	__u64 group_timeout_ns; /* set by the daemon; 0: never */
-	__u32 full;		/* freed, plus 1, when no place was free */
+	__u32 full;		/* value of freed when no place was free, plus 1 */
 	__u32 spilled;		/* entries in iopf_spilled */
-	__u32 freed;		/* changed by the daemon after it has freed places */
+	__u32 freed;		/* incremented by the daemon after it has freed places */
 	__u32 unused;
 	__u64 dropped[IOPF_NR_DROPPED];
 	__u64 undispatched; /* runs of a dispatcher that found no program */

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The events of iopf.bpf.c as the kernel's own handler of I/O page faults shows
- * them, where paimon.ko is absent: programs for its functions, by fentry or by
- * kprobe. Included by iopf.bpf.c, once.
+ * Hooks on the kernel's own I/O page fault handler, for use without paimon.ko:
+ * fentry and kprobe programs on its functions, which call the event functions of
+ * iopf.bpf.c. Included only by iopf.bpf.c.
  *
- * As there, a dispatcher is attached and tail-calls what counts. A PROG_ARRAY
- * takes fentry programs of one function only: so each has an array of its own.
+ * Here too, a dispatcher is attached and tail-calls the program that counts. A
+ * PROG_ARRAY accepts fentry programs of one function only, so each function has its
+ * own array.
  *
- * A fentry program runs with preemption on. Where the kernel can be preempted, a
- * second task on the same CPU finds the program running and is not counted; kprobe
- * programs run with preemption off, and miss nothing.
+ * fentry programs run with preemption enabled. In a preemptible kernel, if the task is
+ * preempted inside a program, the kernel skips the program for another task on the
+ * same CPU, whose event is not counted. kprobe programs run with preemption disabled
+ * and are not skipped for this reason.
  *
- * The daemon finds the functions in the kernel's BTF. kmod/iopf_hook.c sees the
- * same functions, and says when they run and why at their entry.
+ * The daemon looks up the functions in the kernel's BTF. kmod/iopf_hook.c probes the
+ * same functions; it describes when they run, and why they are probed at entry.
  */
 
-/* The response is iopf_group_response (6.9 and later), not iommu_page_response. */
+/* The response function is iopf_group_response (6.9 and later), not iommu_page_response. */
 const volatile __u32 iopf_group_response_is_there = 0;
 
 #define IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE (1 << 1)
-#define MAX_PENDING 2048 /* groups of a removed device that wait for an answer */
+#define MAX_PENDING 2048 /* groups of a removed device that wait for a response */
 
 static __always_inline bool is_page_request(const struct iommu_fault *fault)
 {
@@ -27,7 +29,7 @@ static __always_inline bool is_page_request(const struct iommu_fault *fault)
 	       bpf_core_enum_value(enum iommu_fault_type, IOMMU_FAULT_PAGE_REQ);
 }
 
-/* The fault leads the event, whatever the event is called. */
+/* The fault is the first member of the event structure, whose name depends on the kernel. */
 static __always_inline void on_report(const struct device *dev, const struct iommu_fault *fault)
 {
 	if (is_page_request(fault))
@@ -37,7 +39,7 @@ static __always_inline void on_report(const struct device *dev, const struct iom
 			   BPF_CORE_READ(dev, kobj.name));
 }
 
-/* A request that was refused: the driver answers the last one of a group. */
+/* The request was refused: if it is the last one of its group, the driver answers it. */
 static __always_inline void on_reported(const struct device *dev, const struct iommu_fault *fault,
 					int r)
 {
@@ -83,7 +85,7 @@ static __always_inline void on_answer(u64 first, u64 second)
 	if (iopf_group_response_is_there) {
 		const struct iopf_group *group = (const void *)first;
 
-		/* It has got its answer when its device was removed. */
+		/* The removal of its device has already answered it. */
 		if (is_answered(group))
 			return;
 		on_response(group_device(group), BPF_CORE_READ(group, last_fault.fault.prm.pasid),
@@ -103,7 +105,7 @@ static __always_inline u64 queue_of(const struct device *dev)
 	return (u64)BPF_CORE_READ(dev, iommu, iopf_param, queue);
 }
 
-/* The queue's devices are those that point to it, as far as they are known. */
+/* The devices of the queue are those known devices that point to it. */
 static __always_inline void on_discard_partial(u64 queue)
 {
 	for_up_to(i, queue ? iopf_max_devices : 0, IOPF_MAX_DEVICES)
@@ -117,8 +119,8 @@ static __always_inline void on_discard_partial(u64 queue)
 	}
 }
 
-/* An argument of the function as a number: to the verifier ctx[n] may be a pointer, of which no
- * key can be made. */
+/* An argument of the function as a scalar. For the verifier ctx[n] may be a pointer, which cannot
+ * be used as a key. */
 static __always_inline u64 argument(void *ctx, u32 n)
 {
 	u64 value = 0;
@@ -127,7 +129,7 @@ static __always_inline u64 argument(void *ctx, u32 n)
 	return value;
 }
 
-/* Verified by itself: the loop around it is long. */
+/* A global function, because the loop around it is long: it is verified only once. */
 __noinline int answer_removed(u64 dev, u32 pasid, u32 grpid)
 {
 	on_response(dev, pasid, grpid, PAIMON_IOPF_INVALID);
@@ -135,8 +137,8 @@ __noinline int answer_removed(u64 dev, u32 pasid, u32 grpid)
 }
 
 /*
- * Partial groups of the device go. From 6.9 on the removal answers what is pending;
- * before, a worker still does. Nothing happens if the queue is not the device's.
+ * Removal of a device discards its partial groups. From 6.9 on it also answers pending
+ * groups; before, a worker still does. No effect if the queue is not that of the device.
  */
 static __always_inline void on_remove(u64 queue, const struct device *dev)
 {
@@ -155,7 +157,7 @@ static __always_inline void on_remove(u64 queue, const struct device *dev)
 
 			if (!node || node == end)
 				break;
-			/* Of dev itself the verifier knows that it is no number. */
+			/* For the verifier dev itself is not a scalar. */
 			answer_removed((u64)BPF_CORE_READ(param, dev),
 				       BPF_CORE_READ(group, last_fault.fault.prm.pasid),
 				       BPF_CORE_READ(group, last_fault.fault.prm.grpid));
@@ -193,7 +195,7 @@ FENTRY(response, on_answer(argument(ctx, 0), argument(ctx, 1)))
 FENTRY(discard, on_discard_partial(argument(ctx, 0)))
 FENTRY(remove, on_remove(argument(ctx, 0), (const void *)argument(ctx, 1)))
 
-/* To the kernel kprobe.multi is another kind of program, which takes another array. */
+/* kprobe.multi is a different attach type for the kernel, which needs its own array. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, IOPF_NR_FUNCTIONS);
@@ -201,8 +203,8 @@ struct {
 	__uint(value_size, sizeof(u32));
 } iopf_kprobes SEC(".maps"), iopf_multi SEC(".maps");
 
-/* A register of a kprobe, by what the kernel calls it. Read as memory: of loads from
- * the context clang would make one, of a pointer that the verifier refuses. */
+/* A register of a kprobe, by its name in this kernel. It is read as memory: clang would merge
+ * loads from the context into one with a modified pointer, which the verifier refuses. */
 #define REGISTER(x86, arm64, s390x)                                                \
 	(bpf_core_field_exists(struct pt_regs___x86_64, x86)                       \
 		 ? BPF_CORE_READ((const struct pt_regs___x86_64 *)ctx, x86)        \
@@ -213,7 +215,7 @@ struct {
 #define PARM1 REGISTER(si, 1, 3)
 #define RESULT REGISTER(ax, 0, 2)
 
-/* A report on its way, for its return, which does not see the arguments. */
+/* The arguments of a report, for the probe at its return, which cannot read them. */
 struct report {
 	const struct device *dev;
 	const struct iommu_fault *fault;
@@ -221,13 +223,13 @@ struct report {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256); /* devices' interrupt threads that report at once */
+	__uint(max_entries, 256); /* interrupt threads of devices that report concurrently */
 	__type(key, u64);	  /* the task */
 	__type(value, struct report);
 } iopf_reports SEC(".maps");
 
-/* By itself: the stack of what opens a device is up without it, where each function takes
- * multiples of 32 bytes (before 6.9, and without a JIT). */
+/* Not inlined: the path that opens a device needs the whole BPF stack, because each function's
+ * frame is rounded up to 32 bytes (before 6.9, and without a JIT). */
 static __noinline void remember_report(const struct device *dev, const struct iommu_fault *fault)
 {
 	struct report report = {.dev = dev, .fault = fault};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The few kernel types and numbers that the BPF programs use, written by hand
- * instead of a generated vmlinux.h: no header of the build machine's
- * architecture is needed, so one source makes objects for both byte orders.
+ * The few kernel types and constants that the BPF programs use, written by hand
+ * instead of a generated vmlinux.h. No architecture-specific header of the build
+ * machine is needed, so the same source can be compiled for both byte orders.
  *
- * A kernel structure goes here with only the fields that are read, and with
- * preserve_access_index, so that libbpf finds them in the running kernel.
+ * A kernel structure is declared here with only the fields that are read, and with
+ * preserve_access_index, so that libbpf relocates them to the running kernel.
  */
 #ifndef PAIMON_BPF_KERNEL_H
 #define PAIMON_BPF_KERNEL_H
@@ -49,12 +49,12 @@ enum {
 	BPF_F_PRESERVE_ELEMS = 1 << 11,
 };
 
-/* The context of a raw_tp program: the tracepoint's arguments, one a word. */
+/* The context of a raw_tp program: the arguments of the tracepoint, one word each. */
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
-/* What bpf_perf_event_read_value() gives. */
+/* The result of bpf_perf_event_read_value(). */
 struct bpf_perf_event_value {
 	__u64 counter;
 	__u64 enabled;
@@ -76,8 +76,8 @@ struct device {
 	struct dev_iommu *iommu;
 };
 
-/* The kernel's handler of I/O page faults: before 6.9 a device has its queue in
- * iopf_param and a group its device; later both are in fault_param. */
+/* The kernel's I/O page fault handler. Before 6.9 the queue of a device is in iopf_param,
+ * and a group points to its device; from 6.9 on both are in fault_param. */
 struct dev_iommu {
 	struct iommu_fault_param *fault_param;
 	struct iopf_device_param *iopf_param;
@@ -131,7 +131,7 @@ struct iopf_group {
 	struct device *dev;
 };
 
-/* What a descriptor of a perf event leads to. */
+/* The structures behind the descriptor of a perf event. */
 struct file {
 	void *private_data;
 };
@@ -158,7 +158,7 @@ struct perf_event_attr {
 };
 
 enum perf_event_state {
-	PERF_EVENT_STATE_REVOKED = -4, /* numbers below mean other things in other releases */
+	PERF_EVENT_STATE_REVOKED = -4, /* the meaning of lower values depends on the release */
 	PERF_EVENT_STATE_EXIT = -3,
 };
 
@@ -175,7 +175,7 @@ struct perf_event {
 	struct perf_cgroup *cgrp; /* only with CONFIG_CGROUP_PERF */
 };
 
-/* The context of an iter/task_file program; file is NULL at the end. */
+/* The context of an iter/task_file program; file is NULL at the end of the iteration. */
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
@@ -183,7 +183,7 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-/* A sample of a perf event, as a program that it runs finds it. */
+/* The context of a perf_event program, with its sample. */
 struct perf_raw_frag {
 	void *data;
 	__u32 size;
@@ -202,7 +202,7 @@ struct bpf_perf_event_data_kern {
 	struct perf_sample_data *data;
 };
 
-/* Who is running, and where in the tree of cgroups. */
+/* The current task and its cgroup. */
 struct kernfs_node {
 	struct kernfs_node *parent;
 	const char *name;
@@ -218,7 +218,7 @@ struct cgroup {
 };
 
 struct css_set {
-	struct cgroup *dfl_cgrp; /* of version 2 */
+	struct cgroup *dfl_cgrp; /* cgroup v2 */
 };
 
 struct task_struct {
@@ -229,7 +229,7 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
-/* The registers that hold a function's first arguments and its result. */
+/* The registers with the first arguments and the result of a function. */
 struct pt_regs___x86_64 {
 	unsigned long ax;
 	unsigned long di;
@@ -267,11 +267,12 @@ enum iommu_fault_type {
 #define atomic_cmpxchg(ptr, old, new) __sync_val_compare_and_swap(ptr, old, new)
 
 /*
- * Ends a dispatcher in a program of an array; behind it the element is empty. Without a JIT
- * what is called runs on the stack of what calls it, and since 6.9 the kernel gives that one
- * no more than it uses itself: what the other uses beyond would overwrite the kernel's. So a
- * dispatcher uses the last word that any program can have (MAX_BPF_STACK). It has no
- * functions: with those, nothing can be called this way without a JIT.
+ * Ends a dispatcher with a tail call to an element of a PROG_ARRAY; the code after it runs only
+ * if the element is empty. Without a JIT, the called program runs on the stack of its caller, and
+ * since 6.9 the kernel allocates only as much as the caller uses itself: a program that uses more
+ * would overwrite kernel memory. Therefore a dispatcher uses the last word of the largest
+ * possible stack (MAX_BPF_STACK). A dispatcher contains no BPF-to-BPF calls: without a JIT, a
+ * program with such calls cannot tail-call.
  */
 #define dispatch_to(ctx, programs, index)                                          \
 	do {                                                                       \
@@ -280,23 +281,23 @@ enum iommu_fault_type {
 	} while (0)
 
 /*
- * A loop that the verifier follows step by step: max is its bound and a constant, nr the
- * caller's. bpf_loop() is not for kernels without a JIT, which refuse a whole program for
- * one callback. A long loop goes into a function that is not static: such a one is verified
- * once, by itself, and not with each state that its callers may be in.
+ * A bounded loop that the verifier follows step by step: max is a constant bound, nr the limit
+ * of the caller. bpf_loop() cannot be used, because without a JIT the kernel refuses programs
+ * with callbacks. A long loop belongs in a global (non-static) function, which is verified once
+ * on its own, and not for each state of its callers.
  */
 #define for_up_to(i, nr, max) \
 	_Pragma("clang loop unroll(disable)") for (u32 i = 0; i < (max) && i < (nr); i++)
 
-/* Makes other programs that do the same, of paimond-variant: for the tests of adoption. */
+/* Gives paimond-variant different programs with the same effect, for the tests of adoption. */
 #ifdef PAIMON_VARIANT
 #define in_variant() ((void)bpf_get_prandom_u32())
 #else
 #define in_variant() ((void)0)
 #endif
 
-/* An index below mask + 1 that the verifier believes in: the compiler, which knows
- * it too, would drop the mask. */
+/* Masks an index in a way that the verifier can see: the compiler would remove a mask that it
+ * considers redundant. */
 static __always_inline u32 masked(u32 index, u32 mask)
 {
 	asm volatile("" : "+r"(index));

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Samples of the PMU pai_ext, aggregated where they are taken: what each CPU, each
- * cgroup and each process had the counters count.
+ * Aggregates samples of the PMU pai_ext in the kernel, by CPU, cgroup and process.
  *
- * They come from paimon.ko's tracepoint, or as the raw data of a perf event. As in
- * iopf.bpf.c a dispatcher is attached and tail-calls what counts, so that a program
- * is replaced without a sample lost.
+ * Samples come from the tracepoint of paimon.ko, or as raw data of a perf event. As in
+ * iopf.bpf.c, a dispatcher is attached and tail-calls the program that counts, so that
+ * a program can be replaced without losing a sample.
  *
- * A sample comes while its CPU schedules: the current task is the one that has to
- * go, and nothing else runs on this CPU until the program ends. So a CPU's own
- * element and its scratch take no lock, while cgroups and processes are on several.
+ * A sample is taken while its CPU schedules: the current task is the one that is being
+ * scheduled out, and nothing else runs on this CPU until the program ends. The CPU's
+ * own element and its scratch memory therefore need no atomic operations; cgroups and
+ * processes do, because they run on several CPUs.
  */
 #include "kernel.h"
 #include "pai.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* The daemon sets max_entries: of pai_cpus to the highest CPU and 1 more, of
- * pai_cgroup_paths to how many fit, of pai_cgroups and pai_departed to 1 more, for those
- * that do not. */
+/* The daemon sets max_entries: of pai_cpus to the highest CPU number plus 1, of
+ * pai_cgroup_paths to max_cgroups, of pai_cgroups and pai_departed to max_cgroups plus 1,
+ * for cgroups without a place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -35,7 +35,7 @@ struct {
 	__type(value, struct pai_cgroup);
 } pai_cgroups SEC(".maps");
 
-/* What the departed owners of each place had. The daemon's alone. */
+/* The counts of departed owners of each place. Used by the daemon only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -51,7 +51,7 @@ struct {
 	__type(value, u32); /* ticket */
 } pai_cgroup_paths SEC(".maps");
 
-/* Saves the way to the path; what is evicted is looked up again. */
+/* A cache, so that the path need not be built each time; evicted cgroups are looked up again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -59,7 +59,7 @@ struct {
 	__type(value, u64);
 } pai_cgroup_index SEC(".maps");
 
-/* Wakes the daemon: few places are left. */
+/* Wakes the daemon when few places are free. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -88,7 +88,7 @@ struct {
 	__type(value, struct pai_made_up);
 } pai_made_up SEC(".maps");
 
-/* To the kernel they are of two kinds. */
+/* Two arrays, because the programs have two different types. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, PAI_NR_PROGRAMS);
@@ -96,13 +96,13 @@ struct {
 	__uint(value_size, sizeof(u32));
 } pai_programs SEC(".maps"), pai_overflow_programs SEC(".maps");
 
-/* What is too large for the stack. */
+/* Data that is too large for the stack. */
 struct scratch {
 	struct paimon_pai_record records[PAI_COUNTERS];
 	u64 nowhere[PAI_COUNTERS];
 	u64 sum;			  /* over records */
 	u64 names[PAI_CGROUP_DEPTH];	  /* from the cgroup up */
-	char path[PAI_CGROUP_PATH + 256]; /* a name more than fits */
+	char path[PAI_CGROUP_PATH + 256]; /* and room for one more name */
 };
 
 struct {
@@ -112,7 +112,7 @@ struct {
 	__type(value, struct scratch);
 } pai_scratch SEC(".maps");
 
-#define PAI_TRIES 8 /* to find a path that another CPU is just giving a place */
+#define PAI_TRIES 8 /* to find a path while another CPU assigns a place to it */
 
 static const struct pai_task no_task;
 
@@ -139,7 +139,7 @@ struct path {
 	u64 words[PAI_CGROUP_PATH / 8];
 };
 
-/* Has the place of a ticket this path? */
+/* Does the place of a ticket have this path? */
 __noinline int has_path(u32 ticket, const struct path *path)
 {
 	struct pai_cgroup *cgroup = cgroup_at(ticket & PLACE_INDEX);
@@ -150,13 +150,13 @@ __noinline int has_path(u32 ticket, const struct path *path)
 	{
 		if (((const struct path *)cgroup->path)->words[i] != path->words[i])
 			return 0;
-		if (!path->words[i]) /* there are zeroes behind its end */
+		if (!path->words[i]) /* the path is padded with zeroes */
 			break;
 	}
 	return 1;
 }
 
-/* Takes a free place: its index, 0 if there is none, or -1 if there may be one soon. */
+/* Takes a free place: its index, 0 if there is none, or -1 if there may be one on a retry. */
 __noinline int take_place(void)
 {
 	int none = 0;
@@ -185,7 +185,7 @@ static __always_inline void wake_daemon(void)
 	bpf_ringbuf_output(&pai_wake, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
-/* Gives a place that was taken to a path, unless another CPU was faster: a ticket, or -1. */
+/* Opens a taken place for a path, unless another CPU was faster: its ticket, or -1. */
 static __always_inline s64 open_place(u32 index, const char *path)
 {
 	struct pai_cgroup *cgroup = cgroup_at(index);
@@ -207,8 +207,9 @@ static __always_inline s64 open_place(u32 index, const char *path)
 }
 
 /*
- * The ticket of a cgroup by path, of a new place for a new path; of element 0 if all are
- * taken; or -1 if it is not known yet. others: the ticket of element 0, from before.
+ * The ticket of a cgroup by path, if necessary of a new place; the ticket of element 0 if all
+ * places are in use; or -1 if it cannot be determined yet. others: the ticket of element 0, read
+ * before the lookup.
  */
 static __noinline s64 ticket_of_path(const char *path, u32 others)
 {
@@ -250,8 +251,8 @@ static __always_inline const struct kernfs_node *parent_of(const struct kernfs_n
 	return BPF_CORE_READ(kn, parent);
 }
 
-/* The path of a cgroup into s, from its root, which has no name, down; 0 if it is too long
- * or too deep. */
+/* Writes the path of a cgroup to s, from the root, which has no name. 0 if it is too long or too
+ * deep. */
 __noinline int path_of(u64 node, struct scratch *s)
 {
 	const struct kernfs_node *kn = (const void *)node, *parent = parent_of(kn);
@@ -288,7 +289,7 @@ __noinline int path_of(u64 node, struct scratch *s)
 	return len < PAI_CGROUP_PATH;
 }
 
-/* The ticket of those that find no place. */
+/* The ticket for cgroups without a place. */
 static __always_inline u32 ticket_of_others(void)
 {
 	struct pai_cgroup *others = cgroup_at(0);
@@ -296,7 +297,7 @@ static __always_inline u32 ticket_of_others(void)
 	return others ? READ_ONCE(others->state) : 0;
 }
 
-/* Of a cgroup that the index had before; NULL: it leads nowhere any more. */
+/* The cgroup of a ticket from the index, or NULL if the ticket is stale. */
 static __always_inline struct pai_cgroup *cgroup_of_ticket(u32 ticket)
 {
 	struct pai_cgroup *cgroup = cgroup_at(ticket & PLACE_INDEX);
@@ -329,13 +330,13 @@ static __always_inline struct pai_cgroup *current_cgroup(struct scratch *s)
 	ticket = path_of((u64)kn, s) ? ticket_of_path(s->path, others) : others;
 	if (ticket < 0)
 		return cgroup_at(0);
-	id = BPF_CORE_READ(kn, id); /* it may have been moved */
+	id = BPF_CORE_READ(kn, id); /* the task may have been moved to another cgroup */
 	value = pai_index_value(id, (u32)ticket);
 	bpf_map_update_elem(&pai_cgroup_index, &id, &value, BPF_ANY);
 	return cgroup_at(ticket & PLACE_INDEX);
 }
 
-/* Of a process, a new element for a new one; NULL if there is no room. */
+/* The element of a process, if necessary a new one; NULL if there is no room. */
 static __always_inline struct pai_task *task_of(const struct pai_task_id *id)
 {
 	struct pai_task *task = bpf_map_lookup_elem(&pai_tasks, id);
@@ -346,7 +347,7 @@ static __always_inline struct pai_task *task_of(const struct pai_task_id *id)
 	return bpf_map_lookup_elem(&pai_tasks, id);
 }
 
-/* Room for it is made while there is some. */
+/* The element for others. It is created before the table is full. */
 static __always_inline struct pai_task *task_of_others(void)
 {
 	struct pai_task_id id = {.tgid = PAI_OTHER_TGID};
@@ -354,7 +355,7 @@ static __always_inline struct pai_task *task_of_others(void)
 	return task_of(&id);
 }
 
-/* As packed fields they would be read byte by byte. */
+/* Read with casts, because the compiler would read packed fields byte by byte. */
 static __always_inline u32 number_of(const struct paimon_pai_record *r)
 {
 	return *(const u16 *)r;
@@ -365,7 +366,7 @@ static __always_inline u64 value_of(const struct paimon_pai_record *r)
 	return *(const u64 *)((const char *)r + sizeof(u16));
 }
 
-/* Are the records as they should be? The sum over them is then s->sum. */
+/* Are the records valid? If so, s->sum is the sum over them. */
 __noinline int check_records(struct scratch *s, u32 nr, u32 max)
 {
 	u32 last = 0;
@@ -413,7 +414,7 @@ static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *reco
 {
 	if (nr == 0 || nr >= PAI_COUNTERS)
 		return false;
-	/* At once: what is added is what was checked, whatever becomes of the memory. */
+	/* Copied once, so that the checked values are the added ones even if the memory changes. */
 	if (bpf_probe_read_kernel(s->records, masked(nr, PAI_COUNTERS - 1) * sizeof(*s->records),
 				  records))
 		return false;
@@ -423,8 +424,8 @@ static __always_inline bool is_valid(struct scratch *s, u64 nr, const void *reco
 	return true;
 }
 
-/* Takes a sample: of the current task, or of who made it up. Returns the sum over its
- * records, 0 if it was not taken. */
+/* Adds a sample of the current task, or a synthetic one. Returns the sum over its records, 0 if it
+ * was not added. */
 static __always_inline u64 take(u64 nr, const void *records, const struct pai_made_up *made_up)
 {
 	struct pai_cpu *cpu = this_cpu();
@@ -447,7 +448,7 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 		cpu->malformed++;
 		return 0;
 	}
-	/* Once: the CPU's counters and the cgroups' have the same sum. */
+	/* Read once, so that the counters of CPUs and those of cgroups have the same sum. */
 	counts = READ_ONCE(cpu->counts);
 	if (made_up) {
 		ticket = ticket_of_path(made_up->path, ticket_of_others());
@@ -482,7 +483,7 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	return events;
 }
 
-/* The same of a perf event, which itself has counted too. */
+/* The same for a sample of a perf event, which also counts. */
 static __always_inline void take_of_event(u64 nr, const void *records,
 					  const struct pai_made_up *made_up)
 {
@@ -493,7 +494,7 @@ static __always_inline void take_of_event(u64 nr, const void *records,
 		cpu->events += events;
 }
 
-/* Where samples have flags, the pointer of one that has no raw data is anything. */
+/* In kernels with sample_flags, raw is uninitialised if the sample has no raw data. */
 static __always_inline void take_overflow(const struct bpf_perf_event_data_kern *ctx)
 {
 	const struct perf_sample_data *data = BPF_CORE_READ(ctx, data);
@@ -530,7 +531,7 @@ int pai_overflow(void *ctx)
 	return 0;
 }
 
-/* Run by the daemon, for the sample in pai_made_up. */
+/* Run by the daemon to add the sample in pai_made_up. */
 SEC("?raw_tp")
 int pai_play(void *ctx __attribute__((unused)))
 {
@@ -559,7 +560,7 @@ int paimon_pai_sample(void *ctx)
 	return count_undispatched();
 }
 
-/* 0: nothing goes to a ring buffer. */
+/* Returns 0, so that perf writes nothing to a ring buffer. */
 SEC("perf_event")
 int paimon_pai_overflow(void *ctx)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Says what a perf event is: no system call does. The daemon puts descriptors of its
- * own into perf_files, all of them proved to be perf events, and runs this over the
- * files of its own thread.
+ * Finds the properties of perf events, which no system call returns. The daemon puts its
+ * own descriptors into perf_files, after it has verified that they are perf events, and
+ * runs this iterator over the files of its own thread.
  */
 #include "kernel.h"
 #include "perf_file_maps.h"
@@ -25,7 +25,7 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	struct perf_file *found;
 	u32 fd = ctx->fd;
 
-	/* Other files have something else behind private_data. */
+	/* In other files private_data points to something else. */
 	found = file ? bpf_map_lookup_elem(&perf_files, &fd) : NULL;
 	if (!found)
 		return 0;
@@ -37,9 +37,9 @@ int perf_file_look(struct bpf_iter__task_file *ctx)
 	if (bpf_core_field_exists(attr->config3))
 		found->config[3] = BPF_CORE_READ(attr, config3);
 	found->attr_type = BPF_CORE_READ(attr, type);
-	/* Newer kernels take a PMU from under its events. */
+	/* Newer kernels detach the events of a PMU that is unregistered. */
 	found->revoked = !BPF_CORE_READ(event, pmu);
-	/* Those look for the scope of a PMU that has gone, when its event is read in a map. */
+	/* They dereference the missing PMU for its scope when its event is read through a map. */
 	if (bpf_core_enum_value_exists(enum perf_event_state, PERF_EVENT_STATE_REVOKED) &&
 	    bpf_core_field_exists(struct pmu, scope))
 		found->faults = !!BPF_CORE_READ(event, pmu, scope);
