@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that paimon.ko builds for, and nothing else
- * of the module does. Decided by what the kernel's headers have (Kbuild looks),
- * never by its version: stable kernels take changes back.
+ * The differences between the kernels that paimon.ko builds for. The rest of the
+ * module does not depend on the kernel. Kbuild checks the kernel's headers; version
+ * numbers are not used, because stable kernels backport changes.
  */
 #ifndef PAIMON_COMPAT_H
 #define PAIMON_COMPAT_H
@@ -12,7 +12,7 @@
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
-/* Is there a handler of I/O page faults in this kernel, and a way to see it? */
+/* Does this kernel have an I/O page fault handler that can be probed? */
 #if IS_ENABLED(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API) && \
 	(IS_ENABLED(CONFIG_IOMMU_SVA) || IS_ENABLED(CONFIG_IOMMU_IOPF))
 #define PAIMON_IOPF_HOOK 1
@@ -34,7 +34,7 @@ static inline struct device *paimon_group_device(const struct iopf_group *group)
 	return group->fault_param->dev;
 }
 
-/* Where a device's pointer to its queue lies. */
+/* The location of the pointer from a device to its queue. */
 static inline const void *paimon_queue_field(const struct dev_iommu *iommu)
 {
 	return &iommu->fault_param;
@@ -45,9 +45,9 @@ static inline const void *paimon_queue_field(const struct dev_iommu *iommu)
 #else
 
 /*
- * Private to io-pgfault.c in these kernels. Nothing vouches for these layouts:
- * whoever uses them reads without faulting and believes a group only if its
- * device is one that was seen.
+ * Private to io-pgfault.c in these kernels, so these layouts are not guaranteed.
+ * Users read them with copy_from_kernel_nofault() or get_kernel_nofault(), and use a
+ * group only if its device is one that was seen before.
  */
 struct iopf_fault {
 	struct iommu_fault fault;
@@ -80,7 +80,7 @@ static inline const void *paimon_queue_field(const struct dev_iommu *iommu)
 
 #endif
 
-/* The flags of a request, as the tracepoint has them. */
+/* The flags of a request in the format of the tracepoint. */
 static inline u32 paimon_request_flags(const struct iommu_fault_page_request *prm)
 {
 	u32 flags = 0;
@@ -96,7 +96,7 @@ static inline u32 paimon_request_flags(const struct iommu_fault_page_request *pr
 
 #endif
 
-/* Hands raw data over with a sample. */
+/* Attaches raw data to a sample. */
 static inline void paimon_save_raw_data(struct perf_sample_data *data, struct perf_event *event,
 					struct perf_raw_record *raw)
 {

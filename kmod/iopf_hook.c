@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Probes on the kernel's own handler of I/O page faults.
+ * Probes in the kernel's own I/O page fault handler.
  *
- *   iommu_report_device_fault     a driver hands a request in     -> request
- *   its return with an error      nobody takes it: the driver
- *                                 answers the last of a group     -> response, discard
- *   the worker, where it is one   it picks a group up             -> handle
- *   iopf_group_response, or       the answer                      -> response
+ *   iommu_report_device_fault     a driver reports a request      -> request
+ *   its return with an error      the request is refused; the
+ *                                 driver answers the last one of
+ *                                 a group                         -> response, discard
+ *   the worker, if there is one   it starts to handle a group     -> handle
+ *   iopf_group_response, or       the response                    -> response
  *   iommu_page_response (to 6.8)
- *   iopf_queue_discard_partial    partial faults go; no group is
- *                                 named                           -> discard of all groups
- *   iopf_queue_remove_device      so they do, and what waits for
- *                                 an answer gets it here, INVALID
- *                                 (6.9 and later; before, a worker
- *                                 still answers)                  -> response, discard
+ *   iopf_queue_discard_partial    partial faults are dropped; no
+ *                                 group is named                  -> discard of all groups
+ *   iopf_queue_remove_device      the same; pending groups are
+ *                                 answered with INVALID (6.9 and
+ *                                 later; before, a worker still
+ *                                 answers)                        -> response, discard
  *
- * The answer is seen when the function is entered: at its return the device may
- * have used the group's number again.
+ * The response is probed at function entry: when the function returns, the device may
+ * already have reused the number of the group.
  *
- * A discard names a queue, and a worker of older kernels a group of unsure
- * layout: both need the devices that were seen, a table without locks since
- * probes run in any context. A device may go without a word, so that one in the table
- * is memory of whoever has it now: it is read without faulting.
+ * A discard only names a queue, and the layout of a worker's group is not guaranteed in
+ * older kernels. Both cases use the table of devices seen so far. It is lockless, because
+ * probes run in any context. There is no notification when a device is freed, so the memory
+ * of a device in the table may have been reused: it is read without faulting.
  */
 #include "iopf_hook.h"
 
@@ -37,12 +38,12 @@
 #ifdef PAIMON_IOPF_HOOK
 
 #define SEEN_BITS 8
-#define MAX_PENDING 4096 /* groups of a removed device that wait for an answer */
-#define MAX_REPORTS 64	 /* devices' interrupt threads inside iommu_report_device_fault at once */
+#define MAX_PENDING 4096 /* groups of a removed device that wait for a response */
+#define MAX_REPORTS 64	 /* interrupt threads concurrently in iommu_report_device_fault */
 
 static struct device *seen[1 << SEEN_BITS];
 
-/* A device that was seen is in its place, or, where two share one, anywhere. */
+/* A device that was seen is at the index of its hash or, after a collision, anywhere. */
 static bool is_seen(const struct device *dev)
 {
 	unsigned int i;
@@ -84,7 +85,8 @@ static void *argument(struct pt_regs *regs, unsigned int nr)
 static int on_report(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct device *dev = argument(regs, 0);
-	/* The fault leads the event, whatever the event is called. */
+	/* The fault is the first member of the event structure, whose name depends on the kernel.
+	 */
 	const struct iommu_fault *fault = argument(regs, 1);
 	const struct iommu_fault_page_request *prm = &fault->prm;
 
@@ -96,7 +98,7 @@ static int on_report(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* A report on its way: what is needed if it fails. */
+/* The data of a report that is needed if the function returns an error. */
 struct report {
 	u64 dev;
 	u32 pasid, grpid;
@@ -168,7 +170,7 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 	const struct iopf_group *group = argument(regs, 0);
 	const struct iommu_fault_page_request *prm = &group->last_fault.fault.prm;
 
-	/* It has got its answer when its device was removed. */
+	/* The removal of its device has already answered it. */
 	if (list_empty(&group->pending_node))
 		return 0;
 	paimon_fire(iopf_response, (u64)(uintptr_t)paimon_group_device(group), prm->pasid,
@@ -187,7 +189,7 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 }
 #endif
 
-/* Where a device's pointer to its queue lies, and all that it has with it; or NULL. */
+/* The structure of a device that has the pointer to its queue, or NULL. */
 static const char *queue_param(const struct device *dev)
 {
 	struct dev_iommu *iommu;
@@ -208,7 +210,7 @@ static bool has_queue(const struct device *dev, const void *queue)
 	       found == queue;
 }
 
-/* The answers that the removal of a device is about to give. */
+/* Reports the responses that the removal of a device is about to send. */
 static void answer_pending(struct device *dev)
 {
 #ifdef PAIMON_PUBLIC_IOPF_GROUP
@@ -253,7 +255,7 @@ static int on_remove(struct kprobe *probe, struct pt_regs *regs)
 	const void *queue = argument(regs, 0);
 	struct device *dev = argument(regs, 1);
 
-	/* The kernel refuses to remove it from another queue. */
+	/* The kernel refuses to remove a device from a queue that is not its own. */
 	if (!has_queue(dev, queue))
 		return 0;
 	answer_pending(dev);
@@ -263,7 +265,7 @@ static int on_remove(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* Without the first NEEDED of them there is nothing to hook. */
+/* The first NEEDED of these are required. */
 #define NEEDED 2
 static struct kprobe probes[] = {
 	{.symbol_name = "iommu_report_device_fault", .pre_handler = on_report},

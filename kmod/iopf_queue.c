@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The I/O page-fault queue: collects the page requests of a group, has a worker
- * handle them against the address space behind their PASID, and gives the
- * device one response a group. The interface and its contract are in
- * iopf_queue.h; "cN" names the rule that a line is there for.
+ * The I/O page fault queue: collects the page requests of a group, lets a worker
+ * handle them on the address space of their PASID, and sends the device one
+ * response per group. The interface and its contract are in iopf_queue.h; "cN"
+ * names the invariant for which a line is needed. This file is long, because it is
+ * one subject with one set of locks.
  *
- * A group is open from its first request to the one that closes it, and can be
- * found in its device's table for just that time. Then it is the worker's
- * alone. Each request brings the room for a group: a request is one allocation,
- * made before any lock is taken, and there is one place where it can fail.
+ * A group is open from its first request to the one that closes it, and is in the
+ * table of its device for exactly that time. After that it belongs to the worker
+ * alone. Each request has room for a group: a request is one allocation, made
+ * before any lock is taken, so there is only one point where it can fail.
  *
  * Locking order:
  *	queue->lock	mutex: the list of devices
  *	  dev->lock	spinlock: dev->queue, the table, the state of open groups
  *	    the driver's own, in ops->discard
  * Requests, handling and discards are traced under dev->lock, so that a probe
- * sees them in the order in which they took effect. Workers take dev->lock and,
- * with no lock held, the mmap_lock of the address space they work on; hence no
+ * sees them in the order in which they take effect. Workers take dev->lock and,
+ * with no lock held, the mmap_lock of the address space they work on; therefore no
  * lock is held while the workqueue is flushed.
  *
- * Lifetime: a worker uses its group and its device. remove_device() flushes
- * after it has made the device unreachable, so no worker uses it afterwards; and
- * only workers call the driver back (c23). Who has found a queue through a device
+ * Lifetime: a worker uses its group and its device. remove_device() first makes the
+ * device unreachable and then flushes, so no worker uses it afterwards; and only
+ * workers call the driver (c23). Code that has found a queue through a device
  * uses it under dev->lock, which removal takes too, or with a reference (c22).
  */
 #include <linux/atomic.h>
@@ -44,7 +45,7 @@ struct paimon_iopf_queue {
 	struct workqueue_struct *wq;
 	refcount_t users; /* its owner, and those that flush it */
 	unsigned int flags;
-	atomic_t fail_alloc; /* the allocation that is to fail, counted down; 0: none */
+	atomic_t fail_alloc; /* number of the allocation that fails, counted down; 0: none */
 	struct mutex lock;
 	struct list_head devices;
 };
@@ -52,7 +53,7 @@ struct paimon_iopf_queue {
 enum iopf_state {
 	IOPF_OPEN,
 	IOPF_CLOSED,	/* out of the table; the worker responds */
-	IOPF_DISCARDED, /* out of the table; the worker, if one is at it, only frees it */
+	IOPF_DISCARDED, /* out of the table; a worker that handles it only frees it */
 };
 
 struct iopf_group {
@@ -60,20 +61,20 @@ struct iopf_group {
 	struct hlist_node node;	  /* in dev->partial, while open */
 	struct list_head open;	  /* in dev->open, while open */
 	struct list_head waiting; /* not yet picked up, in order of arrival (c3) */
-	struct list_head handled; /* the worker's */
+	struct list_head handled; /* used by the worker only */
 	struct work_struct work;
-	enum paimon_iopf_code code; /* the worker's: the first error, or success (c5, c15) */
+	enum paimon_iopf_code code; /* set by the worker: the first error, or success (c5, c15) */
 	enum iopf_state state;
 	u32 nr;			     /* requests */
-	u32 picked;		     /* of these, by the worker */
-	bool busy;		     /* a worker is at it or called for */
-	struct completion *answered; /* of a report that waits for the response, or NULL */
+	u32 picked;		     /* requests that the worker has taken */
+	bool busy;		     /* a worker handles it, or is queued */
+	struct completion *answered; /* a report waits for the response; or NULL */
 };
 
 struct iopf_request {
 	struct list_head entry; /* in waiting or handled of its group */
 	struct paimon_iopf_fault fault;
-	struct iopf_group group; /* in use in the request that opened the group */
+	struct iopf_group group; /* used only in the request that opened the group */
 };
 
 static u64 iopf_id(const struct paimon_iopf_device *dev)
@@ -86,7 +87,7 @@ static u32 iopf_pasid(const struct paimon_iopf_fault *fault)
 	return fault->flags & PAIMON_IOPF_PASID_VALID ? fault->pasid : 0;
 }
 
-/* The request that opened a group; its key is the group's. */
+/* The request that opened a group; its key is that of the group. */
 static const struct paimon_iopf_fault *iopf_first(const struct iopf_group *group)
 {
 	return &container_of(group, struct iopf_request, group)->fault;
@@ -125,7 +126,7 @@ static bool iopf_has_handler(const struct paimon_iopf_device *dev)
 	return dev->ops->handle || dev->ops->get_mm;
 }
 
-/* Is this the allocation that is to fail? */
+/* Is this the allocation that fails for a test? */
 static bool iopf_fails(struct paimon_iopf_queue *queue)
 {
 	return atomic_read(&queue->fail_alloc) && !atomic_dec_if_positive(&queue->fail_alloc);
@@ -147,7 +148,7 @@ static void iopf_free_requests(struct list_head *requests)
 		kfree(request);
 }
 
-/* Frees a group with all its requests, of which one is the group's own memory. */
+/* Frees a group with all its requests; one of them contains the group itself. */
 static void iopf_free_group(struct iopf_group *group)
 {
 	LIST_HEAD(requests);
@@ -165,8 +166,8 @@ static void iopf_unlink(struct iopf_group *group, enum iopf_state state)
 }
 
 /*
- * Drops an open group, under dev->lock. What can be freed after unlocking is
- * moved to dropped; a group that a worker is at is freed by that worker.
+ * Drops an open group, under dev->lock. Requests that can be freed after unlocking
+ * are moved to dropped; a group that a worker handles is freed by that worker.
  */
 static void iopf_drop(struct iopf_group *group, const struct paimon_iopf_fault *fault,
 		      enum paimon_iopf_reason reason, struct list_head *dropped)
@@ -196,7 +197,7 @@ static void iopf_drop_all(struct paimon_iopf_device *dev, const void *owner,
 }
 
 /*
- * Makes the page present with the rights the device asked for. The lock is held
+ * Makes the page present for the access that the device requested. The lock is held
  * throughout: without FAULT_FLAG_ALLOW_RETRY handle_mm_fault() never drops it.
  */
 static enum paimon_iopf_code iopf_handle_mm(struct mm_struct *mm,
@@ -252,7 +253,7 @@ static enum paimon_iopf_code iopf_handle(struct paimon_iopf_device *dev,
 	return code;
 }
 
-/* Gives the response of a closed group of which all requests are handled (c4, c7). */
+/* Sends the response of a closed group after all its requests are handled (c4, c7). */
 static void iopf_respond(struct iopf_group *group)
 {
 	const struct iopf_request *last = list_last_entry(&group->handled, struct iopf_request,
@@ -276,9 +277,9 @@ static void iopf_respond(struct iopf_group *group)
 }
 
 /*
- * Works on a group until it is done or, with immediate handling, until there is
- * nothing to do: then it leaves the group to the next request, and must not
- * look at it again.
+ * Handles a group until it is done or, with immediate handling, until no request is
+ * waiting. In that case the group belongs to the next request, and the worker must not
+ * access it again.
  */
 static void iopf_work(struct work_struct *work)
 {
@@ -320,7 +321,7 @@ static void iopf_work(struct work_struct *work)
 		complete(answered);
 }
 
-/* Opens a group in the room of its first request, under dev->lock. */
+/* Opens a group in its first request, under dev->lock. */
 static struct iopf_group *iopf_open(struct paimon_iopf_device *dev, struct iopf_request *request)
 {
 	struct iopf_group *group = &request->group;
@@ -339,7 +340,7 @@ static struct iopf_group *iopf_open(struct paimon_iopf_device *dev, struct iopf_
 /**
  * paimon_iopf_device_init - prepare a device that has not been added to a queue
  * @dev: the device
- * @name: what traces call it; must live as long as @dev
+ * @name: its name in traces; must exist as long as @dev
  * @ops: its callbacks; respond is required
  */
 void paimon_iopf_device_init(struct paimon_iopf_device *dev, const char *name,
@@ -358,7 +359,7 @@ void paimon_iopf_device_init(struct paimon_iopf_device *dev, const char *name,
 EXPORT_SYMBOL_GPL(paimon_iopf_device_init);
 
 /**
- * paimon_iopf_queue_alloc - make a queue with a workqueue of its own
+ * paimon_iopf_queue_alloc - allocate a queue with its own workqueue
  * @name: a unique name, for the workqueue
  * @flags: 0 or PAIMON_IOPF_QUEUE_IMMEDIATE
  *
@@ -388,11 +389,11 @@ struct paimon_iopf_queue *paimon_iopf_queue_alloc(const char *name, unsigned int
 EXPORT_SYMBOL_GPL(paimon_iopf_queue_alloc);
 
 /**
- * paimon_iopf_queue_free - remove what devices are left, and free the queue
+ * paimon_iopf_queue_free - remove the remaining devices, and free the queue
  * @queue: the queue, or NULL
  *
- * The caller makes sure that nobody else names the queue any more. A report or a
- * flush of a device that was in it may still be on its way. Not from a callback.
+ * The caller ensures that nobody else uses a pointer to the queue. A report or a
+ * flush of a device that was in it may still be running. Not from a callback.
  */
 void paimon_iopf_queue_free(struct paimon_iopf_queue *queue)
 {
@@ -441,10 +442,10 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_add_device);
  *
  * Partial groups are discarded (PAIMON_IOPF_REMOVED), closed ones get their
  * response. Once this has returned no callback of the device runs or will run (c23).
- * A concurrent report is taken in before or gets -ENODEV. Not from a callback.
+ * A concurrent report is taken before, or gets -ENODEV. Not from a callback.
  *
- * Return: 0, or -EINVAL if the device is not in this queue, which is NULL
- * perhaps (c14).
+ * Return: 0, or -EINVAL if the device is not in this queue, or @queue is NULL
+ * (c14).
  */
 int paimon_iopf_queue_remove_device(struct paimon_iopf_queue *queue, struct paimon_iopf_device *dev)
 {
@@ -478,19 +479,19 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_remove_device);
  *
  * Requests of one group must be reported one after the other, in their order.
  * The first one opens a group, one with PAIMON_IOPF_LAST or
- * PAIMON_IOPF_PRIV_DATA closes it (c2, c3, c17); what follows with the same
- * number is another group (c4). PASID stop markers are the driver's to drop
- * (c10). May sleep; not while the mmap_lock of any bound address space is held.
+ * PAIMON_IOPF_PRIV_DATA closes it (c2, c3, c17); later requests with the same
+ * number are another group (c4). The driver must drop PASID stop markers (c10).
+ * May sleep; not while the mmap_lock of any bound address space is held.
  *
  * Return:
  * * 0 - taken; if the request closes its group, there will be a response.
  * * -EOPNOTSUPP - not a page request (c1).
  * * -ENODEV - the device has no queue (c1).
- * * -EINVAL - there is no handler; found when the request closes its group, which
- *   has got its response, INVALID, before this returns (c20).
+ * * -EINVAL - there is no handler; returned for the request that closes its group.
+ *   The response INVALID is sent before this returns (c20).
  * * -ENOMEM - the request was not taken. If it would have closed its group, the
- *   group's other requests are discarded, and the caller gives the response
- *   (c8); otherwise they wait on (c9).
+ *   group's other requests are discarded, and the caller sends the response
+ *   (c8); otherwise they continue to wait (c9).
  */
 int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_fault *fault)
 {
@@ -548,13 +549,13 @@ int paimon_iopf_report(struct paimon_iopf_device *dev, const struct paimon_iopf_
 EXPORT_SYMBOL_GPL(paimon_iopf_report);
 
 /**
- * paimon_iopf_flush_device - wait until all that was queued is done
+ * paimon_iopf_flush_device - wait until all queued requests are done
  * @dev: the device
  *
- * When this returns, every group that was closed before has got its response,
- * and what was handled at once is handled; requests of all devices of the queue
- * are waited for. A PASID is freed only after it (c11). May sleep for as long
- * as page faults take; no lock may be held that get_mm, handle or respond
+ * When this returns, every group that was closed before has got its response, and
+ * requests with immediate handling are handled. This includes requests of all devices
+ * of the queue. A PASID may be freed only after it (c11). May sleep for as long as
+ * page faults take; the caller must not hold a lock that get_mm, handle or respond
  * takes, nor the mmap_lock of a bound address space. Not from a callback.
  *
  * Return: 0, or -ENODEV if the device has no queue.
@@ -580,9 +581,9 @@ EXPORT_SYMBOL_GPL(paimon_iopf_flush_device);
  * paimon_iopf_queue_discard_partial - drop all groups that are not complete
  * @queue: the queue
  *
- * For when page requests were lost, and closing ones may be among them. Groups
+ * For use when page requests were lost, possibly including closing ones. Groups
  * of all devices are dropped (PAIMON_IOPF_OVERFLOW) and never answered; complete
- * ones are not touched. A concurrent report comes before or after.
+ * ones are not touched. A concurrent report takes effect before or after.
  *
  * Return: 0, or -EINVAL for a NULL queue (c12).
  */
@@ -610,8 +611,8 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_discard_partial);
  * @dev: the device
  * @owner: the owner, not NULL
  *
- * For when a source of requests goes away before its device does
- * (PAIMON_IOPF_REMOVED). With immediate handling a worker may still be at such
+ * For use when the owner of requests goes away before its device does
+ * (PAIMON_IOPF_REMOVED). With immediate handling a worker may still handle such
  * a group; flush before the owner is freed.
  *
  * Return: 0, or -EINVAL for a NULL owner.
@@ -633,7 +634,7 @@ EXPORT_SYMBOL_GPL(paimon_iopf_discard_owner);
 /**
  * paimon_iopf_queue_fail_alloc - make an allocation fail, to test c8 and c9
  * @queue: the queue
- * @nth: which one from now on, 1 is the next; 0: none
+ * @nth: which one from now on, 1 is the next; 0: cancel
  *
  * A request is one allocation. Any context.
  */

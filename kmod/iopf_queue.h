@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The I/O page-fault queue of paimon.ko, for drivers of page-requesting
- * devices. "cN" names the rule of the same number that a test of the same
- * number holds it to.
+ * The I/O page fault queue of paimon.ko, for drivers of page-requesting
+ * devices. "cN" refers to the invariant with this number; the test with the same
+ * number checks it.
  *
  * A driver embeds a struct paimon_iopf_device, initialises it once, adds it to
- * a queue and reports the page requests of the device in the order in which
- * they came. The queue collects the requests of a group, a worker handles them,
- * and the driver gets one response a group. All functions but
+ * a queue and reports the page requests of the device in the order of their
+ * arrival. The queue collects the requests of a group, a worker handles them,
+ * and the driver gets one response per group. All functions except
  * paimon_iopf_device_init() and paimon_iopf_queue_fail_alloc() may sleep.
  *
- * Ownership: the driver owns the device and the queue; both live until
+ * Ownership: the driver owns the device and the queue. Both must exist until
  * paimon_iopf_queue_free() or, for a device, until
  * paimon_iopf_queue_remove_device() has returned. The queue owns copies of the
- * requests; what owner and cookie point to stays the driver's.
+ * requests; the objects that owner and cookie point to belong to the driver.
  */
 #ifndef PAIMON_IOPF_QUEUE_H
 #define PAIMON_IOPF_QUEUE_H
@@ -35,21 +35,22 @@ enum paimon_iopf_type {
 };
 
 struct paimon_iopf_fault {
-	u32 type;    /* enum paimon_iopf_type */
-	u32 flags;   /* enum paimon_iopf_flag */
-	u32 perm;    /* enum paimon_iopf_perm */
-	u32 pasid;   /* means nothing without PAIMON_IOPF_PASID_VALID */
-	u32 grpid;   /* any but PAIMON_IOPF_ALL_GROUPS */
-	u64 addr;    /* in the address space of the PASID; need not be page aligned */
-	void *owner; /* told apart, never followed: requests of different owners never share a group
-		      */
-	void *cookie; /* the driver's; that of the closing request comes back in the response */
+	u32 type;     /* enum paimon_iopf_type */
+	u32 flags;    /* enum paimon_iopf_flag */
+	u32 perm;     /* enum paimon_iopf_perm */
+	u32 pasid;    /* valid only with PAIMON_IOPF_PASID_VALID */
+	u32 grpid;    /* any but PAIMON_IOPF_ALL_GROUPS */
+	u64 addr;     /* in the address space of the PASID; need not be page aligned */
+	void *owner;  /* compared, never dereferenced: requests of different owners never share a
+		       * group
+		       */
+	void *cookie; /* for the driver; the response has that of the closing request */
 };
 
 struct paimon_iopf_response {
 	u32 pasid; /* 0 unless flags has PAIMON_IOPF_PASID_VALID */
 	u32 grpid;
-	u32 flags; /* PAIMON_IOPF_PASID_VALID: had one, and the device needs it back; or 0 (c7) */
+	u32 flags; /* PAIMON_IOPF_PASID_VALID if there is one and the device needs it; or 0 (c7) */
 	u32 code;  /* enum paimon_iopf_code */
 	u32 nr;	   /* requests in the group */
 	void *owner;
@@ -58,34 +59,34 @@ struct paimon_iopf_response {
 
 /*
  * A device with neither get_mm nor handle has no handler (c20). One worker at a
- * time works on a group, different groups run at once.
+ * time handles a group; different groups are handled concurrently.
  */
 struct paimon_iopf_ops {
 	/*
-	 * The address space behind a request with a PASID, with a reference as of
-	 * mmget_not_zero() that the queue drops, or NULL: the response is INVALID
-	 * (c6). From a worker, once a fault, may sleep.
+	 * Returns the address space of a request with a PASID, with a reference as from
+	 * mmget_not_zero() that the queue drops; or NULL, and the response is INVALID
+	 * (c6). Called from a worker, once per fault; may sleep.
 	 */
 	struct mm_struct *(*get_mm)(struct paimon_iopf_device *dev,
 				    const struct paimon_iopf_fault *fault);
 	/*
-	 * Optional, handles a fault instead of get_mm and the queue: returns an
-	 * enum paimon_iopf_code or a negative errno, which makes the response
-	 * FAILURE (c20). From a worker, may sleep.
+	 * Optional: handles a fault instead of get_mm and the queue. Returns an
+	 * enum paimon_iopf_code, or a negative errno, which makes the response
+	 * FAILURE (c20). Called from a worker; may sleep.
 	 */
 	int (*handle)(struct paimon_iopf_device *dev, const struct paimon_iopf_fault *fault);
 	/*
-	 * The one response of a group (c4). From a worker, for which the report that
-	 * found no handler waits; may sleep, no lock of the queue is held. Must not
-	 * flush, remove the device or free the queue.
+	 * Sends the one response of a group (c4). Called from a worker without locks of
+	 * the queue; may sleep. A report that found no handler waits for this worker.
+	 * Must not flush, remove the device or free the queue.
 	 */
 	void (*respond)(struct paimon_iopf_device *dev,
 			const struct paimon_iopf_response *response);
 	/*
 	 * Optional: nr requests of a group were dropped and will not be answered.
-	 * fault is the group's first one; for PAIMON_IOPF_NOMEM the refused one,
-	 * which is not among the nr. Under the device's lock: must not sleep, nor
-	 * call any function of the queue.
+	 * fault is the first request of the group; for PAIMON_IOPF_NOMEM it is the
+	 * refused one, which is not included in nr. Called under the device's lock: must
+	 * not sleep, nor call any function of the queue.
 	 */
 	void (*discard)(struct paimon_iopf_device *dev, const struct paimon_iopf_fault *fault,
 			u32 nr, enum paimon_iopf_reason reason);
@@ -93,19 +94,19 @@ struct paimon_iopf_ops {
 
 #define PAIMON_IOPF_BUCKETS 1024
 
-/* All members are the queue's; read visited only while nothing is reported. */
+/* All members belong to the queue; read visited only while nothing is reported. */
 struct paimon_iopf_device {
 	const char *name;
 	const struct paimon_iopf_ops *ops;
 	struct paimon_iopf_queue *queue;
 	struct list_head entry; /* in queue->devices */
 	spinlock_t lock;
-	unsigned long visited; /* groups that reports had to look at to find theirs (c18) */
-	struct list_head open; /* groups whose closing request has not come, oldest first */
+	unsigned long visited; /* groups that reports compared to find theirs (c18) */
+	struct list_head open; /* groups without their closing request, oldest first */
 	struct hlist_head partial[PAIMON_IOPF_BUCKETS]; /* the same, by pasid, grpid and owner */
 };
 
-#define PAIMON_IOPF_QUEUE_IMMEDIATE (1u << 0) /* handle requests as they come (c15) */
+#define PAIMON_IOPF_QUEUE_IMMEDIATE (1u << 0) /* handle requests when they arrive (c15) */
 
 void paimon_iopf_device_init(struct paimon_iopf_device *dev, const char *name,
 			     const struct paimon_iopf_ops *ops);

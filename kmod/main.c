@@ -22,7 +22,7 @@ static u64 paimon_trace_id(u64 dev)
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Events may be in use before this is called: it cannot fail. */
+/* Tracepoints may be in use before this is called, so it must not fail. */
 static int __init paimon_init(void)
 {
 	get_random_bytes(&trace_key, sizeof(trace_key));
@@ -33,7 +33,7 @@ static int __init paimon_init(void)
 static void __exit paimon_exit(void)
 {
 	paimon_iopf_hook_exit();
-	/* A probe may still be on its way out of a tracepoint. */
+	/* A probe function may still be running. */
 	tracepoint_synchronize_unregister();
 }
 

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PMU pai_ext: NNPA counters as perf events, as the driver of IBM z has them,
- * with counters that a provider supplies (pai_ext.h); "aN" names the rule that a
- * line is there for.
+ * The PMU pai_ext: NNPA counters as perf events, like the driver of IBM z, with
+ * counters that a provider supplies (pai_ext.h). "aN" names the invariant for which a
+ * line is needed.
  *
- * Each CPU has a control block and a block of counters. They are in force from
- * the first event that runs on the CPU to the last (a17). Events take the difference
- * of two readings. Samples of the one sampling event of a CPU take the difference to
- * a copy of the counters, of when the last task with a sample was scheduled out. The
- * counters never go back while there are events: a reading is right at any time (a20).
+ * Each CPU has a control block and a block of counters. They are in force while at
+ * least one event runs on the CPU (a17). A counting event takes the difference of two
+ * readings. The sampling event of a CPU takes the difference to a copy of the
+ * counters, made at the last sample. The counters never decrease while there are
+ * events, so a reading is correct at any time (a20).
  *
- * What runs where:
+ * Contexts:
  *	event_init, destroy	process context; mode and number of events of a CPU,
  *				and whether sched_switch is probed, under pai_lock
  *	add, del, start, stop,	on the CPU of the event with interrupts off: they
  *	read, sched_switch	alone touch counters, their copy, control block, running
  *				and sampler of a CPU, which hence need no lock
  *	read			also from an NMI there, within any of them
- * A CPU that goes offline has its events removed by perf, through del; the events
+ * When a CPU goes offline, perf removes its events through del; the events
  * themselves, and with them the mode, stay until they are closed.
  *
- * Scheduling out is seen at the tracepoint sched_switch and not by a sched_task
- * callback: perf_sched_cb_inc() is not for modules, and the callbacks of a CPU's
- * events are left out for tasks with events of their own, so that what such a
- * task did would be sampled in the name of the next one.
+ * Scheduling out is observed at the tracepoint sched_switch and not with a sched_task
+ * callback: perf_sched_cb_inc() is not exported to modules, and perf does not call the
+ * callbacks of a CPU's events for tasks that have their own events, so that the counts
+ * of such a task would be attributed to the next one.
  *
  * Locking order: pai_registration, perf's own, pai_lock, those of tracepoints.
  *
- * Lifetime: an event holds the provider's module (pmu.module), and that holds this
- * one, whose functions it uses. So nothing below outlives the last event.
+ * Lifetime: an event pins the provider's module (pmu.module), which pins this module
+ * because it uses its functions. So no event outlives the data below.
  */
 #include "pai_ext.h"
 
@@ -54,37 +54,38 @@
 #define PMU_NAME "pai_ext"
 
 struct pai_cpu {
-	/* Aligned to its size, as the control block is. */
+	/* Aligned to its size, like the control block. */
 	u64 counters[PAIMON_PAI_BLOCK] __aligned(sizeof(u64[PAIMON_PAI_BLOCK]));
-	u64 sampled[PAIMON_PAI_BLOCK]; /* of the counters: what samples have had (a15) */
+	u64 sampled[PAIMON_PAI_BLOCK]; /* the part that samples have reported (a15)
+					*/
 	struct paimon_pai_control control;
 	struct paimon_pai_record records[PAIMON_PAI_MAX_COUNTERS]; /* of the sample being taken */
 	struct perf_event *sampler;				   /* while it runs */
-	unsigned int running;					   /* events that do */
+	unsigned int running;					   /* events that run */
 	unsigned int events;					   /* that exist */
 	enum paimon_pai_mode mode;				   /* what they are for (a10) */
 };
 
-static DEFINE_MUTEX(pai_registration); /* provider and all that comes and goes with it */
+static DEFINE_MUTEX(pai_registration); /* provider, and everything that exists with it */
 static DEFINE_MUTEX(pai_lock);	       /* events and mode of CPUs, samplers */
 static const struct paimon_pai_provider *provider;
 static struct pai_cpu __percpu *pai_cpus;
 static struct pmu pai_pmu;
 static unsigned int samplers; /* sampling events that exist */
 
-/* In hw.idx, of an event that is on its CPU. */
+/* hw.idx: is the event on its CPU? */
 enum {
 	PAI_NOT_ADDED = -1,
 	PAI_ADDED = 0,
 };
 
-/* Functions of the kernel that modules are not given; NULL: there is no sampling. The
- * call is patched in place, since functions that nobody calls by address may have lost
- * the mark that an indirect call needs (IBT). */
+/* Kernel functions that are not exported to modules; NULL: no sampling. The call is a static
+ * call, because a function without indirect callers may have no ENDBR instruction, which an
+ * indirect call needs (IBT). */
 DEFINE_STATIC_CALL_NULL(pai_overflow, perf_event_overflow);
 static struct tracepoint *sched_switch;
 
-/* All counters for NNPA_ALL, without number 0 (a12); else one. */
+/* For NNPA_ALL the sum of all counters, without number 0 (a12); otherwise one counter. */
 static u64 pai_count(const struct perf_event *event)
 {
 	const u64 *counters = this_cpu_ptr(pai_cpus)->counters;
@@ -98,7 +99,7 @@ static u64 pai_count(const struct perf_event *event)
 	return sum;
 }
 
-/* Right also if it is interrupted by a reading from an NMI, which BPF can do (a20). */
+/* Correct even if a reading from an NMI, for example by BPF, interrupts it (a20). */
 static void pai_update(struct perf_event *event)
 {
 	u64 now = pai_count(event);
@@ -113,9 +114,9 @@ static void pai_read(struct perf_event *event)
 }
 
 /*
- * Also called by perf's tick for an event that was throttled, maybe one that runs, or is
- * not added: there is nothing in here that must not be done twice. What a sampling event
- * has left in the counters since is for its next sample.
+ * perf's tick also calls this for an event that was throttled, even if it runs or is not
+ * added. So everything in here is idempotent. The counts of a sampling event since it was
+ * stopped are part of its next sample.
  */
 static void pai_start(struct perf_event *event, int flags)
 {
@@ -164,12 +165,12 @@ static void pai_del(struct perf_event *event, int flags)
 	}
 }
 
-/* Takes what the counters of this CPU have more as a sample, if any has (a13). */
+/* Takes a sample of the increases of this CPU's counters, if there are any (a13). */
 static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
 {
 	struct perf_raw_record raw = {};
 	struct perf_sample_data data;
-	struct pt_regs regs = {}; /* a sample is of no instruction */
+	struct pt_regs regs = {}; /* a sample has no instruction pointer */
 	unsigned int number;
 	u32 nr = 0;
 
@@ -190,14 +191,14 @@ static void pai_sample(struct pai_cpu *cpu, struct perf_event *event)
 	raw.frag.size = nr * sizeof(*cpu->records);
 	raw.frag.data = cpu->records;
 	paimon_save_raw_data(&data, event, &raw);
-	/* Throttled, or enough: perf counts on being obeyed. Counters go on, so
-	 * that the next sample has what happens until then. */
+	/* Throttled, or the event limit is reached: perf relies on the event being stopped.
+	 * The counters continue, so the next sample includes the counts until then. */
 	if (static_call(pai_overflow)(event, &data, &regs))
 		pai_stop(event, 0);
 	perf_event_update_userpage(event);
 }
 
-/* Under the lock of the run queue, in the task that is scheduled out. */
+/* Called under the run queue lock, in the task that is scheduled out. */
 static void pai_sched_switch(void *unused, bool preempt, struct task_struct *prev,
 			     struct task_struct *next, unsigned int prev_state)
 {
@@ -208,7 +209,7 @@ static void pai_sched_switch(void *unused, bool preempt, struct task_struct *pre
 		pai_sample(cpu, event);
 }
 
-/* The first sampling event has context switches probed, the last one ends that. */
+/* The first sampling event registers the probe of sched_switch, the last one removes it. */
 static int pai_get_sampling(void)
 {
 	int ret = 0;
@@ -225,7 +226,7 @@ static int pai_get_sampling(void)
 
 static void pai_put_sampling(void)
 {
-	/* A probe that is still on its way finds no sampler. */
+	/* A probe that still runs finds no sampler. */
 	if (!--samplers)
 		tracepoint_probe_unregister(sched_switch, pai_sched_switch, NULL);
 }
@@ -248,8 +249,8 @@ static void pai_destroy(struct perf_event *event)
 	mutex_unlock(&pai_lock);
 }
 
-/* Counts the event in on its CPU: any number that count, or one that samples (a6 to a9).
- * On failure nothing has changed (a11). */
+/* Reserves the CPU for the event: any number of counting events, or one sampling event (a6 to
+ * a9). No effect on failure (a11). */
 static int pai_reserve(struct perf_event *event)
 {
 	struct pai_cpu *cpu = per_cpu_ptr(pai_cpus, event->cpu);
@@ -262,7 +263,8 @@ static int pai_reserve(struct perf_event *event)
 	else if (sampling)
 		ret = pai_get_sampling();
 	if (!ret && !cpu->events++) {
-		/* None ran, so nothing is in force there: they are left from earlier events. */
+		/* No event ran, so the block is not in force: its values are those of earlier
+		 * events. */
 		memset(cpu->counters, 0, sizeof(cpu->counters));
 		memset(cpu->sampled, 0, sizeof(cpu->sampled));
 		pai_set_mode(cpu, event->cpu, sampling ? PAIMON_PAI_SAMPLING : PAIMON_PAI_COUNTING);
@@ -271,7 +273,7 @@ static int pai_reserve(struct perf_event *event)
 	return ret;
 }
 
-/* Checks in the order that clients know from the driver of IBM z (a1 to a5). */
+/* The checks are in the same order as in the driver of IBM z (a1 to a5). */
 static int pai_event_init(struct perf_event *event)
 {
 	struct perf_event_attr *attr = &event->attr;
@@ -298,7 +300,7 @@ static int pai_event_init(struct perf_event *event)
 	event->hw.idx = PAI_NOT_ADDED;
 	event->hw.state = PERF_HES_STOPPED | PERF_HES_UPTODATE;
 	if (is_sampling_event(event)) {
-		/* A sample is a context switch, whatever was asked for (a16). */
+		/* One sample per context switch, regardless of the requested period (a16). */
 		attr->sample_period = 1;
 		attr->freq = 0;
 		attr->inherit = 0;
@@ -328,7 +330,7 @@ static const struct attribute_group format_group = {
 	.attrs = format_attrs,
 };
 
-/* For whoever wants to know that the PMU is this module's, and has it by tracepoint. */
+/* Shows that this module provides the PMU, and names the tracepoint of its samples. */
 static ssize_t sample_tracepoint_show(struct device *dev, struct device_attribute *attr, char *page)
 {
 	return sysfs_emit(page, "paimon:paimon_pai_sample\n");
@@ -395,11 +397,11 @@ static void find_sched_switch(struct tracepoint *tracepoint, void *unused)
 		sched_switch = tracepoint;
 }
 
-/* Finds what sampling needs; without it the PMU only counts, and says so. */
+/* Looks up the functions that sampling needs; without them the PMU only counts, and logs this. */
 static void find_sampling(void)
 {
-	/* Never armed. It may lie behind the mark for indirect calls, which does not
-	 * matter to a direct one. */
+	/* Never armed; only its address is used. It may point behind ENDBR, which is
+	 * fine for a direct call. */
 	struct kprobe overflow = {
 		.symbol_name = "perf_event_overflow",
 		.flags = KPROBE_FLAG_DISABLED,
@@ -418,7 +420,7 @@ static void find_sampling(void)
 			ret ? overflow.symbol_name : "sched_switch", ret ?: -ENOENT);
 }
 
-/* -EEXIST: the kernel has a PMU of this name. Any PMU leads to the bus of all. */
+/* -EEXIST: the kernel has a PMU with this name. Any PMU gives access to the bus of all PMUs. */
 static int check_name(void)
 {
 	struct perf_event_attr attr = {
@@ -474,9 +476,9 @@ static int pai_register(const struct paimon_pai_provider *new)
 }
 
 /*
- * Makes the PMU appear, with the provider's counters. -ENODEV: it has none (a18);
- * -EEXIST: the kernel has a PMU of that name, or this one has a provider. There may be
- * events before this returns: from the init of a module, nothing may fail after it (a19).
+ * Registers the PMU with the counters of a provider. -ENODEV: it has no counters (a18);
+ * -EEXIST: the kernel has a PMU with this name, or there is another provider. Events may
+ * exist before this returns, so nothing after it may fail in the init of a module (a19).
  */
 int paimon_pai_register(const struct paimon_pai_provider *new)
 {
@@ -494,13 +496,13 @@ int paimon_pai_register(const struct paimon_pai_provider *new)
 }
 EXPORT_SYMBOL_GPL(paimon_pai_register);
 
-/* From the exit of the provider's module, which is where no event can be left. */
+/* Called from the exit of the provider's module, when no event can exist any more. */
 void paimon_pai_unregister(const struct paimon_pai_provider *old)
 {
 	mutex_lock(&pai_registration);
 	if (provider == old) {
 		perf_pmu_unregister(&pai_pmu);
-		/* Nor does a probe of sched_switch look for samplers any more. */
+		/* Wait until no probe of sched_switch can look for a sampler. */
 		tracepoint_synchronize_unregister();
 		provider = NULL;
 		free_percpu(pai_cpus);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The PMU pai_ext of paimon.ko, for whoever executes NNPA functions and counts
- * them: the side of the hardware. "aN" names the rule of the same number that a
- * test of the same number holds the PMU to.
+ * The PMU pai_ext of paimon.ko: the interface for a provider, which executes and
+ * counts NNPA functions in place of the hardware. "aN" refers to the invariant with
+ * this number; the test with the same number checks it.
  *
- * A provider registers, and the PMU appears; it unregisters, and the PMU is gone.
- * While there are events, the provider's module cannot be unloaded: the provider
- * need not expect that. But an event does not keep a module whose init fails: the PMU
- * is the last thing that an init makes appear, and only the exit takes it away (a19).
- * Both functions may sleep.
+ * The PMU exists from paimon_pai_register() to paimon_pai_unregister(). While there
+ * are events, the provider's module cannot be unloaded. But an event does not pin a
+ * module whose init fails: the init must register the PMU last, and only the exit may
+ * unregister it (a19). Both functions may sleep.
  *
- * The PMU keeps a control block for each CPU and tells the provider which one is
- * in force on the CPU it runs on. As long as one is, the provider adds to the
- * counters it points to, on that CPU and with interrupts off: so does the PMU read
- * them, and nothing is counted while it takes a sample (a15).
+ * The PMU has a control block for each CPU and tells the provider which one is in
+ * force on the current CPU. While one is in force, the provider adds to the counters
+ * it points to, on that CPU and with interrupts off. The PMU reads them under the same
+ * conditions, so nothing is counted while it takes a sample (a15).
  */
 #ifndef PAIMON_PAI_EXT_H
 #define PAIMON_PAI_EXT_H
@@ -21,11 +20,11 @@
 #include <linux/module.h>
 #include <linux/types.h>
 
-/* Counters that a counter block has room for; number 0 is none. */
+/* Number of elements of a counter block; element 0 is not a counter. */
 #define PAIMON_PAI_BLOCK 128
 #define PAIMON_PAI_MAX_COUNTERS (PAIMON_PAI_BLOCK - 1)
 
-/* As the hardware has it: 512 bytes, aligned to that. */
+/* As in the hardware: 512 bytes, aligned to its size. */
 struct paimon_pai_control {
 	u64 header;
 	u64 reserved1;
@@ -37,9 +36,9 @@ _Static_assert(sizeof(struct paimon_pai_control) == 512, "as the hardware has it
 
 struct paimon_pai_provider {
 	struct module *owner;
-	unsigned int counters; /* 1 to this, without gaps; at most PAIMON_PAI_MAX_COUNTERS */
-	/* Puts a control block in force on this CPU, or with NULL none. Interrupts
-	 * are off: must not sleep. */
+	unsigned int counters; /* the numbers are 1 to this; at most PAIMON_PAI_MAX_COUNTERS */
+	/* Puts a control block into force on this CPU; NULL: none. Called with
+	 * interrupts off. */
 	void (*set_control)(const struct paimon_pai_control *control);
 };
 

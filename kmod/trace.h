@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The tracepoints of paimon.ko: what they carry and when they fire is in
- * include/paimon/record.h. The fields are named and typed so that perf,
- * bpftrace and tracefs read them as they are; raw_tp programs see the arguments.
+ * The tracepoints of paimon.ko. include/paimon/record.h describes their arguments and
+ * when they fire. perf, bpftrace and tracefs use the fields; raw_tp programs use the
+ * arguments.
  *
- * The record of an event has a number in place of the address of a device (c24).
+ * The record of an event has a number instead of the address of a device (c24).
  *
- * Included by main.c, which instantiates them, and by whoever fires them.
+ * Included by main.c, which instantiates them, and by the files that fire them.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM paimon
@@ -21,9 +21,9 @@
 #include <paimon/record.h>
 
 /*
- * The one way in which a module fires an event: paimon_fire(iopf_handle, ...), with
- * preemption disabled (c21). Newer kernels leave that to their callers. There, while a
- * BPF program on an event is preempted, others on that CPU have theirs left out.
+ * Modules fire events only with paimon_fire(iopf_handle, ...), which disables preemption
+ * (c21). Newer kernels no longer do that in the tracepoint: while a BPF program on an
+ * event is preempted, the kernel skips this program for other events on that CPU.
  */
 #define paimon_fire(event, ...)                        \
 	do {                                           \

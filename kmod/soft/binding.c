@@ -2,19 +2,18 @@
 /*
  * PASIDs and the address spaces behind them.
  *
- * A binding belongs to the file through which it was made. It ends by UNBIND,
- * by the release of the file, or when its address space is torn down (exit,
- * exec). Whoever turns ending from false to true ends it, once; until the queue
- * was flushed the PASID stays in the table, so that requests queued before are
- * handled and the number is not given out again (c11).
+ * A binding belongs to the file through which it was made. It ends with UNBIND,
+ * with the release of the file, or when its address space is torn down (exit,
+ * exec). The code that changes ending from false to true ends the binding, exactly
+ * once. The PASID stays in the table until the queue was flushed, so that requests
+ * queued before are handled and the number is not reused (c11).
  *
- * The table's own lock, xa_lock, protects the table, ending and the lists of
- * the files. It is taken from ioctls, from workers of the queue (soft_get_mm)
- * and from the notifier; nothing is called under it that takes another lock but
- * the allocator of the table.
+ * The lock of the table, xa_lock, protects the table, ending and the lists of
+ * the files. It is taken in ioctls, in workers of the queue (soft_get_mm) and in
+ * the notifier. Under it, only the allocator of the table takes another lock.
  *
- * The notifier must not flush: it may run where a worker waits. It hands the
- * binding to soft_wq. The notifier's registration holds mm_count.
+ * The notifier must not flush, because it may run while a worker waits for it. It
+ * queues the binding on soft_wq. The registration of the notifier holds mm_count.
  */
 #include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
@@ -34,10 +33,10 @@ struct soft_binding {
 };
 
 static DEFINE_XARRAY_ALLOC1(bindings);
-static u32 next_pasid; /* numbers are used in turn, so that a late request hits nobody else */
+static u32 next_pasid; /* allocated cyclically, so that a late request meets no other binding */
 static struct workqueue_struct *soft_wq;
 
-/* Frees a binding that the caller ends, after a flush of the queue. */
+/* Frees a binding that the caller has ended, after a flush of the queue. */
 static void binding_free(struct soft_binding *binding)
 {
 	xa_lock(&bindings);
@@ -93,7 +92,7 @@ int soft_bind(struct soft_file *file, u32 *ret_pasid)
 		binding->ending = true;
 	} else {
 		list_add_tail(&binding->entry, &file->bindings);
-		/* Once unlocked, another thread may end it. */
+		/* After unlocking, another thread may end the binding. */
 		*ret_pasid = binding->pasid;
 	}
 	xa_unlock(&bindings);
@@ -105,7 +104,7 @@ int soft_bind(struct soft_file *file, u32 *ret_pasid)
 	return 0;
 }
 
-/* -ENOENT: the file has no such PASID, or it ended by itself. */
+/* -ENOENT: the file has no such PASID, or the address space was torn down. */
 int soft_unbind(struct soft_file *file, u32 pasid)
 {
 	struct soft_binding *binding;
@@ -124,7 +123,7 @@ int soft_unbind(struct soft_file *file, u32 pasid)
 	return 0;
 }
 
-/* For the release of a file, after it has flushed: nobody else calls for it. */
+/* Called by the release of a file, after its flush, when no other call can use the file. */
 void soft_unbind_all(struct soft_file *file)
 {
 	struct soft_binding *binding, *next;
@@ -140,7 +139,7 @@ void soft_unbind_all(struct soft_file *file)
 	xa_unlock(&bindings);
 	list_for_each_entry_safe(binding, next, &mine, entry)
 		binding_free(binding);
-	/* The others were handed to the workqueue under the lock. */
+	/* The notifier has queued the other bindings under the lock. */
 	flush_workqueue(soft_wq);
 }
 

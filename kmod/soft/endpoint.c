@@ -2,10 +2,10 @@
 /*
  * The page-requesting devices soft0, soft1 and so on, and their one fault queue.
  *
- * Owns the queue, and of each device the counters and the depth: a request
- * takes a place when it is taken in; a group of answered requests keeps one for
- * the response until that is read. Called from ioctls and, as callbacks of the
- * queue, from its workers.
+ * Owns the queue, and the counters and the depth of each device. A request uses one
+ * place of the depth when it is taken. An answered group keeps one place for its
+ * response until that is read. Called from ioctls and, as callbacks of the queue,
+ * from its workers.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -19,7 +19,7 @@
 struct soft_device {
 	struct paimon_iopf_device iopf;
 	char name[8];
-	spinlock_t lock; /* protects stats; inside the lock of iopf, outside none */
+	spinlock_t lock; /* protects stats; taken under the lock of iopf; innermost */
 	struct paimon_soft_stats stats;
 };
 
@@ -39,7 +39,8 @@ static struct mm_struct *endpoint_get_mm(struct paimon_iopf_device *dev,
 	return soft_get_mm(fault->owner, fault->pasid);
 }
 
-/* Hands a response over; places: how many its group gives back but for the response's own. */
+/* Queues a response for its file; places: number that the group frees, without that of the
+ * response. */
 static void endpoint_reply(struct soft_file *file, struct soft_reply *reply, u32 places)
 {
 	struct soft_device *device = reply->device;
@@ -85,7 +86,7 @@ static const struct paimon_iopf_ops endpoint_ops = {
 	.discard = endpoint_discard,
 };
 
-/* Takes a place for a request, if there is one. */
+/* Uses a place for a request, if one is free. */
 static bool endpoint_charge(struct soft_device *device)
 {
 	bool full;
@@ -101,8 +102,8 @@ static bool endpoint_charge(struct soft_device *device)
 }
 
 /*
- * The queue had no memory for a request. If it closes its group the device
- * waits for an answer, which is the endpoint's to give then (c8); it keeps the
+ * The queue had no memory for a request. If the request closes its group, the device
+ * waits for a response, which the endpoint must send (c8). The response keeps the
  * place of the request until it is read.
  */
 static void endpoint_refused(struct soft_device *device, struct soft_file *file,
@@ -118,7 +119,7 @@ static void endpoint_refused(struct soft_device *device, struct soft_file *file,
 	if (!reply)
 		return;
 	reply->record.code = PAIMON_IOPF_FAILURE;
-	reply->record.requests++; /* and those that were discarded with it */
+	reply->record.requests++; /* in addition to the discarded ones */
 	if (fault->flags & PAIMON_IOPF_PASID_VALID && fault->flags & PAIMON_IOPF_NEEDS_PASID) {
 		reply->record.flags = PAIMON_IOPF_PASID_VALID;
 		reply->record.pasid = fault->pasid;
@@ -126,7 +127,7 @@ static void endpoint_refused(struct soft_device *device, struct soft_file *file,
 	endpoint_reply(file, reply, 0);
 }
 
-/* Takes one page request in; the errors are those of PAIMON_SOFT_SUBMIT. */
+/* Takes one page request; the errors are those of PAIMON_SOFT_SUBMIT. */
 int soft_endpoint_request(struct soft_file *file, const struct paimon_soft_request *request)
 {
 	struct paimon_iopf_fault fault = {
@@ -160,8 +161,8 @@ int soft_endpoint_request(struct soft_file *file, const struct paimon_soft_reque
 		return -EOVERFLOW;
 	}
 	if (request->flags & PAIMON_IOPF_CLOSES) {
-		/* Had before the request is taken in, since the answer must not
-		 * fail, not even the one that there was no memory. */
+		/* Allocated before the request is taken, because sending a response
+		 * must not fail, not even after -ENOMEM. */
 		reply = kzalloc(sizeof(*reply), GFP_KERNEL | __GFP_NOFAIL);
 		reply->device = device;
 		reply->record.device = request->device;
@@ -179,7 +180,7 @@ int soft_endpoint_request(struct soft_file *file, const struct paimon_soft_reque
 	return ret;
 }
 
-/* A response was read, or its file is gone: gives its place back. */
+/* Frees a response, and its place, after it was read or with its file. */
 void soft_reply_free(struct soft_reply *reply)
 {
 	struct soft_device *device = reply->device;
@@ -215,7 +216,7 @@ void soft_endpoint_fail_alloc(u32 nth)
 	paimon_iopf_queue_fail_alloc(queue, nth);
 }
 
-/* Waits for all devices: they share a queue. */
+/* Waits for all devices, because they share a queue. */
 void soft_endpoint_flush(void)
 {
 	paimon_iopf_flush_device(&devices[0].iopf);
@@ -247,7 +248,7 @@ int soft_endpoint_init(unsigned int want_devices, unsigned int want_depth, bool 
 		snprintf(device->name, sizeof(device->name), "soft%u", i % PAIMON_SOFT_MAX_DEVICES);
 		spin_lock_init(&device->lock);
 		paimon_iopf_device_init(&device->iopf, device->name, &endpoint_ops);
-		/* Cannot fail: the device is new. */
+		/* Cannot fail, because the device is new. */
 		WARN_ON(paimon_iopf_queue_add_device(queue, &device->iopf));
 	}
 	nr_devices = want_devices;
@@ -256,7 +257,7 @@ int soft_endpoint_init(unsigned int want_devices, unsigned int want_depth, bool 
 	return 0;
 }
 
-/* No file is open any more: the queue is idle and has no partial groups. */
+/* Called when no file is open: the queue is idle and has no partial groups. */
 void soft_endpoint_exit(void)
 {
 	unsigned int i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An open file of /dev/paimon-soft: its ioctls, and the queue of its unread
- * responses. Called by the system calls of those who have it open, and by
- * workers of the fault queue with responses.
+ * responses. Called from system calls on the file, and from workers of the fault
+ * queue, which add responses.
  */
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -33,7 +33,7 @@ static struct soft_reply *file_pop(struct soft_file *file)
 	return reply;
 }
 
-/* A reader could not take it: it is the next one again. */
+/* Puts back a response that could not be copied to the reader: it is the next one again. */
 static void file_push_back(struct soft_file *file, struct soft_reply *reply)
 {
 	spin_lock(&file->lock);
@@ -111,7 +111,7 @@ static long soft_ioctl_bind(struct soft_file *file, void __user *arg, bool bind)
 	if (ret)
 		return ret;
 	if (copy_to_user(arg, &data, sizeof(data))) {
-		/* Nobody knows the PASID, unless by guessing: then it may be gone. */
+		/* Undo. It may fail if another thread has guessed the PASID and unbound it. */
 		soft_unbind(file, data.pasid);
 		return -EFAULT;
 	}
@@ -231,8 +231,8 @@ static int soft_open(struct inode *inode, struct file *filp)
 }
 
 /*
- * The last user is gone, so there is no more input. After the flush there are
- * neither workers nor groups of this file, and no more responses to come.
+ * The last reference is gone, so there are no more requests. After the flush there are
+ * neither workers nor groups of this file, and no more responses.
  */
 static int soft_release(struct inode *inode, struct file *filp)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Load and unload of paimon_soft.ko: its parameters and its misc device. Unload
- * is refused while a file is open; soft.h has the order of things.
+ * is refused while a file is open; soft.h describes the lifetimes.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -52,8 +52,8 @@ static bool __init param_ok(const char *name, unsigned int value, unsigned int m
 }
 
 /*
- * The device and the PMU may be in use as soon as they are there, and a use does not
- * keep a module whose init fails: nothing fails after the first of the two (a19).
+ * The device and the PMU may be used as soon as they are registered, and a user does not
+ * pin a module whose init fails: so nothing may fail after the first of the two (a19).
  */
 static int __init soft_init(void)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The software NNPA unit: each CPU executes functions and counts them in the
- * counters of its control block, while the PMU of paimon.ko has one in force.
+ * The software NNPA unit. Each CPU executes functions and, while the PMU of paimon.ko
+ * has a control block in force, counts them in the counters of this block.
  *
- * A CPU's control block is its own: set and used there with interrupts off.
+ * The control block is per CPU: it is set and used on its CPU with interrupts off.
  */
 #include <linux/irqflags.h>
 #include <linux/percpu.h>
@@ -14,7 +14,7 @@
 #include "pai_ext.h"
 #include "soft.h"
 
-/* What would be in a register of the CPU. */
+/* Stands for a control register of the CPU. */
 static DEFINE_PER_CPU(const struct paimon_pai_control *, control);
 
 static void nnpa_set_control(const struct paimon_pai_control *new)
@@ -27,7 +27,7 @@ static struct paimon_pai_provider nnpa = {
 	.set_control = nnpa_set_control,
 };
 
-/* Executes what the caller asks for and writes down where, and how much was counted. */
+/* Executes a call, and returns in it the CPU and the number of executions counted. */
 int soft_nnpa_execute(struct paimon_soft_nnpa *call)
 {
 	const struct paimon_pai_control *block;
@@ -51,7 +51,7 @@ int soft_nnpa_execute(struct paimon_soft_nnpa *call)
 	return 0;
 }
 
-/* Without a PMU the unit works and is not counted. */
+/* If the PMU cannot be registered, the unit works without being counted. */
 void soft_nnpa_init(unsigned int counters)
 {
 	int ret;

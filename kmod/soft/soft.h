@@ -10,13 +10,13 @@
  *	nnpa.c		the NNPA unit, whose counters the PMU of paimon.ko reads
  *
  * Locking order: all locks here are spinlocks and innermost; none is held while
- * another one of them is taken, nor while anything flushes or sleeps. Taken
- * under the lock of a queue's device: soft_device.lock (in discard).
+ * another one of them is taken, nor during a flush or sleep. soft_device.lock is
+ * also taken under the lock of a queue's device (in discard).
  *
  * Lifetime: an open file pins the module. The PASIDs, requests and responses of
- * a file end with it: its release first drops its open groups, then flushes, and
- * from then on nothing refers to it but bindings, which it ends. A perf event of
- * pai_ext pins the module too: it is the provider of the PMU's counters.
+ * a file end with it: its release drops its open groups and then flushes. After that
+ * only bindings refer to the file, and the release ends them. A perf event of pai_ext
+ * pins the module too, because the module provides the counters of the PMU.
  */
 #ifndef PAIMON_SOFT_H
 #define PAIMON_SOFT_H
@@ -38,10 +38,10 @@ struct soft_file {
 	spinlock_t lock; /* protects replies */
 	struct list_head replies;
 	wait_queue_head_t wait;
-	struct list_head bindings; /* under the lock of binding.c */
+	struct list_head bindings; /* protected by the lock of binding.c */
 };
 
-/* A response that is not read yet, or the memory for one to come. */
+/* An unread response, or the memory for a future one. */
 struct soft_reply {
 	struct list_head entry;
 	struct soft_device *device;
