@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/ beside it,
- * in the syntax of config_file.h; paimond.conf(5) lists the keys. Read as a whole
- * into a new struct config; the one in force is only replaced by one without an
- * error.
+ * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/, in the syntax
+ * of config_file.h; paimond.conf(5) lists the keys. It is read as a whole into a new
+ * struct config, which replaces the one in force only if there is no error.
  */
 #ifndef PAIMON_CONFIG_H
 #define PAIMON_CONFIG_H
@@ -15,7 +14,7 @@
 #define CONFIG_PATH "/etc/paimon/paimond.conf"
 
 enum source_wanted {
-	SOURCE_AUTO, /* where the machine has it */
+	SOURCE_AUTO, /* if the machine has it */
 	SOURCE_YES,
 	SOURCE_NO,
 };
@@ -30,35 +29,35 @@ enum iopf_backend {
 	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the best of them that works */
 };
 
-/* What is wanted of the PMU pai_ext. */
+/* How to use the PMU pai_ext. */
 enum pai_mode {
-	PAI_AUTO, /* counting, and sampling where both go at once and it is known to be safe */
+	PAI_AUTO, /* counting; also sampling if both work at once and it is known to be safe */
 	PAI_COUNTING,
 	PAI_SAMPLING,
 };
 
-/* Where its samples come from. */
+/* Where samples of pai_ext come from. */
 enum pai_backend {
-	PAI_BACKEND_AUTO,	/* the tracepoint, where the PMU is paimon.ko's */
+	PAI_BACKEND_AUTO,	/* the tracepoint, if paimon.ko provides the PMU */
 	PAI_BACKEND_TRACEPOINT, /* paimon_pai_sample */
 	PAI_BACKEND_PERF_EVENT,
 };
 
 struct config {
 	/* [paimond] */
-	char *state_dir; /* a folder in bpffs */
+	char *state_dir; /* a directory in bpffs */
 	char *socket;	 /* path of the unix socket; not used under socket activation */
 	char *listen;  /* ADDRESS:PORT, [ADDRESS]:PORT or NULL; not used under socket activation */
 	char *handoff; /* path of the hand-off socket or NULL; not used under socket activation */
-	char **allowed_hosts; /* Host headers that TCP answers beside addresses, localhost and
-			       * the machine's name; NULL-terminated, or NULL */
+	char **allowed_hosts; /* valid Host headers over TCP in addition to addresses, localhost
+			       * and the name of the machine; NULL-terminated, or NULL */
 	/* [iopf] */
 	enum source_wanted iopf;
 	enum iopf_backend iopf_backend;
 	uint32_t iopf_max_devices;	/* 1 to 1024; takes a restart with cleared state */
 	uint64_t iopf_group_timeout_ns; /* 0: never */
-	char **iopf_include;		/* patterns of the devices that are served, or NULL: all */
-	char **iopf_exclude;		/* but these; NULL-terminated, as above */
+	char **iopf_include;		/* patterns of devices to serve, or NULL: all */
+	char **iopf_exclude; /* patterns of devices not to serve; NULL-terminated, as above */
 	/* [events] */
 	enum source_wanted events_wanted;
 	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
@@ -75,23 +74,23 @@ struct config {
 	size_t nr_events;
 };
 
-/* An event that is kept while the configuration has it. */
+/* An event that is kept as long as it is in the configuration. */
 struct config_event {
 	char *name;
-	char *spec; /* as perf writes it */
-	char *cpus; /* a list, or NULL: as the PMU has it, or all */
+	char *spec; /* in the syntax of perf */
+	char *cpus; /* a list, or NULL: the CPUs of the PMU, or all */
 };
 
 /*
- * Reads path and the files in path's .d folder by rising name. A missing path
- * is the defaults, unless required. On failure returns a negative errno and
- * *ret_error (to be freed by the caller; NULL: out of memory) has all that is
- * wrong, a line each: file:line: what.
+ * Reads path and the files in the directory path.d in the order of their names. If path
+ * is missing, the defaults apply, unless it is required. On failure returns a negative
+ * errno; *ret_error (to be freed by the caller; NULL: out of memory) then has a line for
+ * each error: file:line: what.
  */
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error);
 struct config *config_free(struct config *config);
 
-/* May an event be called this? Digits alone would be taken for an id. */
+/* Is this a valid name of an event? A name of digits only would be confused with an id. */
 #define CONFIG_EVENT_NAME_CHARS "-_.:/=,@"
 #define CONFIG_NOT_EVENT_NAME \
 	"is not a name: 1 to 63 letters, digits and " CONFIG_EVENT_NAME_CHARS ", not digits alone"

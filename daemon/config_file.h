@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The syntax of a configuration file, which is that of paimond.conf(5) and no more: reads one
- * file, and hands sections and keys to config.c, which knows what they mean. Any thread.
+ * The syntax of a configuration file, as in paimond.conf(5). Reads one file, and passes sections
+ * and keys to config.c, which interprets them. Any thread.
  */
 #ifndef PAIMON_CONFIG_FILE_H
 #define PAIMON_CONFIG_FILE_H
@@ -12,19 +12,19 @@
 
 struct config_file {
 	const char *path;
-	unsigned int line; /* that is being read, from 1 on */
+	unsigned int line; /* current line, from 1 */
 	struct config_errors *errors;
-	/* A section begins. False: there is none of this name, and its keys are passed over. */
+	/* A section begins. Returns false if the name is unknown; its keys are then ignored. */
 	bool (*section)(struct config_file *file, const char *name);
-	/* Both are UTF-8 without control characters but tabs. value may be empty, and is NULL if
-	 * it is wrong, which has been said. */
+	/* Both are UTF-8 without control characters except tabs. value can be empty; it is NULL
+	 * if it is invalid and the error has been reported. */
 	void (*key)(struct config_file *file, const char *name, const char *value);
-	void *data; /* of these two */
-	bool begun; /* there was a section */
+	void *data; /* for these two */
+	bool begun; /* a section has begun */
 	bool passed_over;
 };
 
-/* All that is wrong goes into errors. A negative errno only if the file cannot be read. */
+/* Adds errors in the file to errors. Returns a negative errno only if the file cannot be read. */
 int config_file_read(struct config_file *file);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * libpaimon(3): has paimond keep perf events counting when their process is gone, and
- * gets at kept ones. Each call is a connection of its own to the hand-off socket, waits
- * up to 30 seconds, and may be made from any thread.
+ * libpaimon(3): hands perf events over to paimond, which keeps them counting after the
+ * process has ended, and gets descriptors of kept events. Each call uses its own
+ * connection to the hand-off socket and waits up to 30 seconds. Any thread.
  */
 #ifndef PAIMON_H
 #define PAIMON_H
@@ -15,19 +15,19 @@ extern "C" {
 #endif
 
 /*
- * Has paimond keep 1 to 64 perf events, the same event on one CPU each, as one event. The
- * descriptors stay the caller's, and may be closed. name: NULL for one that is made up.
- * 0 or a negative errno.
+ * Hands over 1 to 64 perf events, the same event on different CPUs, to be kept as one event.
+ * The descriptors still belong to the caller, which may close them. name: NULL for a generated
+ * one. 0 or a negative errno.
  */
 int paimon_unclaim(const int *fds, size_t nr, const char *name, uint64_t *ret_id);
 
-/* A new descriptor, close-on-exec, of a kept event on a CPU, or a negative errno. */
+/* Returns a new descriptor (close-on-exec) of a kept event on a CPU, or a negative errno. */
 int paimon_open(uint64_t id, unsigned int cpu);
 
-/* Keeps an event no longer: it ends with the last of its descriptors. 0 or a negative errno. */
+/* Releases an event: it ends when its last descriptor is closed. 0 or a negative errno. */
 int paimon_claim(uint64_t id);
 
-/* Why the latest call of this thread failed, and what to do; until the next one. */
+/* Why the last call of this thread failed, and what to do; valid until the next call. */
 const char *paimon_error(void);
 
 #ifdef __cplusplus

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two kinds of histograms that are served, and quantiles of them.
+ * The two kinds of histograms, and their quantiles.
  *
- * A latency has the bounds of paimon/histogram.h in nanoseconds, is served in
- * seconds and has classic buckets at 1, 2 and 5 times the powers of ten. A size
- * has the powers of two from 1 to 512 as bounds and as buckets. Static data and
- * pure functions: for sources, encoders, paimonctl, on any thread.
+ * A latency histogram has the bounds of paimon/histogram.h in nanoseconds, is served
+ * in seconds and has classic buckets at 1, 2 and 5 times the powers of ten. A size
+ * histogram has the powers of two from 1 to 512 as bounds and as buckets. Static data
+ * and pure functions, for sources, encoders and paimonctl. Any thread.
  */
 #ifndef PAIMON_MODEL_HISTOGRAM_H
 #define PAIMON_MODEL_HISTOGRAM_H
@@ -20,18 +20,18 @@
 extern const struct histogram_scheme histogram_latency;
 extern const struct histogram_scheme histogram_size;
 
-/* Some values, all of them at most upper; INFINITY for the last cell. */
+/* A number of values, all at most upper; INFINITY for the last cell. */
 struct histogram_cell {
 	double upper;
 	uint64_t count;
 };
 
 /*
- * The quantile (0 to 1) of cells by rising upper, empty ones left out or not:
- * the upper bound of the cell that holds the value of that rank, never less
- * than the true value. No interpolation: the true value may be anywhere in its
- * cell, and a bound can be found again in the buckets that are served. NAN where
- * all is empty; quantile 1 is the maximum, INFINITY if it is above the last bound.
+ * The quantile (0 to 1) of cells in ascending order of upper; empty cells may be left
+ * out. Returns the upper bound of the cell with the value of that rank, which is never
+ * less than the true value. There is no interpolation: the true value can be anywhere in
+ * its cell, and a bound can be compared with the served buckets. NAN if all cells are
+ * empty. Quantile 1 is the maximum; INFINITY if it is above the last bound.
  */
 double histogram_quantile(const struct histogram_cell *cells, size_t nr_cells, double quantile);
 

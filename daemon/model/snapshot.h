@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A snapshot: everything that is served, at one moment.
+ * A snapshot: all metrics at one time.
  *
- * Sources add points, encoders walk the families; neither knows the other. A
- * family is the set of points of one metric, in the order in which its first
- * point was added. A snapshot owns copies of all label values and histogram
- * cells; struct metric and struct histogram_scheme are static and outlive it.
- * One thread, no locks.
+ * Sources add points, and encoders walk the families; neither depends on the other. A
+ * family is the set of points of one metric; families are in the order of their first
+ * points. A snapshot owns copies of all label values and histogram cells; struct metric
+ * and struct histogram_scheme are static and outlive it. One thread, no locks.
  */
 #ifndef PAIMON_SNAPSHOT_H
 #define PAIMON_SNAPSHOT_H
@@ -21,14 +20,14 @@ enum metric_type {
 	METRIC_HISTOGRAM,
 };
 
-/* Who gets to see a metric, ever fewer. */
+/* Who can see a metric, from most to fewest. */
 enum metric_scope {
 	SCOPE_PUBLIC,	 /* may be scraped */
-	SCOPE_LOCAL,	 /* only in /v1/snapshot: of use to top alone */
-	SCOPE_OPERATORS, /* there, for root and group paimon: names processes */
+	SCOPE_LOCAL,	 /* only in /v1/snapshot, for paimonctl top */
+	SCOPE_OPERATORS, /* the same, only for root and group paimon: names processes */
 };
 
-/* What a metric is: static, one for each name. */
+/* The description of a metric: static, one for each name. */
 struct metric {
 	const char *name; /* as exposed in text 0.0.4; a counter ends in _total */
 	const char *help; /* one sentence without a newline */
@@ -38,7 +37,7 @@ struct metric {
 	const struct histogram_scheme *scheme;
 };
 
-/* One classic bucket: the cells 0 to cell make it up. */
+/* One classic bucket, the sum of the cells 0 to cell. */
 struct histogram_bucket {
 	uint32_t cell;
 	const char *le; /* as printed, without +Inf */
@@ -47,14 +46,14 @@ struct histogram_bucket {
 /*
  * The cells of a histogram. Cell i counts values in (bounds[i - 1], bounds[i]],
  * cell nr_bounds the values above. Bounds and sum are integers; per_unit of
- * them make one base unit (1e9 nanoseconds a second, 1 for counts): dividing by
- * it rounds right, multiplying by 1e-9 gives 1.0000000000000002e-06.
+ * them are one base unit (1e9 nanoseconds per second, 1 for counts). Values are divided
+ * by it, which rounds correctly; multiplying by 1e-9 would give 1.0000000000000002e-06.
  */
 struct histogram_scheme {
 	const unsigned long long *bounds;
 	uint32_t nr_bounds;
 	double per_unit;
-	const struct histogram_bucket *buckets; /* by rising cell */
+	const struct histogram_bucket *buckets; /* in ascending order of cell */
 	uint32_t nr_buckets;
 };
 
@@ -90,17 +89,17 @@ struct snapshot {
 	struct family *families;
 	size_t nr_families;
 	size_t allocated;
-	size_t memory; /* bytes that it takes, about */
+	size_t memory; /* approximate size in bytes */
 	struct arena *arena;
 };
 
-/* Returns a new snapshot with the time of now, or NULL. */
+/* Returns a new snapshot with the current time, or NULL. */
 struct snapshot *snapshot_new(const char *input);
 struct snapshot *snapshot_free(struct snapshot *snapshot);
 
 /*
- * Adds a point. labels are copied. Return 0 or -ENOMEM. The same metric with
- * the same labels twice is a bug of the source.
+ * Adds a point. labels are copied. Returns 0 or -ENOMEM. A source must not add the
+ * same metric with the same labels twice.
  */
 int snapshot_add_integer(struct snapshot *snapshot, const struct metric *metric,
 			 const struct label *labels, size_t nr_labels, uint64_t value);

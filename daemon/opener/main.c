@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon-opener, started by paimon-opener.socket when paimond asks for something.
- * It ends when nobody has asked for a while.
+ * paimon-opener, started by paimon-opener.socket for a request of paimond. It exits
+ * after some time without requests.
  */
 #include <errno.h>
 #include <poll.h>

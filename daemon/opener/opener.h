@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * paimon-opener does for paimond what needs root: it opens perf events where the
- * kernel wants CAP_SYS_ADMIN for that (Debian's kernel.perf_event_paranoid = 3), and
- * looks up the number of a tracepoint, since tracefs is root's. It opens only what
- * CAP_PERFMON is enough for elsewhere, so that paimond gains nothing else by it.
+ * paimon-opener does what paimond has no privileges for. It opens perf events if the
+ * kernel requires CAP_SYS_ADMIN (Debian's kernel.perf_event_paranoid = 3), and looks up
+ * the ids of tracepoints, because tracefs is readable by root only. It opens only events
+ * for which CAP_PERFMON is sufficient on other kernels, so that paimond gains no further
+ * privileges.
  *
- * A connection of SOCK_SEQPACKET carries one request and one reply; the reply to
- * OPENER_EVENT brings the descriptor. Both ends are of one package.
+ * A SOCK_SEQPACKET connection carries one request and one reply; the reply to
+ * OPENER_EVENT carries the descriptor. Both ends are from the same package.
  */
 #ifndef PAIMON_OPENER_H
 #define PAIMON_OPENER_H
@@ -17,7 +18,7 @@
 #define OPENER_SOCKET "/run/paimon/opener.sock"
 #define OPENER_VERSION 1
 
-/* Room for struct perf_event_attr of kernels whose headers are newer than ours. */
+/* Larger than struct perf_event_attr, for newer kernel headers. */
 #define OPENER_ATTR_SIZE 144
 
 enum opener_what {
@@ -43,18 +44,18 @@ struct opener_reply {
 };
 
 /*
- * Is this an event that CAP_PERFMON is enough for: of a whole CPU, counting or, as
- * the PMUs of PAI have it, sampling each switch, and nothing that sets a probe or a
- * breakpoint? 0, -EINVAL or -EACCES. sysfs_pmus: where the kernel lists its PMUs.
+ * Is CAP_PERFMON sufficient for this event? It must count for a whole CPU, or sample each
+ * context switch as the PAI PMUs do, and must not set a probe or a breakpoint. 0, -EINVAL
+ * or -EACCES. sysfs_pmus: the directory with the kernel's PMUs.
  */
 int opener_check_attr(const unsigned char attr[OPENER_ATTR_SIZE], const char *sysfs_pmus);
 
-/* The number of the tracepoint system:event in a folder `events` of tracefs (NULL: where it is
- * mounted). 0 or a negative errno; -EINVAL where the text is no name of a tracepoint. */
+/* The id of the tracepoint system:event in a directory `events` of tracefs (NULL: where it is
+ * mounted). 0 or a negative errno; -EINVAL if text is not the name of a tracepoint. */
 int opener_find_tracepoint(const char *events, const char *text, uint64_t *ret_id);
 
-/* Answers what comes over the connection fd, which stays the caller's. uid: the only
- * user beside root that is answered. */
+/* Answers the request on the connection fd, which the caller closes. uid: the only user
+ * except root that is answered. */
 void opener_serve(int fd, unsigned int uid);
 
 #endif

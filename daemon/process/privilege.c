@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Under systemd the unit has done nearly all of this. Called once by the daemon,
- * when it has its configuration, its lock and its sockets, before it loads anything.
+ * Under systemd the unit has done most of this. Called once by the daemon, after it has
+ * its configuration, its lock and its sockets, and before it loads any BPF program.
  */
 #include "privilege.h"
 

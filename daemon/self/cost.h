@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What paimon costs: run times of its BPF programs and bytes of its BPF maps, as
- * the kernel accounts them, and the CPU, memory and descriptors of the daemon.
+ * The cost of paimon: run times of its BPF programs and sizes of its BPF maps, as
+ * the kernel accounts them, and the CPU time, memory and descriptors of the daemon.
  * For metrics, and for the line in `paimonctl status`.
  *
- * Sizes of maps are read when the sources change, not at each scrape. Rates are
- * those of the last five to ten seconds: the daemon calls cost_tick() every five.
+ * Sizes of maps are read when the sources change, not at each scrape. Rates cover the
+ * last five to ten seconds: the daemon calls cost_tick() every five seconds.
  * Called by the daemon, on its one thread.
  */
 #ifndef PAIMON_COST_H
@@ -25,10 +25,10 @@ struct cost_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t events;
 	uint64_t run_ns; /* of all programs */
-	uint64_t misses; /* runs that the kernel skipped, since it loaded them */
+	uint64_t misses; /* runs that the kernel skipped since the programs were loaded */
 	uint64_t cpu_ns; /* of the daemon */
 	uint64_t sources;
-	bool run_times; /* does the kernel measure them? */
+	bool run_times; /* does the kernel measure run times? */
 };
 
 struct cost {
@@ -43,7 +43,7 @@ struct cost {
 	struct cost_sample before, latest;
 };
 
-/* The sources outlive it. */
+/* The sources must outlive it. */
 void cost_init(struct cost *cost, const struct source *sources, size_t nr_sources);
 
 void cost_tick(struct cost *cost);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the daemon says of its own process: the process_* metrics that every
- * Prometheus client has, from /proc/self.
+ * The process_* metrics of the daemon itself, as in every Prometheus client, from
+ * /proc/self.
  */
 #ifndef PAIMON_PROCESS_H
 #define PAIMON_PROCESS_H

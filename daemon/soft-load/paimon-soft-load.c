@@ -3,14 +3,13 @@
  * paimon-soft-load: a seeded load on /dev/paimon-soft, whose result is known before
  * it runs.
  *
- * The parent draws the whole plan from the seed: groups, their device and size,
- * and for each request what memory it touches and how; and calls of NNPA functions.
- * What must come out by device, access, response and size, and by function, follows
- * from the plan alone and is printed as JSON. Then processes and threads play their
- * shares; each thread has an open file, a PASID and memory of its own, checks every
- * response against the plan, and keeps several groups of interleaved requests in
- * flight. Places in the devices' depth are shared among all through counters in
- * shared memory, so no request ever overflows a device.
+ * The parent generates the whole plan from the seed: groups with their device and size,
+ * the memory and access of each request, and calls of NNPA functions. The expected counts
+ * by device, access, response, size and function follow from the plan and are printed as
+ * JSON. Then processes and threads run the plan. Each thread has its own open file, PASID
+ * and memory, checks every response against the plan, and keeps several groups of
+ * interleaved requests in flight. Counters in shared memory limit the outstanding requests
+ * of all threads to the depth of the devices, so no request overflows a device.
  *
  * Exit status: 0 all responses were as planned, 1 not, 2 usage.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* TCP addresses in numbers. Any thread. */
+/* Numeric TCP addresses. Any thread. */
 #ifndef PAIMON_ADDRESS_H
 #define PAIMON_ADDRESS_H
 
@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 
 /*
- * IPV4:PORT, [IPV6]:PORT or, if and only if it is link-local, [IPV6%INTERFACE]:PORT, and no
- * other ways to write one: four decimal numbers, a port from 1 to 65535. 0 or -EINVAL. An
- * interface that is not there is number 0.
+ * Parses IPV4:PORT, [IPV6]:PORT or, if and only if the address is link-local,
+ * [IPV6%INTERFACE]:PORT. Other notations are refused: IPv4 is four decimal numbers, the port
+ * is 1 to 65535. 0 or -EINVAL. A missing interface gives scope 0.
  */
 int address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A growing buffer of text. An allocation that fails is remembered in error and
- * what follows is dropped, so that only the end needs a check.
+ * A growing text buffer. After a failed allocation, error is set and further text is
+ * dropped, so that the caller only checks error at the end.
  */
 #ifndef PAIMON_BUFFER_H
 #define PAIMON_BUFFER_H
@@ -19,9 +19,10 @@ struct buffer {
 void buffer_add(struct buffer *buffer, const void *data, size_t size);
 void buffer_add_string(struct buffer *buffer, const char *string);
 void buffer_add_integer(struct buffer *buffer, uint64_t value);
-/* As short as it can be without losing a bit; NaN and +Inf as Prometheus spells them. */
+/* The shortest text that gives the same value; NaN and +Inf as in Prometheus. */
 void buffer_add_real(struct buffer *buffer, double value);
-/* Ends it with NUL; the caller frees the result and buffer is empty. NULL: error. */
+/* Returns the text with a terminating NUL, to be freed by the caller, and empties the buffer. NULL:
+ * error. */
 char *buffer_take_string(struct buffer *buffer);
 
 #endif

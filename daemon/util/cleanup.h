@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Cleanup attributes: a variable frees what it holds when it goes out of scope.
+ * Cleanup attributes: a variable releases its resource when it goes out of scope.
  */
 #ifndef PAIMON_CLEANUP_H
 #define PAIMON_CLEANUP_H

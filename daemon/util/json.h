@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * JSON: written piece by piece into a buffer, and the small requests that are read.
- * Nothing here allocates but the buffer, so that all fails in one place when memory does.
- * Any thread.
+ * Writing JSON to a buffer, and reading small JSON requests. Only the buffer allocates
+ * memory, so there is one place where it can fail. Any thread.
  */
 #ifndef PAIMON_JSON_H
 #define PAIMON_JSON_H
@@ -13,20 +12,20 @@
 
 #include "buffer.h"
 
-/* A text that is being written. */
+/* A JSON text that is being written. */
 struct json {
 	struct buffer *buffer;
-	bool more; /* something stands before in the same object or array */
+	bool more; /* the current object or array is not empty */
 };
 
-/* key: NULL in an array, and for the outermost value. bracket: '{' or '['; its end is
- * '}' or ']'. */
+/* key: NULL in an array, and for the outermost value. bracket: '{' or '[', and '}' or ']' to
+ * close. */
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
-/* NULL is null. What is not UTF-8 comes out as U+FFFD. */
+/* NULL is written as null, invalid UTF-8 as U+FFFD. */
 void json_string(struct json *json, const char *key, const char *value);
 void json_integer(struct json *json, const char *key, uint64_t value);
-/* What JSON has no number for is null. */
+/* NaN and infinity are written as null. */
 void json_real(struct json *json, const char *key, double value);
 void json_boolean(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
@@ -36,9 +35,9 @@ struct json_member {
 };
 
 /*
- * Reads an object of strings, as {"key": "value", ...}; keys and values are then in text,
- * which is overwritten. UTF-8 without NUL, each key once. 0, or -EINVAL: *ret_error is what
- * is wrong and *ret_at the byte, from 0 on.
+ * Reads an object of strings: {"key": "value", ...}. Keys and values point into text, which is
+ * overwritten. Strings are UTF-8 without NUL; each key is unique. 0, or -EINVAL: *ret_error
+ * describes the error and *ret_at is its offset in bytes.
  */
 int json_read(char *text, size_t size, struct json_member *members, size_t max, size_t *ret_nr,
 	      const char **ret_error, size_t *ret_at);

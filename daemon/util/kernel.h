@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the running kernel was built and booted as. Any thread. */
+/* Properties of the running kernel's build and boot options. Any thread. */
 #ifndef PAIMON_KERNEL_H
 #define PAIMON_KERNEL_H
 
 #include <stdbool.h>
 
 /*
- * May the kernel preempt a task inside a BPF program? Then fentry misses events
- * (bpf/iopf_functions.h). If nothing says that it may not: yes.
+ * Can the kernel preempt a task inside a BPF program? Then fentry programs miss events
+ * (bpf/iopf_functions.h). True if it is unknown.
  */
 bool kernel_preempts(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One daemon for each state_dir: a lock on the folder, which ends with the
- * process however it ends.
+ * Only one daemon per state_dir: a lock on the directory, which the kernel releases
+ * when the process ends.
  */
 #ifndef PAIMON_LOCK_H
 #define PAIMON_LOCK_H
@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 /*
- * Returns a descriptor that holds the lock, or a negative errno; on -EWOULDBLOCK
- * *ret_holder is who holds it, 0 if that cannot be known.
+ * Returns a descriptor that holds the lock, or a negative errno. On -EWOULDBLOCK
+ * *ret_holder is the PID of the holder, or 0 if it is unknown.
  */
 int lock_folder(const char *path, pid_t *ret_holder);
 

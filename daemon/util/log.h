@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Messages on stderr, one a line, with the priority prefixes of sd-daemon(3),
- * which the journal takes off again; on a terminal without them.
+ * Messages on stderr, one per line, with the priority prefixes of sd-daemon(3),
+ * which the journal removes; without prefixes on a terminal.
  */
 #ifndef PAIMON_LOG_H
 #define PAIMON_LOG_H
@@ -11,12 +11,12 @@
 
 void log_line(const char *priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The lines of a text, each as a message of its own. */
+/* Logs each line of a text as a separate message. */
 void log_text(const char *priority, const char *text);
 
 /*
- * Holds lines back until log_release(), which writes or forgets them: an attempt that is
- * made over and over says what it says once.
+ * Holds messages back until log_release(), which writes or discards them, so that an
+ * operation that is retried repeatedly logs the same messages only once.
  */
 void log_hold(void);
 void log_release(bool write);

@@ -3,9 +3,9 @@
 #define PAIMON_STANDARD_H
 
 /*
- * Opens those of descriptors 0 to 2 that the process was started without, so that nothing
- * else gets their numbers and is taken for an output: reading and writing them fails or
- * goes nowhere. Call before anything is opened. 0 or a negative errno.
+ * Opens those of the descriptors 0 to 2 that are closed at process start. Otherwise a file
+ * opened later could get one of these numbers and receive output. Reading and writing the new
+ * descriptors fails or has no effect. Call this before any other open. 0 or a negative errno.
  */
 int standard_open(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Text that is UTF-8, or is not. Any thread. */
+/* Checking and escaping UTF-8. Any thread. */
 #ifndef PAIMON_UTF8_H
 #define PAIMON_UTF8_H
 
@@ -7,22 +7,22 @@
 #include <stdint.h>
 
 /*
- * Length in bytes of the UTF-8 character at text, 1 to 4, and its code point. 0: there is
- * none, but a byte that is not UTF-8. The NUL at the end is a character of length 1.
+ * Length in bytes of the UTF-8 character at text, 1 to 4, and its code point. 0: the byte is
+ * not valid UTF-8. The terminating NUL is a character of length 1.
  */
 int utf8_decode(const char *text, uint32_t *ret_character);
 
-/* One of C0, DEL or C1: what drives a terminal. */
+/* C0, DEL or C1: characters that control a terminal. */
 static inline bool utf8_is_control(uint32_t character)
 {
 	return character < ' ' || (character >= 0x7f && character < 0xa0);
 }
 
 /*
- * What a name from outside (a device, a cgroup, a process) is shown as. One that is UTF-8
- * without control characters is shown as it is. Else it is '#' and the name, with \xNN for
- * each byte of a control character, each that is not UTF-8, and each backslash; so is one
- * that begins with '#'. Two names are never shown alike, and a name is always shown the same.
+ * Escapes an external name (of a device, a cgroup, a process). A name that is UTF-8 without
+ * control characters and does not begin with '#' is returned unchanged. Any other name is
+ * returned as '#' and the name, with \xNN for each byte of a control character, each byte that
+ * is not UTF-8, and each backslash. The result is unique for each name.
  *
  * Returns name, or buffer, of UTF8_NAME_LEN(strlen(name)) bytes.
  */
