@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl check: the kernel, its BTF, and what BPF programs can do on it. */
+/* paimonctl check: the kernel, its BTF, and which BPF features work. */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

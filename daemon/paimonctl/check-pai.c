@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl check: the PMUs of NNPA and of cryptography, and what paimond does with them. */
+/* paimonctl check: the PMUs for NNPA and cryptography, and how paimond uses them. */
 #include <stdio.h>
 #include <unistd.h>
 

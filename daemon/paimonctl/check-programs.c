@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl check: do the BPF objects of paimond load here? Each is loaded as paimond does it,
- * with maps of its own, attached to nothing, and gone a moment later.
+ * paimonctl check: do the BPF objects of paimond load on this machine? Each one is loaded as in
+ * paimond, with its own maps, not attached, and then unloaded.
  */
 #include <errno.h>
 #include <string.h>

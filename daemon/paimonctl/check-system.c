@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl check: file systems, modules, privileges, limits: what files of /proc and /sys say. */
+/* paimonctl check: file systems, modules, privileges and limits, from files in /proc and /sys. */
 #include <dirent.h>
 #include <errno.h>
 #include <events.h>

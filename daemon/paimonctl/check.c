@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl check: what this machine offers, and for each thing that is missing
- * the next step. It does not need the daemon, and says whether that runs.
+ * paimonctl check: which of the things that paimond uses this machine has, and the next
+ * step for each one that is missing. It works without the daemon, and shows whether it runs.
  */
 #include "check.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between check.c (the subcommand), check-kernel.c (what BPF can do here), check-programs.c
- * (do paimond's load), check-system.c (files, limits, modules) and check-pai.c. A finding is one
- * line of the output. All of it is asked of this machine, by the user who runs paimonctl; nothing
- * stays attached, loaded or created.
+ * Shared by check.c (the subcommand), check-kernel.c (what BPF can do here), check-programs.c
+ * (do paimond's programs load?), check-system.c (files, limits, modules) and check-pai.c. A finding
+ * is one line of the output. All checks run on this machine as the user who runs paimonctl. Nothing
+ * stays attached, loaded or created afterwards.
  */
 #ifndef PAIMONCTL_CHECK_H
 #define PAIMONCTL_CHECK_H
@@ -13,7 +13,7 @@
 
 enum check_status {
 	CHECK_OK,
-	CHECK_WARNING, /* not known, or less than it could be */
+	CHECK_WARNING, /* unknown, or works with restrictions */
 	CHECK_MISSING,
 	CHECK_FATAL, /* missing, and paimond cannot run without it */
 };
@@ -22,7 +22,7 @@ struct finding {
 	const char *name;
 	enum check_status status;
 	char found[512];
-	char next[512]; /* the next step; "": none, as status is CHECK_OK */
+	char next[512]; /* the next step; "": none, because status is CHECK_OK */
 };
 
 #define CHECK_MAX_FINDINGS 32
@@ -35,28 +35,28 @@ struct check {
 	const struct config *config;
 	struct finding findings[CHECK_MAX_FINDINGS];
 	size_t nr_findings;
-	/* What later findings build on. */
+	/* Results that later checks use. */
 	bool privileged; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
-	bool btf;	 /* of the kernel, readable */
+	bool btf;	 /* the kernel has BTF, and it is readable */
 	bool bpf;	 /* maps and programs may be loaded, and run */
-	bool no_modules; /* this kernel takes none */
-	bool module;	 /* paimon.ko is loaded, and its tracepoints are ours */
-	bool functions;	 /* the fault handler's, in BTF */
+	bool no_modules; /* this kernel loads no modules */
+	bool module;	 /* paimon.ko is loaded, with the expected tracepoints */
+	bool functions;	 /* the functions of the fault handler are in BTF */
 	bool fentry, kprobe, kprobe_multi, preempts;
-	enum iopf_backend backend; /* that page faults are counted with; the module's if none */
-	bool iopf;		   /* there is something to count page faults with, or may be */
-	bool no_events;		   /* paimond may open no perf events */
-	bool pai;      /* there is a PMU that paimond is to count NNPA or cryptography with */
-	bool no_state; /* what is counted cannot be kept, and no source starts without */
-	/* Names of sources, of which all fit: in both where some of it is counted. */
+	enum iopf_backend backend; /* the backend for page faults; the module if there is none */
+	bool iopf;		   /* there is, or may be, a backend for page faults */
+	bool no_events;		   /* paimond is not permitted to open perf events */
+	bool pai;		   /* there is a configured PMU for NNPA or cryptography */
+	bool no_state;		   /* state cannot be pinned, so no source can start */
+	/* Names of sources, with room for all; in both if a part of the source counts. */
 	char cannot[32], counts[32];
 };
 
-/* Adds a finding. next as in struct finding, NULL for none; then what was found. */
+/* Adds a finding. next as in struct finding, NULL for none; format: what was found. */
 void check_add(struct check *check, const char *name, enum check_status status, const char *next,
 	       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* In the order in which they are shown: later ones use what earlier ones found. */
+/* In the order of the output: later ones use the results of earlier ones. */
 void check_capabilities(struct check *check);
 void check_kernel(struct check *check);
 void check_btf(struct check *check);
@@ -77,10 +77,10 @@ void check_memory(struct check *check);
 void check_sysctls(struct check *check);
 void check_pai(struct check *check);
 
-/* The start of a file, up to its first newline; false: it cannot be read. */
+/* Reads the first line of a file, up to size; false: it cannot be read. */
 bool check_read(const char *path, char *ret_text, size_t size);
 
-/* Are the tracepoints of the loaded paimon.ko those that paimond attaches to? */
+/* Does the loaded paimon.ko have the tracepoints that paimond attaches to? */
 bool check_tracepoints(void);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One libcurl handle on a unix socket. Everything goes through the multi
- * interface, so that top can wait for keys and for an answer at once; a plain
- * request is one that waits for nothing else.
+ * One libcurl handle on a unix socket. All requests use the multi interface, so
+ * that top can wait for keys and for an answer at the same time; a plain request
+ * waits only for the answer.
  */
 #include <curl/curl.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 /*
  * HTTP requests to paimond over its unix socket.
  *
- * Owns the connection, which is kept open between requests. Used by all
+ * Owns the connection, which stays open between requests. Used by all
  * subcommands, on the one thread of paimonctl.
  */
 #ifndef PAIMONCTL_CLIENT_H
@@ -12,7 +12,7 @@
 
 struct client;
 
-/* Accept header for the OpenMetrics form of /metrics. */
+/* Accept header for /metrics in OpenMetrics. */
 #define CLIENT_OPENMETRICS "application/openmetrics-text; version=1.0.0"
 
 struct response {
@@ -21,32 +21,31 @@ struct response {
 	size_t length;
 };
 
-/* socket: path of the daemon's socket, kept by the caller. NULL: no memory. */
+/* socket: path of the daemon's socket; must outlive the client. NULL: no memory. */
 struct client *client_new(const char *socket);
 struct client *client_free(struct client *client);
 
 /*
- * Asks, and waits for the answer. accept: a media type or NULL. Returns 0 with
- * an answer of any status, to be released with response_clear(). -ENOENT or
- * -ECONNREFUSED: the daemon does not run; another errno: it runs and there is
- * no answer. client_error() then says what is wrong.
+ * Sends a GET request and waits for the answer. accept: a media type or NULL.
+ * Returns 0 with an answer of any status, to be freed with response_clear().
+ * -ENOENT or -ECONNREFUSED: the daemon does not run; another errno: it runs, but
+ * there is no answer. client_error() then describes the error.
  */
 int client_get(struct client *client, const char *path, const char *accept,
 	       struct response *ret_response);
-/* body: JSON, or NULL. */
+/* The same with another method. body: JSON, or NULL. */
 int client_send(struct client *client, const char *method, const char *path, const char *body,
 		struct response *ret_response);
 
 /*
- * The same request, started and not waited for. client_wait() returns 1 when it
- * is done, 0 when milliseconds have passed or fd is readable or has hung up, or
- * the negative errno of a request that failed. Without a request under way it
- * only waits for fd.
+ * Starts a GET request without waiting. client_wait() returns 1 when it is done,
+ * 0 after the timeout or if fd is readable or has hung up, or the negative errno of
+ * a failed request. Without a started request it only waits for fd.
  */
 int client_start(struct client *client, const char *path);
 int client_wait(struct client *client, int fd, int milliseconds, struct response *ret_response);
 
-/* The last failure, as in "cannot reach paimond at ...". */
+/* The last error, for example "cannot reach paimond at ...". */
 const char *client_error(const struct client *client);
 
 void response_clear(struct response *response);

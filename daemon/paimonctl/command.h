@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What main.c and the subcommands have in common: the table of subcommands,
- * the options that all of them take, exit codes and messages.
+ * Shared by main.c and the subcommands: the table of subcommands, common options,
+ * exit codes and messages.
  */
 #ifndef PAIMONCTL_COMMAND_H
 #define PAIMONCTL_COMMAND_H
@@ -15,7 +15,7 @@
 
 #define SOCKET_PATH "/run/paimon/paimond.sock"
 
-/* What to do about events that BPF programs missed. */
+/* The next step if BPF programs missed events. */
 #define MISSES_NEXT                                                                           \
 	"load the paimon.ko of this version, or without it allow kprobes; paimonctl metrics " \
 	"| grep recursion_misses says which programs"
@@ -30,58 +30,58 @@ enum exit_code {
 struct context {
 	const char *socket;
 	bool json;
-	char **arguments;      /* of the command, and NULL behind them */
-	struct client *client; /* both by command_options() */
+	char **arguments;      /* of the command, NULL-terminated */
+	struct client *client; /* both are set by command_options() */
 };
 
 struct command {
-	const char *name;      /* its last word is what it is called by */
+	const char *name;      /* the last word is the name to type */
 	const char *summary;   /* for the list of commands */
-	const char *arguments; /* as in its usage; NULL: it takes none */
-	int min, max;	       /* how many of them */
-	const char *options;   /* the lines of --help for the command's own options */
+	const char *arguments; /* as shown in the usage; NULL: none */
+	int min, max;	       /* number of arguments */
+	const char *options;   /* lines of --help for the options of this command */
 	int (*run)(struct context *context, int argc, char **argv); /* an exit code */
-	const struct command *const *commands; /* instead: those behind its name, to NULL */
+	const struct command *const *commands; /* instead: its commands, NULL-terminated */
 };
 
 extern const struct command command_check, command_event, command_list, command_metrics,
 	command_purge, command_reload, command_stat, command_status, command_top;
 
 /*
- * Reads the options of a subcommand: --socket, --json and --help here, own ones
- * (short_options, long_options) through take, which returns 0, or an exit code
- * after it said what is wrong; and the command's arguments. Returns -1 to go on, or an exit code.
+ * Parses the options and arguments of a subcommand: --socket, --json and --help here, and
+ * the command's own options (short_options, long_options) with take, which returns 0, or an exit
+ * code after a message. Returns -1 to continue, or an exit code.
  */
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
 		    const char *short_options, const struct option *long_options,
 		    int (*take)(int option, const char *value, void *user), void *user);
 
-/* Says that an answer to path is none of paimond's, and releases it; returns EXIT_FAILED. */
+/* Reports that an answer to path is not from paimond, and frees it; returns EXIT_FAILED. */
 int complain_foreign(const struct context *context, const char *path, struct json_object *answer);
 
-/* "paimonctl: ..." on stderr, for each line; returns EXIT_FAILED. */
+/* Prints "paimonctl: ..." on stderr, for each line; returns EXIT_FAILED. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Says why a request failed; returns the exit code for the errno. */
+/* Reports why a request failed; returns the exit code for the errno. */
 int complain_client(const struct context *context, int error);
 
-/* The JSON of an answer, which is that and nothing else; NULL: it is not, or null. */
+/* Parses an answer as one JSON value; NULL: it is not valid JSON, or null. */
 struct json_object *response_json(const struct response *response);
 
-/* Says what paimond answered instead of 200, after what; returns EXIT_FAILED. */
+/* Reports an answer other than 200, prefixed with what; returns EXIT_FAILED. */
 int complain_response(const char *what, const struct response *response);
 
-/* Prints one line and releases the object; an exit code. NULL: there was no memory for it. */
+/* Prints the object as one line and frees it; an exit code. NULL: out of memory. */
 int print_json(struct json_object *object);
 
 /*
- * Sends a request and parses the answer. body: may be NULL, is taken over. what: stands
- * before what paimond has to say against it. EXIT_DONE, or an exit code after a message.
+ * Sends a request and parses the answer. body: NULL, or freed by this function. what: prefix
+ * of error messages of paimond. EXIT_DONE, or an exit code after a message.
  */
 int ask_json(struct context *context, const char *method, const char *path,
 	     struct json_object *body, const char *what, enum json_type type,
 	     struct json_object **ret_object);
-/* GETs an object. */
+/* Gets a JSON object. */
 int get_json(struct context *context, const char *path, struct json_object **ret_object);
 
 #endif

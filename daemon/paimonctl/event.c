@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl event: perf events that paimond keeps. The daemon does it all, and checks
- * all: what is here finds the id of a name, and shows answers.
+ * paimonctl event: perf events that paimond keeps. The daemon does and checks everything;
+ * this file looks up the id of a name, and prints answers.
  */
 #include <ctype.h>
 #include <errno.h>

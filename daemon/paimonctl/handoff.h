@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of `paimonctl event` goes over the hand-off socket: descriptors of perf events,
- * to paimond and back. The socket is the default one, or PAIMON_HANDOFF's.
+ * The part of `paimonctl event` that uses the hand-off socket: descriptors of perf events,
+ * to paimond and back. The socket is the default one, or that in PAIMON_HANDOFF.
  */
 #ifndef PAIMONCTL_HANDOFF_H
 #define PAIMONCTL_HANDOFF_H
@@ -13,17 +13,17 @@
 struct context;
 
 /*
- * event adopt --pid P --fd F: has paimond keep perf events that process pid has open as
- * descriptors numbers, one a CPU, and prints their id. name: NULL for one that is made up.
- * An exit code, after a message where it is not EXIT_DONE.
+ * event adopt --pid P --fd F: hands over to paimond the perf events that process pid has open
+ * as descriptors numbers, one per CPU, and prints their id. name: NULL for a generated one.
+ * Returns an exit code, after a message if it is not EXIT_DONE.
  */
 int handoff_adopt(const struct context *context, pid_t pid, const int *numbers, size_t nr,
 		  const char *name);
 
 /*
- * event exec ID -- CMD: runs a command that has the descriptors of a kept event, one a CPU
- * from 3 on, as sd_listen_fds(3) has them; their names are cpu0, cpu1, ... Returns only if
- * that fails: an exit code, after a message.
+ * event exec ID -- CMD: runs a command with the descriptors of a kept event, one per CPU, from
+ * 3 on as for sd_listen_fds(3), with names cpu0, cpu1, ... Returns only on failure: an exit
+ * code, after a message.
  */
 int handoff_exec(struct context *context, uint64_t id, char *const *command);
 

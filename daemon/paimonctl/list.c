@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl list: what can be observed here. Sources, devices, kept events and
- * cgroups are the daemon's to know; PMUs and their events are in sysfs, daemon or not. One
- * object is built of all that matches; the text is printed from it.
+ * paimonctl list: what can be observed on this machine. Sources, devices, kept events and
+ * cgroups come from the daemon; PMUs and their events from sysfs, even without the daemon. One
+ * JSON object is built from all matches; the text is printed from it.
  */
 #include <errno.h>
 #include <fnmatch.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl: the client of paimond. Finds the subcommand and runs it; the
- * helpers that all subcommands use are here too.
+ * paimonctl: the client of paimond. Finds the subcommand and runs it; also has the
+ * helpers of all subcommands.
  */
 #include <curl/curl.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl metrics: what a scrape gives, as it is. */
+/* paimonctl metrics: prints the result of a scrape unchanged. */
 #include <stdio.h>
 
 #include "command.h"

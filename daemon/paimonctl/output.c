@@ -12,7 +12,7 @@
 #include "../util/standard.h"
 #include "escape.h"
 
-static int failed; /* errno of the first write that did */
+static int failed; /* errno of the first failed write */
 
 /* Called where errno is still that of what was printed. */
 static void look(void)

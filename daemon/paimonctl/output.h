@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What paimonctl prints. Texts of the daemon, or of what answers in its place, are not to
- * be trusted: for people all of it is made harmless on its way, for programs what goes to
- * a terminal. That it could not be written is said once, at the end.
+ * The output of paimonctl. Texts from the daemon, or from another process on its socket, are
+ * not trusted: text for people is always escaped, text for programs only on a terminal. A write
+ * error is reported once, at the end.
  */
 #ifndef PAIMONCTL_OUTPUT_H
 #define PAIMONCTL_OUTPUT_H
@@ -11,25 +11,25 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Before anything is printed. 0 or a negative errno. */
+/* Call before anything is printed. 0 or a negative errno. */
 int output_begin(void);
 
 /*
- * printf() for people: harmless, whatever the arguments are. Only the newline at the end of
- * the format is one.
+ * printf() for people: the arguments are escaped. Only the newline at the end of the format is
+ * printed as one.
  */
 void show(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints text as it is, and on a terminal with what is in it made harmless. */
+/* Prints text unchanged, or escaped on a terminal. */
 void print_text(const char *text, size_t length);
 
-/* Harmless lines on stderr, each after "paimonctl: ". */
+/* Prints escaped lines on stderr, each after "paimonctl: ". */
 void output_complain(const char *text);
 
-/* Writes what is printed so far. False: it cannot be, and more makes no sense. */
+/* Flushes the output. False: it failed, and further output is useless. */
 bool output_flush(void);
 
-/* After all: says what could not be written. 0, or the errno of it. */
+/* Call at the end: reports a write error. 0, or its errno. */
 int output_end(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The PMUs and their named events, as sysfs has them. Whatever lies in that
- * folder is taken as it is: what cannot be read is left out, and nothing is
- * read that is not a plain file, nor more of it than a page.
+ * The PMUs and their named events in sysfs. The contents of the directory are not
+ * validated: files that cannot be read are left out, and only regular files are
+ * read, up to one page.
  */
 #ifndef PAIMONCTL_PMU_H
 #define PAIMONCTL_PMU_H
@@ -12,8 +12,8 @@
 #define PMU_FOLDER "/sys/bus/event_source/devices"
 
 struct pmu_event {
-	char *name;   /* as perf takes it: pmu/event/ */
-	char *config; /* NULL, as the next two: none */
+	char *name;   /* in the syntax of perf: pmu/event/ */
+	char *config; /* NULL: none; also for the next two */
 	char *unit, *scale;
 };
 
@@ -25,7 +25,7 @@ struct pmu {
 	size_t nr_events;
 };
 
-/* All of them by name. 0 or a negative errno. */
+/* Reads all PMUs, sorted by name. 0 or a negative errno. */
 int pmu_read_all(const char *folder, struct pmu **ret_pmus, size_t *ret_nr_pmus);
 void pmu_free_all(struct pmu *pmus, size_t nr_pmus);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl purge: removes what one source has left pinned, and nothing of the others. */
+/* paimonctl purge: removes the pinned state of one source, and nothing else. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl reload: has paimond read its configuration again, and says how it went. */
+/* paimonctl reload: makes paimond read its configuration again, and reports the result. */
 #include <stdio.h>
 
 #include "command.h"

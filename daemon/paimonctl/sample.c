@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Reading the JSON of /v1/snapshot, and differences of two of them. */
+/* Reads the JSON of /v1/snapshot, and computes differences of two snapshots. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * top on a terminal. The state is in struct screen; draw() shows it, on_key()
- * and on_answer() change it. Colours only stress what is said without them, are
- * red, magenta and green on the terminal's own background, and are left out where
- * it has none or NO_COLOR is set. ncurses gives the terminal back at SIGINT and
- * SIGTERM by itself.
+ * and on_answer() change it. Colours only emphasise, and are never the only sign of
+ * anything. They are red, magenta and green on the terminal's own background, and are
+ * not used on a terminal without colours or if NO_COLOR is set. ncurses restores the
+ * terminal on SIGINT and SIGTERM.
  */
 #include <curses.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl stat: lines for each interval, as vmstat has them. One of one device, or of all
- * together: their numbers are added, their histograms too; or one of each kept event, or
- * of each counter of a PMU.
+ * paimonctl stat: lines for each interval, like vmstat. One line for one device, or for the sum of
+ * all devices, including their histograms; or one line for each kept event, or for each counter of
+ * a PMU.
  */
 #include <errno.h>
 #include <json-c/json.h>

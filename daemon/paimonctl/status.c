@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl status: what paimond is and does, and how each source is. */
+/* paimonctl status: version, configuration and cost of paimond, and the state of each source. */
 #include <json-c/json.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tables: memory, order, and how numbers look, for people and for programs. */
+/* Tables: memory, sorting, and the format of numbers as text and as JSON. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

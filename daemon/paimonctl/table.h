@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What top shows: a view turns two samples into a table of numbers; batch mode,
- * JSON and the screen show any table. A new view is a file with a struct view,
- * and an entry in the list in top.c. Pure functions, tested in
+ * The tables of top. A view computes a table of numbers from two samples (answers of
+ * /v1/snapshot); batch mode, JSON and the screen can show any table. A new view is a file
+ * with a struct view, and an entry in the list in top.c. Pure functions, tested in
  * tests/unit/test-top.c.
  */
 #ifndef PAIMONCTL_TABLE_H
@@ -20,25 +20,25 @@ struct json_object;
 #define TABLE_VALUE_WIDTH 7 /* of a column, with the space before it */
 
 enum column_type {
-	COLUMN_RATE,	/* a second */
-	COLUMN_COUNT,	/* at this moment */
+	COLUMN_RATE,	/* per second */
+	COLUMN_COUNT,	/* current value */
 	COLUMN_SECONDS, /* INFINITY: above the last bound of the histogram */
 	COLUMN_DELTA,	/* in the interval */
-	COLUMN_SCALED,	/* in the interval, with ~ before it in rows that are estimates */
+	COLUMN_SCALED,	/* in the interval, with ~ in rows that are estimates */
 	COLUMN_RATIO,	/* as percentage */
 };
 
 struct column {
-	const char *group, *group_json; /* heading over neighbours that belong together, or NULL */
+	const char *group, *group_json; /* common heading of adjacent columns, or NULL */
 	const char *title, *json;
 	enum column_type type;
-	bool alarm; /* better 0 */
+	bool alarm; /* a value other than 0 indicates a problem */
 };
 
 #define TABLE_MAX_COLUMNS 32
 #define TABLE_MAX_TEXTS 2
 
-/* Behind the name, left out where all rows have an empty one. */
+/* A text column after the name; not shown if it is empty in all rows. */
 struct text_column {
 	const char *title, *json;
 };
@@ -47,18 +47,19 @@ struct row {
 	char *name;
 	char *texts[TABLE_MAX_TEXTS];
 	bool estimate;
-	bool restarted;			  /* a counter went back: no rates in this interval */
-	bool first;			  /* before those that are not, whatever the order */
+	bool restarted;			  /* a counter has decreased: no rates in this interval */
+	bool first;			  /* sorted before all other rows */
 	double values[TABLE_MAX_COLUMNS]; /* NAN: none */
 };
 
 struct table {
 	const struct view *view;
 	const char *only; /* the row of this name, or NULL */
-	int key_max;	  /* longer names are cut, 0: never; of table_measure(), as the next ones */
+	int key_max; /* longer names are truncated, 0: never; set by table_measure(), as the next
+			ones */
 	int key_width, text_widths[TABLE_MAX_TEXTS];
-	double seconds; /* length of the interval, 0: the two answers are not of one count */
-	bool restarted; /* one of the rows, or the machine */
+	double seconds; /* length of the interval, 0: the two answers cannot be compared */
+	bool restarted; /* one of the rows, or the whole machine */
 	struct row *rows;
 	size_t nr_rows;
 };
@@ -66,11 +67,11 @@ struct table {
 struct view {
 	const char *name;
 	const char *source;
-	const char *key;     /* what a row is; "": there is only one */
-	int key_width;	     /* at least */
-	const char *nothing; /* shown where there is no row */
-	const char *missing; /* said of a name that stat is asked for and that no row has */
-	/* Each row that stat may be asked for is a label of points of this metric. */
+	const char *key;     /* heading of the names; "": there is only one row */
+	int key_width;	     /* minimum width of the names */
+	const char *nothing; /* shown if there is no row */
+	const char *missing; /* message if no row has the name that was given to stat */
+	/* The names that can be given to stat are the values of this label of this metric. */
 	const char *metric, *label;
 	const char *cpu_metric; /* the same by CPU, shown below; or NULL */
 	const char *help;	/* lines below the keys */
@@ -78,17 +79,17 @@ struct view {
 	size_t nr_texts;
 	const struct column *columns;
 	size_t nr_columns;
-	size_t heat;	  /* the column that top shows over time */
-	bool heat_by_row; /* rows cannot be compared: each has a range of its own */
+	size_t heat;	  /* the column whose history top shows */
+	bool heat_by_row; /* rows cannot be compared: each has its own range */
 	/* Adds the rows. before and now: answers of /v1/snapshot. 0 or -ENOMEM. */
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
 extern const struct view view_events, view_iopf, view_nnpa, view_stat, view_tasks;
-/* What stat shows of a PMU, by the PMU's name; the last one has none. */
+/* The views of stat for a PMU, by its name; the last element has no name. */
 extern const struct view view_pmus[];
 
-/* Turns differences into rates; all is NAN but what is of this moment where there are none. */
+/* Converts differences to rates; without an interval all but current values are NAN. */
 void table_rates(struct table *table, struct row *row);
 /* only: the name of a row, in the views of stat, or NULL. Returns 0 or -ENOMEM. */
 int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
@@ -96,7 +97,7 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 void table_clear(struct table *table);
 /* Adds a row of NANs; NULL: no memory. */
 struct row *table_add(struct table *table, const char *name);
-/* The row of this name; where there is none a new one of zeros. NULL: no memory. */
+/* The row of this name, if necessary a new one of zeros. NULL: no memory. */
 struct row *table_get(struct table *table, const char *name);
 /* By name (column < 0) or by a column, largest first, NANs last. */
 void table_sort(struct table *table, int column);
@@ -106,14 +107,14 @@ void format_value(enum column_type type, double value, char text[16]);
 
 /*
  * Columns are folded into bands that are at most width wide; a group stays
- * together. The first column behind the band that begins at column first.
+ * together. table_band_end(): the first column after the band that begins at first.
  */
-/* Where the numbers begin: behind the names and texts. */
+/* Width of names and texts: the numbers begin there. */
 int table_texts_width(const struct table *table);
-/* How wide names and texts are, once they are as they will be shown; of a computed table
- * it is known. */
+/* Computes the widths of names and texts as they will be shown; table_compute() has done so
+ * already. */
 void table_measure(struct table *table, int key_max);
-/* A name or text as it is shown, at most key_max wide; to be freed. NULL: no memory. */
+/* A name or text as shown, at most key_max wide; to be freed. NULL: no memory. */
 char *table_key_text(const struct table *table, const char *name);
 size_t table_band_end(const struct table *table, size_t first, int width);
 void table_headings(const struct table *table, size_t first, size_t end, FILE *out);
@@ -126,22 +127,22 @@ struct json_object *table_json(const struct table *table, struct json_object *no
 /* "REPLAY: ..." and so on: time, source and input of a sample, without a newline. */
 void table_title(const struct table *table, struct json_object *now, FILE *out);
 
-/* A time since 1970 on this machine's clock, as strftime() has it; 0 where there is no such
- * time. Returns the length. */
+/* Formats seconds since 1970 in local time with strftime(); 0 if the time is out of range.
+ * Returns the length. */
 size_t format_time(double seconds, const char *format, char text[32]);
 
-/* The text or number at key of an object, or the fallback where it is absent. */
+/* The text or number at key of an object, or the fallback if it is absent. */
 const char *json_text(struct json_object *object, const char *key, const char *fallback);
 double json_number(struct json_object *object, const char *key, double fallback);
-/* The whole number at key, 0 where there is none. */
+/* The integer at key, 0 if there is none. */
 uint64_t json_whole(struct json_object *object, const char *key);
-/* Elements of an array, of which there are none where it is none. */
+/* Number of elements and an element of an array; none if it is not an array. */
 size_t json_length(struct json_object *array);
 struct json_object *json_at(struct json_object *array, size_t i);
 
 /*
- * Building objects. value is taken over in any case; NULL: there was no memory
- * for it. A text of NULL is null. 0 or -ENOMEM.
+ * Building objects. value is owned by the object, or freed on failure; NULL: its
+ * allocation failed. A text of NULL is null. 0 or -ENOMEM.
  */
 int json_add(struct json_object *object, const char *key, struct json_object *value);
 int json_append(struct json_object *array, struct json_object *value);
@@ -149,30 +150,30 @@ int json_add_text(struct json_object *object, const char *key, const char *text)
 
 /* Reading samples. labels: pairs of name and value, NULL at the end. */
 struct json_object *sample_points(struct json_object *sample, const char *metric);
-/* Is point i the first one with its value of that label? */
+/* Is point i the first one with its value of this label? */
 bool points_first(struct json_object *points, size_t i, const char *label);
 bool point_matches(struct json_object *point, const char *const *labels);
 const char *point_label(struct json_object *point, const char *name);
 bool sample_find(struct json_object *sample, const char *metric, const char *const *labels,
 		 uint64_t *ret_sum);
-/* now - before of the sum of all points with these labels; absent is 0. *restarted is set where
- * it went back. */
+/* now - before of the sum of all points with these labels; absent is 0. *restarted is set if it
+ * has decreased. */
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
 		      const char *const *labels, bool *restarted);
 /*
- * The same for one point of now. before: all points that there were, or NULL; labels: names
- * of those that tell them apart, NULL at the end. *hint is 0 at first, and where the next
- * point may be, as most likely they are in the same order: there may be thousands.
+ * The same for one point of now. before: all earlier points, or NULL; labels: names of the
+ * labels that identify a point, NULL-terminated. *hint is 0 at first; it is the index at which
+ * the search for the next point starts, because there may be thousands, usually in the same order.
  */
 uint64_t point_delta(struct json_object *before, struct json_object *point,
 		     const char *const *labels, size_t *hint, bool *restarted);
-/* Did the source run at that moment? */
+/* Was the source up in this sample? */
 bool sample_source_up(struct json_object *sample, const char *source);
-/* A gauge, the sum of all points with these labels, and of a histogram; absent is 0. */
+/* A gauge, the sum of all points with these labels, and the sum of a histogram; absent is 0. */
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_reals(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels);
-/* The cells of a histogram that were hit in between, to be freed. The number, or -ENOMEM. */
+/* The cells of a histogram that have increased, to be freed. Returns their number, or -ENOMEM. */
 int sample_cells(struct json_object *before, struct json_object *now, const char *metric,
 		 const char *const *labels, bool *restarted, struct histogram_cell **ret_cells);
 

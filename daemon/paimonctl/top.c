@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* paimonctl top: what happens right now, on the terminal or as text. */
+/* paimonctl top: live activity, on the terminal or as text. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>

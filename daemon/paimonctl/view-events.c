@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The events view of top, and what stat --events shows: a row for each perf event that is kept. */
+/* The events view of top and of stat --events: a row for each kept event. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The iopf view of top: a row for each device that has I/O page faults. */
+/* The iopf view of top: a row for each device with I/O page faults. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

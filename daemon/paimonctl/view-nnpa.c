@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters of the PMUs pai_ext and pai_crypto, each over all CPUs, and the sum of them: the nnpa
- * view of top, which has each CPU too, and what stat --pmu shows.
+ * The nnpa view of top and the views of stat --pmu: counters of the PMUs pai_ext and pai_crypto,
+ * each over all CPUs, and their sum. top also shows each CPU.
  */
 #include <errno.h>
 #include <json-c/json.h>

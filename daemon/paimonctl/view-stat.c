@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What stat shows of an interval: sums over devices, and one histogram of all of them. */
+/* The view of stat: sums over devices, and one histogram for all of them. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

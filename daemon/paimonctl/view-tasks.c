@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The tasks view of top: a row for each process of which samples told that it uses NNPA. */
+/* The tasks view of top: a row for each process that uses NNPA according to samples. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
