@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The daemon: owns the event loop, the configuration in force, the sources and
- * the HTTP server, and joins them. One thread.
+ * the HTTP server, and connects them. One thread.
  */
 #ifndef PAIMON_DAEMON_H
 #define PAIMON_DAEMON_H

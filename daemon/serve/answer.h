@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is answered to a request: the routes, who may take them, and in which
- * form the answer is. Called by http.c, on the daemon's one thread.
+ * Answers requests: the routes, who may use them, and the format of each answer.
+ * Called by http.c, on the daemon's one thread.
  */
 #ifndef PAIMON_ANSWER_H
 #define PAIMON_ANSWER_H

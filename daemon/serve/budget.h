@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What those who are no operators may have the daemon do: a quarter of a CPU, saved up for
- * a second at most. It may be overdrawn by what one request costs, which is then paid back.
+ * The CPU budget of clients that are not operators: a quarter of a CPU, a token bucket with
+ * a depth of one second. One request may overdraw it; the debt is paid back over time.
  * Called by answer.c, on the daemon's one thread.
  */
 #ifndef PAIMON_BUDGET_H

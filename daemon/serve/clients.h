@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who is connected to a listener, and who has to go when there are too many.
+ * The connections of a listener, and which one to close at a limit.
  *
- * Connections stand in the order of their last progress: connected, sent a whole
- * request, took a whole answer. When one more comes than there may be, or more
- * bytes of answers wait to be taken than may wait, the one that has stood still
- * for longest goes. So stalled clients, however many and however they stall, do
- * not keep a new one out. Called by http.c, on the daemon's one thread.
+ * Connections are in the order of their last progress: they connected, sent a whole
+ * request, or read a whole answer. At the limit of connections, or of bytes in
+ * unread answers, the connection without progress for the longest time is closed. So
+ * stalled clients never keep a new one out. Called by http.c, on the daemon's one
+ * thread.
  */
 #ifndef PAIMON_CLIENTS_H
 #define PAIMON_CLIENTS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* gzip of an answer, by zlib at its fastest level. For one thread: it keeps its stream. */
+/* Compresses an answer with zlib at its fastest level. One thread: the stream is static. */
 #ifndef PAIMON_GZIP_H
 #define PAIMON_GZIP_H
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The server of the hand-off socket (<paimon/handoff.h>), in the daemon's event loop and
- * on its one thread. It knows messages and descriptors, and nothing of events.
+ * on its one thread. It handles messages and descriptors, and does not depend on events.
  *
- * Nothing waits for a client: a request is one message, a reply that does not fit at once
- * ends the connection. There are at most HANDOFF_CLIENTS; for one more, who stood still
- * for longest goes. Whatever comes with a message is closed when it has been handled; who
- * is no operator does not get a descriptor in here at all.
+ * It never waits for a client: a request is one message, and a reply that does not fit
+ * into the socket ends the connection. There are at most HANDOFF_CLIENTS; a further one
+ * replaces the client without progress for the longest time. Descriptors in a message are
+ * closed after it was handled; those of clients that are not operators are never received.
  */
 #ifndef PAIMON_SERVE_HANDOFF_H
 #define PAIMON_SERVE_HANDOFF_H

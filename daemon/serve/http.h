@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One HTTP server on any number of sockets, in the daemon's event loop: the unix ones
- * answer everything, TCP only what may be scraped. libmicrohttpd does the
- * protocol, http.c the limits, and answer.c what is answered.
+ * One HTTP server on any number of sockets, in the daemon's event loop. Unix sockets
+ * answer all requests, TCP only those of public routes. libmicrohttpd implements
+ * the protocol, http.c the limits, and answer.c the answers.
  */
 #ifndef PAIMON_HTTP_H
 #define PAIMON_HTTP_H

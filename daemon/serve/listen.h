@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Listening sockets of our own, for a daemon that runs without socket
- * activation. Non-blocking, close-on-exec.
+ * Opens listening sockets for a daemon that runs without socket activation.
+ * Non-blocking, close-on-exec.
  */
 #ifndef PAIMON_LISTEN_H
 #define PAIMON_LISTEN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a request asks for: the form and the coding of an answer, and the name of
- * the server. Pure: any thread. Called by answer.c.
+ * Parses what a request asks for: format and encoding of the answer, and the name of
+ * the host. Pure: any thread. Called by answer.c.
  */
 #ifndef PAIMON_NEGOTIATE_H
 #define PAIMON_NEGOTIATE_H

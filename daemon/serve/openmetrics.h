@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two text forms that Prometheus scrapes, from one walk over a snapshot.
- * Local families are left out. Pure: any thread.
+ * The two text formats for Prometheus, from one walk over a snapshot. Families that
+ * are not public are left out. Pure: any thread.
  */
 #ifndef PAIMON_OPENMETRICS_H
 #define PAIMON_OPENMETRICS_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The page that a browser gets at /: what this is, where to look, and how the
- * sources are. One file without scripts and without anything from elsewhere.
- * Pure. Called by http.c.
+ * The page for browsers at /: version, links, and state of the sources. One HTML
+ * file without scripts and external resources. Pure. Called by http.c.
  */
 #ifndef PAIMON_PAGE_H
 #define PAIMON_PAGE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Why BPF programs cannot be loaded, in one message: what is missing where that can be
- * told, else what the verifier or libbpf said. Called around the load of an object, on the
- * daemon's one thread.
+ * Explains in one message why BPF programs cannot be loaded: what is missing, if that can be
+ * determined, otherwise the message of the verifier or libbpf. Called before and after an
+ * object is loaded, on the daemon's one thread.
  */
 #ifndef PAIMON_LOAD_H
 #define PAIMON_LOAD_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The elements of BPF_F_MMAPABLE arrays as memory. Any thread. */
+/* Mmaps the elements of BPF_F_MMAPABLE arrays. Any thread. */
 #ifndef PAIMON_MAP_MEMORY_H
 #define PAIMON_MAP_MEMORY_H
 

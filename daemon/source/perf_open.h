@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Opens perf events. What the kernel does not let paimond do (Debian's
- * kernel.perf_event_paranoid = 3; tracefs is root's) paimon-opener does, where its
- * socket is there (opener/opener.h). Called by the sources, on the daemon's one thread.
+ * Opens perf events. If the kernel does not permit this to paimond (Debian's
+ * kernel.perf_event_paranoid = 3; tracefs is readable by root only), paimon-opener does
+ * it, if its socket exists (opener/opener.h). Called by the sources, on the daemon's one
+ * thread.
  */
 #ifndef PAIMON_PERF_OPEN_H
 #define PAIMON_PERF_OPEN_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where a source's state outlives the daemon: the folder STATE_DIR/NAME-LAYOUT in
- * bpffs. A set of maps is pinned in order; without the last one the set was never
- * finished, and nothing counted in it. A folder of another layout is another
- * version's: it is named in the log and left alone.
+ * The state of a source that outlives the daemon: the directory STATE_DIR/NAME-LAYOUT in
+ * bpffs. The maps of a set are pinned in order; if the last one is missing, the set is
+ * incomplete and was never used. A directory with another layout number belongs to
+ * another version: it is named in the log and not touched.
  *
  * Called by the sources, on the daemon's one thread. Errors are written to the
  * source's reason.

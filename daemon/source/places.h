@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The daemon's part of the places in bpf/place.h: how one is taken from an owner that is gone.
- * In this order: places_close(), places_forget() and then places_settle() for all of them,
- * what has been counted noted as what the departed had, places_free(). Each step may be done
- * again, so that the next daemon goes on with what it finds PLACE_CLOSING.
+ * The daemon's part of bpf/place.h: freeing the places of departed owners. The order is:
+ * places_close(), places_forget(), then places_settle() once for all of them, record the counts
+ * as those of departed owners, places_free(). Each step is idempotent, so that the next daemon
+ * can continue with places that are PLACE_CLOSING.
  *
  * On the daemon's one thread.
  */

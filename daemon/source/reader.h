@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads perf events: bpf/events.bpf.c with its maps. However many events there
- * are on a CPU, it takes one program run on that CPU to read them. A slot holds
- * one perf event, which counts until it is taken out, or nobody has the array.
+ * Reads perf events with bpf/events.bpf.c and its maps. One program run on a CPU reads
+ * all perf events of that CPU. A slot holds one perf event, which counts until it is
+ * removed from the slot, or until the last reference to the array is gone.
  *
  * Called by the sources, on the daemon's one thread.
  */

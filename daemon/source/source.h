@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A source: what turns kernel state into points of a snapshot.
+ * A source converts kernel state to points of a snapshot.
  *
  * The daemon owns a struct source for each and calls, from its one thread:
  * probe, then attach, then read for each snapshot, then detach. A source that

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What event is meant by a text, in the syntax of perf:
+ * Parses the specification of an event, in the syntax of perf:
  *
  *	cycles, page-faults	a hardware or software event by its name
- *	L1-dcache-load-misses	what is done in a cache, and whether it misses
+ *	L1-dcache-load-misses	an operation in a cache, and whether only misses count
  *	r1a2			a raw event of the CPU, in hex
  *	sched:sched_switch	a tracepoint
  *	pmu/term=value,.../	terms of the PMU's format folder, config to config4, or r1a2;
  *				a term alone is 1, or an event of its events folder
  *	imc/term=value,.../	the same of all boxes: uncore_imc_0, uncore_imc_1, ...
  *
- * and behind a : or the last / which of user (u), kernel (k), hypervisor (h), guests (G) and
- * host (H) counts.
+ * and after a : or the last / modifiers: user (u), kernel (k), hypervisor (h), guests (G) and
+ * host (H).
  *
- * Nothing is opened but files of the two folders given, and what those hold is not
- * trusted either. Keeps no state: any thread.
+ * Only files in the two given directories are opened, and their contents are not trusted.
+ * No state: any thread.
  */
 #ifndef PAIMON_EVENT_SPEC_H
 #define PAIMON_EVENT_SPEC_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Readings into accounts, and what is done about perf events that stand still. */
+/* Adds readings to accounts, and handles perf events that no longer count. */
 #include <string.h>
 
 #include "../../util/cleanup.h"

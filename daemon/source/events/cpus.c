@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* CPUs that come and go, and what becomes of the events on them. */
+/* CPU hotplug, and its effect on events. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The source of perf events that are kept (invariants d): any event of any PMU,
- * by name, counting until it is closed, whatever becomes of whoever asked for it.
- * The registry is in the pinned maps of bpf/events.h.
+ * The source of kept perf events (invariants d): any event of any PMU, with a name,
+ * which counts until it is closed, even after its owner has ended. The registry is in
+ * the pinned maps of bpf/events.h.
  *
  * Called on the daemon's one thread.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Perf events from other processes: what is taken, given out, and given back. */
+/* Hand-off: perf events from other processes, descriptors for them, and release. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>

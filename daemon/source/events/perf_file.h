@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Proves what descriptors from other processes are, before anything is done with
- * them: bpf/perf_file.bpf.c on the files of this thread. Loaded at the first look,
- * so that it costs nothing where nothing is handed over.
+ * Verifies descriptors from other processes before they are used, by running
+ * bpf/perf_file.bpf.c on the files of this thread. The program is loaded at its first
+ * use, so that it costs nothing if nothing is handed over.
  *
  * Called by the source of events, on the daemon's one thread, always the same one.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What an earlier daemon left in the registry, whatever store it died after. */
+/* Adopts the registry of an earlier daemon, after whichever store it died. */
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <unistd.h>

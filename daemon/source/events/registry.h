@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The registry of kept events in the pinned maps (bpf/events.h), and what the files
- * of their source share: registry.c holds them, names.c finds them by
- * their names, open.c opens and changes them, from_config.c does so for the configuration,
- * account.c reads them, recover.c takes over from an earlier daemon, cpus.c follows the
- * CPUs, handoff.c takes events from other processes, read.c serves them as metrics and
- * show.c as JSON, request.c does what is asked, events.c is the source.
+ * The registry of kept events in the pinned maps (bpf/events.h), shared by the files of
+ * their source: registry.c holds them, names.c finds them by name, open.c opens and changes
+ * them, from_config.c does so for the configuration, account.c reads them, recover.c takes
+ * over from an earlier daemon, cpus.c follows the CPUs, handoff.c takes events from other
+ * processes, read.c serves them as metrics and show.c as JSON, request.c executes requests,
+ * events.c is the source.
  *
  * On the daemon's one thread.
  */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests for kept events, as JSON: what /v1/events takes and gives. Keys that
- * are not known are errors.
+ * Requests for kept events: the JSON of /v1/events. Unknown keys are errors.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attaches the programs of the IOPF source, by what prepare.c has found out.
+ * Attaches the programs of the IOPF source to the hooks that prepare.c has found.
  *
  * Called by iopf.c, on the daemon's one thread.
  */

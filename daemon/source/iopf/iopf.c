@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The source of I/O page faults: loads bpf/iopf.bpf.c and keeps it attached: to
- * paimon.ko where it is loaded, else to the kernel's functions (hooks.c).
- * One of them at a time: a device is never counted twice.
+ * The source of I/O page faults. Loads bpf/iopf.bpf.c and keeps it attached: to
+ * paimon.ko if it is loaded, otherwise to kernel functions (hooks.c). Only one
+ * of them at a time, so that a device is never counted twice.
  *
- * What outlives the daemon: the maps, pinned in STATE_DIR/iopf-LAYOUT, and the
+ * These outlive the daemon: the maps, pinned in STATE_DIR/iopf-LAYOUT, and the
  * links of the dispatchers, in systemd's descriptor store or pinned beside the
- * maps. A daemon that finds all of them adopts: it puts its own programs behind
- * the dispatchers and reads on. One that does not find all of them starts
- * afresh: the totals go on, groups in flight are forgotten. iopf_state is pinned
- * last: without it a set of maps was never finished, and nothing counted in it.
+ * maps. A daemon that finds all of them adopts them: it puts its own programs behind
+ * the dispatchers and continues to read. Otherwise it attaches anew: the totals
+ * continue, groups in flight are dropped. iopf_state is pinned last: without it the
+ * set of maps is incomplete and was never used.
  *
  * Called by the daemon, on its one thread.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the IOPF source share: iopf.c starts and ends, prepare.c finds out what
- * to attach to, hooks.c attaches, read.c reads, replay/ feeds.
+ * Shared by the files of the IOPF source: iopf.c starts and stops it, prepare.c finds the
+ * hooks to attach to, hooks.c attaches, read.c reads, replay/ feeds events.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H

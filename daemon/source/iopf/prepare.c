@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where the programs of the IOPF source are to be attached: to the tracepoints of
- * paimon.ko, or, without it, to the functions of the kernel's own handler of
- * page faults, by fentry or by kprobe. What the kernel has is asked of its BTF.
+ * Finds the hooks for the programs of the IOPF source: the tracepoints of paimon.ko
+ * or, without it, the functions of the kernel's own fault handler, with fentry or
+ * kprobe. The functions are looked up in the kernel's BTF.
  *
  * Called by iopf.c, on the daemon's one thread, and by paimonctl check.
  */

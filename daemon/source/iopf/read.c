@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the maps of the IOPF source say, as points of a snapshot. Reads mapped
- * memory: no system call for each series. Called on the daemon's one thread.
+ * Converts the maps of the IOPF source to points of a snapshot. Reads mmapped memory,
+ * without a system call per series. Called on the daemon's one thread.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

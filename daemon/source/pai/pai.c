@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The source of the PAI PMUs of IBM z (invariants a): pai_ext, which counts NNPA
- * functions, and pai_crypto. Counting is exact, by counter and CPU; sampling says which
- * process and cgroup it was.
+ * functions, and pai_crypto. Counting is exact, by counter and CPU; sampling attributes
+ * counts to processes and cgroups.
  *
  * Called by the daemon, on its one thread.
  */

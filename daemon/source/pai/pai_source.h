@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the PAI source share: pai.c decides and serves, pmu.c holds the perf
- * events of one PMU, samples.c takes samples, replay/ plays some.
+ * Shared by the files of the PAI source: pai.c decides the mode and serves metrics,
+ * pmu.c holds the perf events of one PMU, samples.c processes samples, replay/
+ * replays synthetic ones.
  *
- * A PMU counts or samples on each CPU by itself. All of its perf events are elements of
- * an array that is kept for the next daemon (reader.h), and ends with the unit; what
- * they have counted is in pinned maps, and goes on. No descriptor of theirs is kept open,
- * only, under systemd, one of the array and of each link.
+ * A PMU counts or samples on each CPU independently. All its perf events are elements of an
+ * array that the next daemon adopts (reader.h) and that ends with the unit; their counts
+ * are in pinned maps and continue. Descriptors of the perf events are not kept open; under
+ * systemd, only those of the array and of each link are.
  *
  * On the daemon's one thread.
  */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The perf events of one PAI PMU: on each CPU one of each counter, or the one that
- * samples, or both where the PMU allows it.
+ * The perf events of one PAI PMU. Each CPU has one for each counter, or the sampling one,
+ * or both if the PMU supports it.
  *
- * A slot that is in use (its event is not 0) has a perf event, or had one: whatever
- * the daemon died after, an element that is found empty is accounted for and opened anew.
- * Of the slot for all counters the perf event is the one that samples, where it counts
- * as well; else one that counts beside it. Either says what there was to sample; where
- * samples come from the tracepoint, those of others as well, that is not for the total.
+ * A slot in use (its event is not 0) has or had a perf event. If the daemon finds its
+ * element empty after a crash, it accounts for the slot and reopens the perf event. In the
+ * slot for all counters is the sampling perf event if it also counts, otherwise a counting
+ * one beside it; either counts what there was to sample. If samples come from the
+ * tracepoint, which also shows samples of other users, this count is not used for the total.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Samples of pai_ext: the programs of bpf/pai.bpf.c, what they are attached to, and what
- * they tell of cgroups and processes.
+ * Samples of pai_ext: loads and attaches the programs of bpf/pai.bpf.c, and serves their counts
+ * of cgroups and processes.
  *
- * The maps are pinned, pai_state last. The links, one to the tracepoint or one for each
- * CPU's sampling event, are kept for the next daemon (pins_keep()), and the dispatchers that
- * they run are pinned beside the maps: it links more CPUs to the same ones, and puts its own
- * programs behind them.
+ * The maps are pinned, pai_state last. The links (one to the tracepoint, or one to the sampling
+ * event of each CPU) are stored for the next daemon (pins_keep()), and their dispatchers are
+ * pinned beside the maps. The next daemon links further CPUs to the same dispatchers, and puts
+ * its own programs behind them.
  */
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A made-up load for machines without devices: a seeded scenario of page
- * requests on three devices, and of NNPA functions that processes execute, whose every
- * event goes through the real programs on the live kernel. Times are real: a group that
- * is answered after a millisecond was a millisecond in flight.
+ * A synthetic load for machines without devices: a seeded scenario of page requests on
+ * three devices, and of NNPA functions executed by processes. Every event is run through
+ * the real programs on the live kernel. Times are real: a group that is answered after a
+ * millisecond was in flight for a millisecond.
  */
 #ifndef PAIMON_REPLAY_H
 #define PAIMON_REPLAY_H
