@@ -6,6 +6,7 @@
  *
  * Called by the daemon, on its one thread.
  */
+#include <assert.h>
 #include <errno.h>
 #include <paimon/nnpa.h>
 #include <stdio.h>
@@ -22,23 +23,23 @@
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 #define MAX_CPU 8191
 
-static const struct metric metric_nnpa = {
+static const struct metric pai_metric_nnpa = {
 	.name = "paimon_nnpa_events_total",
 	.help = "NNPA counters of pai_ext, the sum over CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
-static const struct metric metric_nnpa_cpu = {
+static const struct metric pai_metric_nnpa_cpu = {
 	.name = "paimon_nnpa_cpu_events_total",
 	.help = "NNPA counters of pai_ext by CPU.",
 	.type = METRIC_COUNTER,
 	.scope = SCOPE_LOCAL,
 };
-static const struct metric metric_crypto = {
+static const struct metric pai_metric_crypto = {
 	.name = "paimon_pai_crypto_events_total",
 	.help = "Counters of pai_crypto, the sum over CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
-static const struct metric metric_crypto_cpu = {
+static const struct metric pai_metric_crypto_cpu = {
 	.name = "paimon_pai_crypto_cpu_events_total",
 	.help = "Counters of pai_crypto by CPU.",
 	.type = METRIC_COUNTER,
@@ -61,16 +62,16 @@ static const struct pai_pmu pmus[] = {
 	 .pins = "nnpa",
 	 .array = "nnpa-array",
 	 .base = PAIMON_NNPA_BASE,
-	 .events = &metric_nnpa,
-	 .cpu_events = &metric_nnpa_cpu},
+	 .events = &pai_metric_nnpa,
+	 .cpu_events = &pai_metric_nnpa_cpu},
 	{.name = "pai_crypto",
 	 .pins = "crypto",
 	 .array = "crypto-array",
 	 .base = 0x1000,
-	 .events = &metric_crypto,
-	 .cpu_events = &metric_crypto_cpu},
+	 .events = &pai_metric_crypto,
+	 .cpu_events = &pai_metric_crypto_cpu},
 };
-#define NR_PMUS (sizeof(pmus) / sizeof(*pmus))
+static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index");
 
 const char *pai_nnpa_counter(const struct source *source, uint32_t number)
 {
@@ -126,7 +127,7 @@ static enum source_wanted pai_wanted(const struct config *config)
 
 static int pai_probe(struct source *source)
 {
-	for (size_t i = 0; i < NR_PMUS && !source->replay; i++)
+	for (size_t i = 0; i < PAI_NR_PMUS && !source->replay; i++)
 		if (!pai_pmu_look(&(struct pai_pmu){.name = pmus[i].name}))
 			return 0;
 	return source->replay ? 0
@@ -192,7 +193,7 @@ static int all_failed(const struct pai *pai)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < NR_PMUS; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 
 		for (uint32_t cpu = 0; pmu->reader && cpu < pmu->nr_cpus; cpu++) {
@@ -217,7 +218,7 @@ static void give_reason(struct source *source, bool say)
 
 	memcpy(before, source->reason, sizeof(before));
 	snprintf(source->reason, sizeof(source->reason), "%s", refused ?: "");
-	for (size_t i = 0; i < NR_PMUS; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 		int error = pmu->reader ? first_error(pmu) : 0;
 		_cleanup_free_ char *cpus = error ? list_failed(pmu, error) : NULL;
@@ -251,7 +252,7 @@ static void pai_detach(struct source *source, bool keep)
 {
 	struct pai *pai = source->data;
 
-	for (size_t i = 0; i < NR_PMUS; i++)
+	for (size_t i = 0; i < PAI_NR_PMUS; i++)
 		pai_pmu_detach(source, &pai->pmus[i], keep);
 	pai_samples_free(source, pai->samples, keep);
 	free(pai);
@@ -264,7 +265,7 @@ static void pai_end_left(struct source *source)
 
 	if (!count_cpus(&nr_cpus))
 		pai_samples_end_left(source, nr_cpus);
-	for (size_t i = 0; i < NR_PMUS; i++)
+	for (size_t i = 0; i < PAI_NR_PMUS; i++)
 		pins_drop(&(struct pins){source, pmus[i].pins, EVENTS_LAYOUT}, pmus[i].array);
 }
 
@@ -308,7 +309,7 @@ static int pai_attach(struct source *source)
 			pai->samples->cpus[cpu].counts = true;
 	}
 	source->adopted = true;
-	for (size_t i = 0; i < NR_PMUS && !r && !source->replay; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS && !r && !source->replay; i++) {
 		if (pai_pmu_find(&pai->pmus[i]) < 0)
 			continue;
 		r = attach_pmu(source, &pai->pmus[i], nr_cpus);
@@ -331,7 +332,7 @@ static bool pai_outdated(struct source *source)
 {
 	const struct pai *pai = source->data;
 
-	for (size_t i = 0; i < NR_PMUS && !source->replay; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS && !source->replay; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 		struct pai_pmu now = pmus[i];
 
@@ -349,11 +350,11 @@ static bool pai_outdated(struct source *source)
 	return false;
 }
 
-static void tend(struct source *source, bool retry)
+static void pai_tend(struct source *source, bool retry)
 {
 	struct pai *pai = source->data;
 
-	for (size_t i = 0; i < NR_PMUS; i++)
+	for (size_t i = 0; i < PAI_NR_PMUS; i++)
 		if (pai->pmus[i].reader)
 			pai_pmu_read(source, &pai->pmus[i], pai->samples, retry);
 	if (pai->pmus[PAI_EXT].reader)
@@ -364,7 +365,7 @@ static void pai_retry(struct source *source)
 {
 	const struct pai *pai = source->data;
 
-	tend(source, true);
+	pai_tend(source, true);
 	if (pai->samples && !source->replay) {
 		pai_samples_reap(pai->samples);
 		pai_samples_recycle(pai->samples);
@@ -420,7 +421,7 @@ static void add_program(struct source_objects *objects, int fd, const char *name
 /* What a dispatcher calls counts as its own run time. */
 static void pai_objects(const struct source *source, struct source_objects *objects)
 {
-	static const char *const names[NR_PMUS][7] = {
+	static const char *const names[PAI_NR_PMUS][7] = {
 		{"nnpa_array", "nnpa_values", "nnpa_order", "nnpa_slots", "nnpa_list", "nnpa_state",
 		 "nnpa_read"},
 		{"crypto_array", "crypto_values", "crypto_order", "crypto_slots", "crypto_list",
@@ -429,7 +430,7 @@ static void pai_objects(const struct source *source, struct source_objects *obje
 	const struct pai *pai = source->data;
 	struct bpf_map *map;
 
-	for (size_t i = 0; i < NR_PMUS; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS; i++) {
 		const struct reader *reader = pai->pmus[i].reader;
 		size_t j = 0;
 
@@ -534,7 +535,7 @@ static int pai_read(struct source *source, struct snapshot *snapshot)
 	_cleanup_free_ struct pai_look *look = NULL;
 	int r = 0;
 
-	tend(source, false);
+	pai_tend(source, false);
 	if (pai->samples) {
 		look = pai_samples_look(pai->samples);
 		if (!look)
@@ -544,7 +545,7 @@ static int pai_read(struct source *source, struct snapshot *snapshot)
 		for (uint32_t number = 1; number <= PAIMON_NNPA_COUNTERS_1ST && !r; number++)
 			r = add_counter(source, snapshot, PAI_EXT, pai->samples->nr_cpus, number,
 					pai_nnpa_counter(source, number), look);
-	for (size_t i = 0; i < NR_PMUS && !r; i++) {
+	for (size_t i = 0; i < PAI_NR_PMUS && !r; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 
 		if (!pmu->reader)

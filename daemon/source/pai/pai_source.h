@@ -25,6 +25,10 @@ struct metric;
 struct snapshot;
 struct source;
 
+#define PAI_EXT 0 /* index of pmus */
+#define PAI_CRYPTO 1
+#define PAI_NR_PMUS 2
+
 #define PAI_NUMBER_ALL 0 /* of the event that stands for all counters of its PMU */
 
 /* Where samples come from. */
@@ -67,12 +71,9 @@ struct pai_pmu {
 
 /* The data of an attached source. */
 struct pai {
-	struct pai_pmu pmus[2];
+	struct pai_pmu pmus[PAI_NR_PMUS];
 	struct pai_samples *samples; /* NULL: there is no pai_ext */
 };
-
-#define PAI_EXT 0 /* index of pmus */
-#define PAI_CRYPTO 1
 
 /* Looks for the PMU of a name in sysfs, and fills in type and own. 0, or -ENODEV: this
  * machine has none. */
