@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../model/snapshot.h"
 #include "../../util/cleanup.h"
 #include "../../util/cpulist.h"
 #include "../../util/log.h"
@@ -22,39 +21,6 @@
 
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 #define MAX_CPU 8191
-
-static const struct metric pai_metric_nnpa = {
-	.name = "paimon_nnpa_events_total",
-	.help = "NNPA counters of pai_ext, the sum over CPUs unless there is a label cpu.",
-	.type = METRIC_COUNTER,
-};
-static const struct metric pai_metric_nnpa_cpu = {
-	.name = "paimon_nnpa_cpu_events_total",
-	.help = "NNPA counters of pai_ext by CPU.",
-	.type = METRIC_COUNTER,
-	.scope = SCOPE_LOCAL,
-};
-static const struct metric pai_metric_crypto = {
-	.name = "paimon_pai_crypto_events_total",
-	.help = "Counters of pai_crypto, the sum over CPUs unless there is a label cpu.",
-	.type = METRIC_COUNTER,
-};
-static const struct metric pai_metric_crypto_cpu = {
-	.name = "paimon_pai_crypto_cpu_events_total",
-	.help = "Counters of pai_crypto by CPU.",
-	.type = METRIC_COUNTER,
-	.scope = SCOPE_LOCAL,
-};
-static const struct metric metric_unsampled = {
-	.name = "paimon_pai_unsampled_events",
-	.help = "What pai_ext has counted and no sample has told of, yet or ever.",
-	.type = METRIC_GAUGE,
-};
-static const struct metric metric_cpus = {
-	.name = "paimon_pai_cpus",
-	.help = "Online CPUs by what paimond does with the PMU there.",
-	.type = METRIC_GAUGE,
-};
 
 /* Of z; the order is that of PAI_EXT and PAI_CRYPTO. */
 static const struct pai_pmu pmus[] = {
@@ -72,16 +38,6 @@ static const struct pai_pmu pmus[] = {
 	 .cpu_events = &pai_metric_crypto_cpu},
 };
 static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index");
-
-const char *pai_nnpa_counter(const struct source *source, uint32_t number)
-{
-	static const char *const names[] = {PAIMON_NNPA_NAMES};
-	const struct pai *pai = source->data;
-
-	if (!source->replay)
-		return pai_pmu_counter(&pai->pmus[PAI_EXT], number);
-	return number <= PAIMON_NNPA_COUNTERS_1ST ? names[number] : "";
-}
 
 /* What is to be done */
 
@@ -350,7 +306,7 @@ static bool pai_outdated(struct source *source)
 	return false;
 }
 
-static void pai_tend(struct source *source, bool retry)
+void pai_tend(struct source *source, bool retry)
 {
 	struct pai *pai = source->data;
 
@@ -449,115 +405,6 @@ static void pai_objects(const struct source *source, struct source_objects *obje
 		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
 	for (uint32_t cpu = 0; cpu < pai->samples->nr_cpus; cpu++)
 		objects->events += pai->samples->cpus[cpu].samples;
-}
-
-/* What is served */
-
-/* What a counter has counted on a CPU; samples are added where they were all there was. */
-static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t number)
-{
-	const struct pai_pmu *pmu = &pai->pmus[i];
-	uint64_t value = pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
-
-	if (i == PAI_EXT && pai->samples && number < PAI_COUNTERS)
-		value += ((const volatile struct pai_cpu *)&pai->samples->cpus[cpu])
-				 ->counters[number];
-	return value;
-}
-
-/* The sum is that of the same samples as cgroups have, and not of those that have come since. */
-static int add_counter(struct source *source, struct snapshot *snapshot, size_t i, uint32_t nr_cpus,
-		       uint32_t number, const char *name, const struct pai_look *look)
-{
-	const struct pai *pai = source->data;
-	const struct pai_pmu *pmu = &pai->pmus[i];
-	bool per_cpu = source->config->pai_per_cpu;
-	char text[12];
-	struct label labels[] = {{"counter", name}, {"cpu", text}};
-	uint64_t sum = i == PAI_EXT && look && number < PAI_COUNTERS ? look->counted[number] : 0;
-	int r = 0;
-
-	for (uint32_t cpu = 0; cpu < nr_cpus && !r; cpu++) {
-		uint64_t value = counted(pai, i, cpu, number);
-
-		sum += pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
-		snprintf(text, sizeof(text), "%u", cpu);
-		if (value)
-			r = snapshot_add_integer(snapshot, pmu->cpu_events, labels, 2, value);
-		if (per_cpu)
-			r = r ?: snapshot_add_integer(snapshot, pmu->events, labels, 2, value);
-	}
-	return r || per_cpu ? r : snapshot_add_integer(snapshot, pmu->events, labels, 1, sum);
-}
-
-static int add_cpus(const struct pai_pmu *pmu, struct snapshot *snapshot)
-{
-	static const char *const modes[] = {"counting", "sampling", "busy", "failed"};
-	struct label labels[] = {{"pmu", pmu->name}, {"mode", NULL}};
-	uint64_t nr[4] = {};
-	int r = 0;
-
-	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
-		const struct pai_pmu_cpu *c = &pmu->cpus[cpu];
-
-		if (!c->online)
-			continue;
-		nr[0] += c->counts;
-		nr[1] += c->samples;
-		nr[2] += c->error == -EBUSY;
-		nr[3] += c->error && c->error != -EBUSY;
-	}
-	for (size_t i = 0; i < 4 && !r; i++) {
-		labels[1].value = modes[i];
-		r = snapshot_add_integer(snapshot, &metric_cpus, labels, 2, nr[i]);
-	}
-	return r;
-}
-
-static int add_unsampled(const struct pai *pai, struct snapshot *snapshot)
-{
-	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
-	uint64_t all = 0, sampled = 0;
-
-	if (!ext->reader || ext->plan.samples != PAI_BY_PERF_EVENT)
-		return 0;
-	for (uint32_t cpu = 0; cpu < ext->nr_cpus; cpu++) {
-		all += pai_pmu_total(ext, cpu, PAI_NUMBER_ALL);
-		sampled += ((const volatile struct pai_cpu *)&pai->samples->cpus[cpu])->events;
-	}
-	return snapshot_add_integer(snapshot, &metric_unsampled, NULL, 0,
-				    all > sampled ? all - sampled : 0);
-}
-
-static int pai_read(struct source *source, struct snapshot *snapshot)
-{
-	const struct pai *pai = source->data;
-	_cleanup_free_ struct pai_look *look = NULL;
-	int r = 0;
-
-	pai_tend(source, false);
-	if (pai->samples) {
-		look = pai_samples_look(pai->samples);
-		if (!look)
-			return -ENOMEM;
-	}
-	if (source->replay)
-		for (uint32_t number = 1; number <= PAIMON_NNPA_COUNTERS_1ST && !r; number++)
-			r = add_counter(source, snapshot, PAI_EXT, pai->samples->nr_cpus, number,
-					pai_nnpa_counter(source, number), look);
-	for (size_t i = 0; i < PAI_NR_PMUS && !r; i++) {
-		const struct pai_pmu *pmu = &pai->pmus[i];
-
-		if (!pmu->reader)
-			continue;
-		for (uint32_t number = 1; number <= pmu->max_number && !r; number++)
-			if (*pai_pmu_counter(pmu, number))
-				r = add_counter(source, snapshot, i, pmu->nr_cpus, number,
-						pai_pmu_counter(pmu, number), look);
-		r = r ?: add_cpus(pmu, snapshot);
-	}
-	r = r ?: add_unsampled(pai, snapshot);
-	return r || !pai->samples ? r : pai_samples_read(source, look, snapshot);
 }
 
 const struct source_ops pai_source = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the files of the PAI source: pai.c decides the mode and serves metrics,
- * pmu.c holds the perf events of one PMU, samples.c processes samples, replay/
- * replays synthetic ones.
+ * Shared by the files of the PAI source: pai.c decides the mode, pmu.c holds the perf
+ * events of one PMU, samples.c loads and attaches the programs that process samples, read.c
+ * serves the counters and cgroups.c those of cgroups and processes, replay/ replays synthetic
+ * samples.
  *
  * A PMU counts or samples on each CPU independently. All its perf events are elements of an
  * array that the next daemon adopts (reader.h) and that ends with the unit; their counts
@@ -147,6 +148,17 @@ int pai_samples_read(struct source *source, const struct pai_look *look, struct 
 void pai_samples_recycle(struct pai_samples *samples);
 /* Forgets processes that have been gone since the time before. */
 void pai_samples_reap(struct pai_samples *samples);
+
+/* Counters of the PMUs, and the same per CPU. */
+extern const struct metric pai_metric_nnpa, pai_metric_nnpa_cpu;
+extern const struct metric pai_metric_crypto, pai_metric_crypto_cpu;
+
+/* Reads all PMUs, and sets on which CPUs samples are served as counts. retry: also tries again
+ * what failed before. */
+void pai_tend(struct source *source, bool retry);
+
+/* Adds all points of the source: source_ops.read. 0 or a negative errno. */
+int pai_read(struct source *source, struct snapshot *snapshot);
 
 /* The name of a counter of pai_ext, or "". */
 const char *pai_nnpa_counter(const struct source *source, uint32_t number);

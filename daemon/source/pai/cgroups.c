@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NNPA counters by cgroup and process, from samples: their points in a snapshot, and the release
+ * of the places of cgroups that no longer exist. Called on the daemon's one thread.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../model/snapshot.h"
+#include "../../util/cleanup.h"
+#include "../../util/log.h"
+#include "../../util/utf8.h"
+#include "../places.h"
+#include "../source.h"
+#include "pai_source.h"
+
+static const struct metric metric_cgroups = {
+	.name = "paimon_nnpa_cgroup_events_total",
+	.help = "NNPA counters by the cgroup whose process executed the functions.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_departed = {
+	.name = "paimon_nnpa_departed_events_total",
+	.help = "NNPA counters of cgroups that are gone and whose place was given on.",
+	.type = METRIC_COUNTER,
+};
+static const struct metric metric_tasks = {
+	.name = "paimon_nnpa_task_events_total",
+	.help = "NNPA counters by the process that executed the functions.",
+	.type = METRIC_COUNTER,
+	.scope = SCOPE_OPERATORS,
+};
+static const struct metric metric_samples = {
+	.name = "paimon_pai_samples_total",
+	.help = "Samples of pai_ext by what could be done with them.",
+	.type = METRIC_COUNTER,
+};
+static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
+
+/* The counters that are not 0, each with one label more. */
+static int add_counters(struct source *source, struct snapshot *snapshot,
+			const struct metric *metric, const uint64_t *counters, struct label *labels,
+			size_t nr_labels)
+{
+	int r = 0;
+
+	for (uint32_t number = 1; number < PAI_COUNTERS && !r; number++) {
+		uint64_t value = counters[number];
+
+		labels[nr_labels] = (struct label){"counter", pai_nnpa_counter(source, number)};
+		if (value && *labels[nr_labels].value)
+			r = snapshot_add_integer(snapshot, metric, labels, nr_labels + 1, value);
+	}
+	return r;
+}
+
+struct pai_look *pai_samples_look(const struct pai_samples *samples)
+{
+	uint32_t nr = samples->max_cgroups + 1;
+	struct pai_look *look = calloc(1, sizeof(*look) + nr * sizeof(*look->own));
+
+	for (uint32_t i = 0; look && i < nr; i++) {
+		const volatile struct pai_counts *counts = &samples->cgroups[i].counts;
+		const struct pai_counts *departed = &samples->departed[i];
+		enum place_phase phase = place_phase(places_state(&samples->cgroups[i].state));
+
+		/* What comes in while it opens is for the next look. */
+		if (i && (phase == PLACE_FREE || phase == PLACE_TAKEN))
+			counts = departed;
+		for (uint32_t number = 1; number < PAI_COUNTERS; number++) {
+			uint64_t counted = counts->counters[number];
+			uint64_t all = counted + counts->beside[number];
+			uint64_t before = departed->counters[number] + departed->beside[number];
+
+			if (phase == PLACE_CLOSING && i)
+				before = all;
+			look->counted[number] += counted;
+			look->departed[number] += before;
+			look->own[i][number] = all - before;
+		}
+	}
+	return look;
+}
+
+static int add_cgroup(struct source *source, struct snapshot *snapshot,
+		      const struct pai_samples *samples, const struct pai_look *look,
+		      uint32_t index)
+{
+	const struct pai_cgroup *cgroup = &samples->cgroups[index];
+	char raw[PAI_CGROUP_PATH], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	struct label labels[2] = {{"cgroup", "other"}};
+
+	if (index) {
+		if (place_phase(places_state(&cgroup->state)) != PLACE_OPEN)
+			return 0;
+		snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
+		labels[0].value = utf8_name(raw, buffer);
+	}
+	return add_counters(source, snapshot, &metric_cgroups, look->own[index], labels, 1);
+}
+
+/* Of each counter that cgroups have, from its 0 on. */
+static int add_departed(struct source *source, struct snapshot *snapshot,
+			const struct pai_samples *samples, const struct pai_look *look)
+{
+	int r = 0;
+
+	for (uint32_t number = 1; number < PAI_COUNTERS && !r; number++) {
+		struct label label = {"counter", pai_nnpa_counter(source, number)};
+		uint64_t all = look->departed[number];
+
+		for (uint32_t i = 0; i <= samples->max_cgroups; i++)
+			all |= look->own[i][number];
+		if (all && *label.value)
+			r = snapshot_add_integer(snapshot, &metric_departed, &label, 1,
+						 look->departed[number]);
+	}
+	return r;
+}
+
+static int add_task(struct source *source, struct snapshot *snapshot, const struct pai_task_id *id,
+		    const struct pai_task *task)
+{
+	char pid[12], raw[sizeof(task->comm)], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	struct label labels[3] = {{"pid", pid}};
+
+	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
+	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, task->comm);
+	labels[1] = (struct label){"comm", utf8_name(raw, buffer)};
+	return add_counters(source, snapshot, &metric_tasks, (const uint64_t *)task->counters,
+			    labels, 2);
+}
+
+/* Processes, those that are alive and those that have just gone. Of two with the same number
+ * the one that began later. */
+struct tasks {
+	struct pai_task_id ids[PAI_MAX_TASKS + 1];
+	struct pai_task tasks[PAI_MAX_TASKS + 1];
+	uint32_t nr;
+};
+
+static int read_tasks(const struct pai_samples *samples, struct tasks *tasks)
+{
+	int fd = bpf_map__fd(samples->bpf->maps.pai_tasks);
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	uint32_t batch, count;
+	int r = 0;
+
+	for (tasks->nr = 0; !r && tasks->nr < PAI_MAX_TASKS + 1; tasks->nr += count) {
+		count = PAI_MAX_TASKS + 1 - tasks->nr;
+		r = bpf_map_lookup_batch(fd, tasks->nr ? &batch : NULL, &batch,
+					 &tasks->ids[tasks->nr], &tasks->tasks[tasks->nr], &count,
+					 &options);
+	}
+	return r == -ENOENT ? 0 : r; /* it was the last one */
+}
+
+static bool is_latest(const struct tasks *tasks, uint32_t index)
+{
+	for (uint32_t i = 0; i < tasks->nr; i++)
+		if (tasks->ids[i].tgid == tasks->ids[index].tgid &&
+		    tasks->ids[i].start_ns > tasks->ids[index].start_ns)
+			return false;
+	return true;
+}
+
+static int add_tasks(struct source *source, struct snapshot *snapshot,
+		     const struct pai_samples *samples)
+{
+	_cleanup_free_ struct tasks *tasks = malloc(sizeof(*tasks));
+	int r = tasks ? read_tasks(samples, tasks) : -ENOMEM;
+
+	for (uint32_t i = 0; !r && i < tasks->nr; i++)
+		if (is_latest(tasks, i))
+			r = add_task(source, snapshot, &tasks->ids[i], &tasks->tasks[i]);
+	return r;
+}
+
+static int add_samples(struct snapshot *snapshot, const struct pai_samples *samples)
+{
+	uint64_t taken = 0, malformed = 0, without_data = 0;
+	struct label label = {"result", "taken"};
+	int r;
+
+	for (uint32_t cpu = 0; cpu < samples->nr_cpus; cpu++) {
+		const volatile struct pai_cpu *c = &samples->cpus[cpu];
+
+		taken += c->samples;
+		malformed += c->malformed;
+		without_data += c->without_data;
+	}
+	r = snapshot_add_integer(snapshot, &metric_samples, &label, 1, taken);
+	label.value = "malformed";
+	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, malformed);
+	label.value = "without_data";
+	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, without_data);
+	label.value = "undispatched";
+	return r
+		       ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1,
+					       samples->state->undispatched);
+}
+
+int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot)
+{
+	const struct pai *pai = source->data;
+	const struct pai_samples *samples = pai->samples;
+	int r = add_samples(snapshot, samples);
+
+	for (uint32_t i = 0; i <= samples->max_cgroups && !r; i++)
+		r = add_cgroup(source, snapshot, samples, look, i);
+	r = r ?: add_departed(source, snapshot, samples, look);
+	for (uint32_t i = 0; i < PAI_NR_DROPPED && !r; i++) {
+		struct label label = {"reason", dropped_names[i]};
+
+		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
+					 samples->state->dropped[i]);
+	}
+	return r ?: add_tasks(source, snapshot, samples);
+}
+
+/* Is the cgroup of a path not there? */
+static bool is_gone(const struct pai_samples *samples, const char *path)
+{
+	struct stat st;
+
+	return strnlen(path, PAI_CGROUP_PATH) < PAI_CGROUP_PATH && path[0] && path[1] &&
+	       fstatat(samples->cgroup_root, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT;
+}
+
+void pai_samples_recycle(struct pai_samples *samples)
+{
+	int paths = bpf_map__fd(samples->bpf->maps.pai_cgroup_paths), r = 0;
+	uint32_t nr_free = 0, nr_closing = 0;
+
+	if (samples->wake)
+		ring_buffer__consume(samples->wake);
+	if (samples->cgroup_root < 0)
+		return;
+	for (uint32_t i = 1; i <= samples->max_cgroups; i++)
+		nr_free += place_phase(places_state(&samples->cgroups[i].state)) == PLACE_FREE;
+	for (uint32_t i = 1; i <= samples->max_cgroups; i++) {
+		struct pai_cgroup *cgroup = &samples->cgroups[i];
+		uint32_t state = places_state(&cgroup->state);
+
+		if (place_phase(state) == PLACE_OPEN && is_gone(samples, cgroup->path)) {
+			if (2 * nr_free < samples->max_cgroups || samples->absent[i] == state)
+				places_close(&cgroup->state);
+			samples->absent[i] = state;
+		} else {
+			samples->absent[i] = 0;
+		}
+		if (place_phase(places_state(&cgroup->state)) != PLACE_CLOSING)
+			continue;
+		r = places_forget(paths, cgroup->path, place_ticket(state, i)) ?: r;
+		nr_closing++;
+	}
+	r = nr_closing ? r ?: places_settle() : -ENOENT;
+	if (r < 0 && nr_closing)
+		log_warning("pai: cgroups that are gone keep their place: %s", strerror(-r));
+	for (uint32_t i = 1; i <= samples->max_cgroups && !r; i++) {
+		struct pai_cgroup *cgroup = &samples->cgroups[i];
+
+		if (place_phase(places_state(&cgroup->state)) != PLACE_CLOSING)
+			continue;
+		samples->departed[i] = cgroup->counts;
+		places_free(&cgroup->state);
+	}
+	/* Who found no place looks again. */
+	if (!r)
+		places_free(&samples->cgroups[0].state);
+}
+
+void pai_samples_reap(struct pai_samples *samples)
+{
+	int fd = bpf_map__fd(samples->bpf->maps.pai_tasks);
+	uint32_t gone[PAI_MAX_TASKS], nr_gone = 0;
+	struct pai_task_id id, next;
+	int r = bpf_map_get_next_key(fd, NULL, &next);
+
+	for (uint32_t i = 0; !r && i <= PAI_MAX_TASKS; i++) {
+		bool before = false;
+
+		id = next;
+		r = bpf_map_get_next_key(fd, &id, &next);
+		/* Number 0 is a CPU that idles. */
+		if (!id.tgid || id.tgid == PAI_OTHER_TGID || !kill(id.tgid, 0) || errno != ESRCH)
+			continue;
+		for (uint32_t j = 0; j < samples->nr_gone; j++)
+			before |= samples->gone[j] == id.tgid;
+		if (before)
+			bpf_map_delete_elem(fd, &id);
+		else if (nr_gone < PAI_MAX_TASKS)
+			gone[nr_gone++] = id.tgid;
+	}
+	memcpy(samples->gone, gone, nr_gone * sizeof(*gone));
+	samples->nr_gone = nr_gone;
+}
