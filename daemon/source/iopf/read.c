@@ -29,7 +29,7 @@ struct in_flight {
 };
 
 /* Has a group freed by the program that knows how; false if it is not to be. */
-static bool expire(struct iopf *iopf, uint32_t device, uint64_t key)
+static bool iopf_expire(struct iopf *iopf, uint32_t device, uint64_t key)
 {
 	uint64_t args[2] = {device, key};
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args));
@@ -51,7 +51,7 @@ static void visit_slot(struct iopf *iopf, uint32_t device, const struct iopf_slo
 		return;
 	if (((open && live->epoch != iopf->devices[device].epoch) ||
 	     (timeout && now > first && now - first > timeout)) &&
-	    expire(iopf, device, key))
+	    iopf_expire(iopf, device, key))
 		return;
 	in_flight->groups++;
 	if (open)
@@ -446,12 +446,12 @@ static void drop_groups(struct iopf *iopf, uint32_t device)
 
 	for (uint32_t i = device * IOPF_SLOTS; i < (device + 1) * IOPF_SLOTS; i++)
 		if (iopf->slots[i].key)
-			expire(iopf, device, iopf->slots[i].key);
+			iopf_expire(iopf, device, iopf->slots[i].key);
 	for (uint32_t i = 0; !r && i < IOPF_MAX_SPILLED; i++) {
 		key = next;
 		r = bpf_map_get_next_key(fd, &key, &next);
 		if (key.device == device)
-			expire(iopf, device, key.key);
+			iopf_expire(iopf, device, key.key);
 	}
 }
 
