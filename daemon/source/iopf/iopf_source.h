@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shared by the files of the IOPF source: iopf.c starts and stops it, prepare.c finds the
- * hooks to attach to, hooks.c attaches, read.c reads, replay/ feeds events.
+ * hooks to attach to, hooks.c attaches, read.c reads, recycle.c frees places of devices that
+ * no longer exist, replay/ feeds events.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H
@@ -92,6 +93,9 @@ int iopf_read(struct source *source, struct snapshot *snapshot);
  * from their queue, or, where few places are left, have not faulted for a long time.
  */
 void iopf_recycle(struct iopf *iopf);
+
+/* Has a group freed by the program that knows how; false if it is not to be. */
+bool iopf_expire(struct iopf *iopf, uint32_t device, uint64_t key);
 
 /* Requests, handlings of timed groups, and responses counted so far. */
 uint64_t iopf_events(const struct iopf *iopf);
