@@ -100,14 +100,14 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	}
 }
 
-/* Reads all events into their accounts. look: also at those that stand still. */
-static void account_all(struct events *events, bool look)
+int events_account_all(struct events *events)
 {
 	struct reader *reader = events->reader;
+	int r = reader_read(reader);
 
 	/* What was not read does not stand still. */
-	if (reader_read(reader) < 0)
-		return;
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		struct events_slot *slot = &reader->slots[i];
 
@@ -119,20 +119,18 @@ static void account_all(struct events *events, bool look)
 		else if (events->states[i] == SLOT_COUNTS)
 			events->states[i] = SLOT_STALLED;
 	}
-	/* Only now: it fills slots, whose readings are those of what was in them before. */
-	for (uint32_t i = 0; look && i < reader->nr_slots; i++)
-		if (reader->slots[i].event && events->states[i] == SLOT_STALLED)
-			look_at_stalled(events, i);
-}
-
-void events_account_all(struct events *events)
-{
-	account_all(events, false);
+	return 0;
 }
 
 void events_read_all(struct events *events)
 {
+	int r;
+
 	events_follow_cpus(events);
-	account_all(events, true);
+	r = events_account_all(events);
+	/* Only now: it fills slots, whose readings are those of what was in them before. */
+	for (uint32_t i = 0; !r && i < events->reader->nr_slots; i++)
+		if (events->reader->slots[i].event && events->states[i] == SLOT_STALLED)
+			look_at_stalled(events, i);
 	events_link_slots(events);
 }

@@ -148,8 +148,8 @@ int events_open_again(struct events *events, const struct events_event *event, u
 int events_index_names(struct events *events);
 /* Finds out which slots every event has: there are many of both. */
 void events_link_slots(struct events *events);
-/* Reads all events into their accounts. */
-void events_account_all(struct events *events);
+/* Reads all events into their accounts. 0, or a negative errno: nothing was read. */
+int events_account_all(struct events *events);
 /* The same, and does what has become of CPUs and of others' doings with the events; links
  * their slots. */
 void events_read_all(struct events *events);
