@@ -107,3 +107,11 @@ int cpulist_read(const char *path, unsigned int max, unsigned int **ret_cpus, si
 	line[strcspn(line, "\n")] = '\0';
 	return cpulist_parse(line, max, ret_cpus, ret_nr);
 }
+
+bool cpulist_has(const unsigned int *cpus, size_t nr, unsigned int cpu)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (cpus[i] == cpu)
+			return true;
+	return false;
+}

@@ -3,6 +3,7 @@
 #ifndef PAIMON_CPULIST_H
 #define PAIMON_CPULIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -14,5 +15,7 @@ int cpulist_parse(const char *text, unsigned int max, unsigned int **ret_cpus, s
 int cpulist_read(const char *path, unsigned int max, unsigned int **ret_cpus, size_t *ret_nr);
 /* The text of a list, to be freed; cpus is in ascending order. NULL: out of memory. */
 char *cpulist_format(const unsigned int *cpus, size_t nr);
+/* Is a CPU in a list? */
+bool cpulist_has(const unsigned int *cpus, size_t nr, unsigned int cpu);
 
 #endif

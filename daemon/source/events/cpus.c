@@ -41,14 +41,6 @@ int events_read_online(struct events *events, unsigned int **ret_before, size_t 
 	return 1;
 }
 
-bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu)
-{
-	for (size_t i = 0; i < nr; i++)
-		if (cpus[i] == cpu)
-			return true;
-	return false;
-}
-
 /* The PMUs that an event is of; none is known of what is no PMU's, or of one that has gone. */
 static struct event_spec *find_pmus(const struct events_event *event)
 {
@@ -71,7 +63,7 @@ static bool counts_on(const struct event_spec *spec, size_t i, unsigned int cpu)
 
 	return !spec || !spec->nr_pmus || spec->pmus[i].uncore || !spec->pmus[i].cpus ||
 	       cpulist_parse(spec->pmus[i].cpus, MAX_CPU, &cpus, &nr) < 0 ||
-	       events_is_in(cpus, nr, cpu);
+	       cpulist_has(cpus, nr, cpu);
 }
 
 static void open_on(struct events *events, struct events_event *event, uint32_t type,
@@ -155,7 +147,7 @@ static void follow_pmu(struct events *events, struct events_event *event, uint32
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (slots[i].event == number && slots[i].type == type) {
 			nr_slots++;
-			nr_outside += !events_is_in(cpus, nr, slots[i].cpu);
+			nr_outside += !cpulist_has(cpus, nr, slots[i].cpu);
 		}
 	/* A box that does not have the event. */
 	if (type && !nr_slots)
@@ -169,7 +161,7 @@ static void follow_pmu(struct events *events, struct events_event *event, uint32
 		guess = NO_SLOT;
 	for (uint32_t i = 0; nr_outside && i < events->reader->nr_slots; i++)
 		if (slots[i].event == number && slots[i].type == type &&
-		    !events_is_in(cpus, nr, slots[i].cpu))
+		    !cpulist_has(cpus, nr, slots[i].cpu))
 			follow_slot(events, event, i, guess);
 	/* A package or a node that is new. */
 	for (size_t i = 0; i < nr; i++)
@@ -200,6 +192,24 @@ static bool has_slot(const struct events *events, const struct events_event *eve
 		if (events->reader->slots[i].event == number && events->reader->slots[i].cpu == cpu)
 			return true;
 	return false;
+}
+
+/* What an event's new terms have not reached is opened anew with them. */
+void events_finish_change(struct events *events, struct events_event *event)
+{
+	bool all = true;
+
+	for_each_slot(i, events, event)
+		all &= events->reader->slots[i].terms == event->current;
+	if (all || event->origin == EVENTS_FROM_HANDOFF)
+		return;
+	log_info("events: %s is %s now, since it was being changed", event->name,
+		 events_terms(event)->spec);
+	events_account_all(events);
+	for_each_slot(i, events, event)
+		if (events->reader->slots[i].terms != event->current)
+			events_open_again(events, event, events->reader->slots[i].type,
+					  events->reader->slots[i].cpu, &events->reader->slots[i]);
 }
 
 void events_complete(struct events *events)
@@ -235,7 +245,7 @@ void events_follow_cpus(struct events *events)
 		if (!event->id || events_follow_mask(events, event))
 			continue;
 		for (size_t j = 0; j < events->nr_cpus; j++)
-			if (!events_is_in(before, nr_before, events->cpus[j]))
+			if (!cpulist_has(before, nr_before, events->cpus[j]))
 				events_cpu_on(events, event, events->cpus[j]);
 	}
 }

@@ -39,7 +39,7 @@ static int check_file(const struct events *events, const struct perf_file *files
 		return fail(ret_error, -EOPNOTSUPP,
 			    "%s: the perf event counts for a cgroup (open it with pid -1)",
 			    file->pmu);
-	if (!events_is_in(events->cpus, events->nr_cpus, file->cpu))
+	if (!cpulist_has(events->cpus, events->nr_cpus, file->cpu))
 		return fail(ret_error, -EINVAL, "%s: CPU %d is not online (online: %s)", file->pmu,
 			    file->cpu, events->online);
 	if (ioctl(fd, PERF_EVENT_IOC_ID, &perf_id) < 0)
@@ -200,7 +200,7 @@ static bool is_possible(unsigned int cpu)
 	size_t nr;
 
 	return !cpulist_read("/sys/devices/system/cpu/possible", MAX_CPU, &cpus, &nr) &&
-	       events_is_in(cpus, nr, cpu);
+	       cpulist_has(cpus, nr, cpu);
 }
 
 /* What an event has on a CPU, of all its PMUs: how many slots, and one of them. */

@@ -148,8 +148,8 @@ static int add_places(const struct events *events, const struct event_pmu *pmu, 
 	int r = pmu && pmu->cpus ? cpulist_parse(pmu->cpus, MAX_CPU, &mask, &nr_mask) : 0;
 
 	for (size_t i = 0; i < nr_asked && !r; i++) {
-		if ((mask && !events_is_in(mask, nr_mask, asked[i])) ||
-		    !events_is_in(events->cpus, events->nr_cpus, asked[i]))
+		if ((mask && !cpulist_has(mask, nr_mask, asked[i])) ||
+		    !cpulist_has(events->cpus, events->nr_cpus, asked[i]))
 			continue;
 		taken[i] = true;
 		places[(*nr)++] = (struct place){type, asked[i]};
@@ -161,7 +161,7 @@ static int add_places(const struct events *events, const struct event_pmu *pmu, 
 static int refuse_cpu(const struct events *events, const struct event_spec *spec, unsigned int cpu,
 		      char **ret_error)
 {
-	if (!events_is_in(events->cpus, events->nr_cpus, cpu))
+	if (!cpulist_has(events->cpus, events->nr_cpus, cpu))
 		return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)", spec->text,
 			    cpu, events->online);
 	return fail(ret_error, -EINVAL, "%s: PMU %s counts %s, on CPUs %s, and not on %u",

@@ -55,24 +55,6 @@ static void check_event(struct events *events, struct events_event *event)
 		events->reader->state->last_id = event->id;
 }
 
-/* What an event's new terms have not reached is opened anew with them. */
-void events_finish_change(struct events *events, struct events_event *event)
-{
-	bool all = true;
-
-	for_each_slot(i, events, event)
-		all &= events->reader->slots[i].terms == event->current;
-	if (all || event->origin == EVENTS_FROM_HANDOFF)
-		return;
-	log_info("events: %s is %s now, since it was being changed", event->name,
-		 events_terms(event)->spec);
-	events_account_all(events);
-	for_each_slot(i, events, event)
-		if (events->reader->slots[i].terms != event->current)
-			events_open_again(events, event, events->reader->slots[i].type,
-					  events->reader->slots[i].cpu, &events->reader->slots[i]);
-}
-
 void events_recover(struct events *events)
 {
 	struct reader *reader = events->reader;

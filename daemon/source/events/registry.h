@@ -2,10 +2,10 @@
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), shared by the files of
  * their source: registry.c holds them, names.c finds them by name, open.c opens and changes
- * them, from_config.c does so for the configuration, account.c reads them, recover.c takes
- * over from an earlier daemon, cpus.c follows the CPUs, handoff.c takes events from other
- * processes, read.c serves them as metrics and show.c as JSON, request.c executes requests,
- * events.c is the source.
+ * them, from_config.c does so for the configuration, account.c reads them, stalled.c handles
+ * perf events that no longer count, recover.c takes over from an earlier daemon, cpus.c
+ * follows the CPUs, handoff.c takes events from other processes, read.c serves them as
+ * metrics and show.c as JSON, request.c executes requests, events.c is the source.
  *
  * On the daemon's one thread.
  */
@@ -113,8 +113,6 @@ void events_close_event(struct events *events, struct events_event *event);
 /* -ENOENT, with *ret_error. */
 int events_no_event(uint64_t id, char **ret_error);
 
-/* Is a CPU in a list? */
-bool events_is_in(const unsigned int *cpus, size_t nr, unsigned int cpu);
 /* Reads which CPUs are online. Returns 1 if they are others than before, and gives up
  * those before; 0, or a negative errno. */
 int events_read_online(struct events *events, unsigned int **ret_before, size_t *ret_nr_before);
