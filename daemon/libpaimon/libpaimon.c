@@ -72,7 +72,7 @@ static int send_request(int socket, const struct paimon_handoff_request *request
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* ret_fd: the descriptor that came along, or -1. */
+/* ret_fd: the descriptor in the reply, or -1. */
 static int receive_reply(int socket, struct paimon_handoff_reply *ret_reply, int *ret_fd)
 {
 	union {
@@ -100,7 +100,7 @@ static int receive_reply(int socket, struct paimon_handoff_reply *ret_reply, int
 		memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
 	if (!n)
 		return -ECONNRESET;
-	/* What came is closed by the caller. */
+	/* The caller closes the descriptor. */
 	return n == sizeof(*ret_reply) && ret_reply->version == PAIMON_HANDOFF_VERSION ? 0
 										       : -EPROTO;
 }
@@ -115,7 +115,7 @@ static int ask(const struct paimon_handoff_request *request, const int *fds, uin
 		return socket;
 	r = send_request(socket, request, fds);
 	r = r ?: receive_reply(socket, &reply, &fd);
-	/* A number above 0 would be taken for a descriptor. */
+	/* A positive number would be mistaken for a descriptor. */
 	if (!r && reply.error > 0)
 		r = -EPROTO;
 	close(socket);

@@ -6,7 +6,7 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The cells are positions in paimon_hist_bounds; the unit test finds them anew. */
+/* The cells are indexes in paimon_hist_bounds; the unit test recomputes them. */
 static const struct histogram_bucket latency_buckets[] = {
 	{41, "1e-06"},	{50, "2e-06"},	 {62, "5e-06"},	  {71, "1e-05"},   {80, "2e-05"},
 	{91, "5e-05"},	{100, "0.0001"}, {109, "0.0002"}, {121, "0.0005"}, {130, "0.001"},

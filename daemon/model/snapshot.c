@@ -7,7 +7,7 @@
 
 #include "../util/clock.h"
 
-/* Copies live in chunks that are freed together. */
+/* Copies are allocated in chunks that are freed together. */
 struct arena {
 	struct arena *next;
 	size_t used;
@@ -63,7 +63,8 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 	return NULL;
 }
 
-/* The latest families first: a source adds the points of one device in a row. */
+/* The search starts with the latest families, because a source adds the points of one device
+ * together. */
 static struct family *find_family(struct snapshot *snapshot, const struct metric *metric)
 {
 	for (size_t i = snapshot->nr_families; i-- > 0;)

@@ -52,7 +52,7 @@ static bool sets_probes(uint32_t type, const char *sysfs_pmus)
 
 int opener_check_attr(const unsigned char bytes[OPENER_ATTR_SIZE], const char *sysfs_pmus)
 {
-	/* Behind config2 come fields that only newer headers name: config3 and config4. */
+	/* After config2 there are fields that only newer headers have: config3 and config4. */
 	static const size_t config3 = 128, end = 144;
 	struct perf_event_attr attr;
 	unsigned char rest[OPENER_ATTR_SIZE];
@@ -68,7 +68,7 @@ int opener_check_attr(const unsigned char bytes[OPENER_ATTR_SIZE], const char *s
 	if (!(attr.sample_period == 0 && attr.sample_type == 0) &&
 	    !(attr.sample_period == 1 && attr.sample_type == PERF_SAMPLE_RAW))
 		return -EINVAL;
-	/* What is left when all that is allowed is taken away must be nothing. */
+	/* After all permitted fields are cleared, the rest must be zero. */
 	attr.size = attr.type = 0;
 	attr.config = attr.config1 = attr.config2 = 0;
 	attr.sample_period = attr.sample_type = 0;
@@ -146,7 +146,7 @@ void opener_serve(int fd, unsigned int uid)
 	ssize_t size;
 	int r;
 
-	/* One who connects and is silent holds up the next for no longer than this. */
+	/* Limits how long a silent client can block the next one. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)

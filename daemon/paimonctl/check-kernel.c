@@ -26,7 +26,7 @@ void check_kernel(struct check *check)
 {
 	struct utsname uts;
 
-	libbpf_set_print(NULL); /* its words are not for users */
+	libbpf_set_print(NULL); /* its messages are not for users */
 	uname(&uts);
 	check_add(check, "kernel", CHECK_OK, NULL, "%s, %s", uts.release, uts.machine);
 }
@@ -105,8 +105,8 @@ void check_bpf(struct check *check)
 }
 
 /*
- * Attaches a program that does nothing to a function that the kernel keeps for
- * tests and never calls, and detaches it again: programs may load and yet not attach.
+ * Attaches an empty program to a kernel function that exists for tests and is never
+ * called, and detaches it: a program that loads cannot always be attached.
  */
 static int try_attach(enum bpf_attach_type type)
 {
@@ -207,7 +207,7 @@ bool check_tracepoints(void)
 	struct btf *base = load_btf(), *btf;
 	bool found = true;
 
-	/* A module without BTF of its own: nothing can be said, so nothing bad. */
+	/* The module has no BTF, so this cannot be checked: not an error. */
 	btf = base ? btf__parse_split("/sys/kernel/btf/paimon", base) : NULL;
 	if (btf && !libbpf_get_error(btf)) {
 		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -20,7 +20,7 @@ static void check_none(struct check *check)
 		check_add(check, "pai", CHECK_OK, NULL, "%s", none);
 }
 
-/* What is done with pai_ext of the kernel's own driver. Returns the next step, or NULL. */
+/* How paimond uses pai_ext of the kernel's own driver. Returns the next step, or NULL. */
 static const char *check_own(const struct config *config, const char **ret_done)
 {
 	*ret_done = "counted";

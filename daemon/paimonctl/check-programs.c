@@ -60,7 +60,7 @@ static int try_pai(const struct check *check __attribute__((unused)))
 void check_programs(struct check *check)
 {
 	static const struct {
-		const char *name; /* and what of paimond needs it */
+		const char *name; /* and the part of paimond that needs it */
 		int (*try)(const struct check *check);
 	} objects[] = {
 		{"iopf (page faults)", try_iopf},

@@ -48,7 +48,7 @@ bool check_read(const char *path, char *ret_text, size_t size)
 	return true;
 }
 
-/* The number behind key in a file of lines "key: number". */
+/* The number for key in a file with lines "key: number". */
 static bool read_field(const char *path, const char *key, const char *format, void *ret_number)
 {
 	FILE *file = fopen(path, "re");
@@ -166,7 +166,7 @@ void check_bpffs(struct check *check)
 			  "this kernel has no such file system");
 }
 
-/* The folder, or the nearest one above that is there: is it in bpffs? */
+/* Is a directory, or its nearest existing parent, in bpffs? */
 void check_state_dir(struct check *check)
 {
 	const char *dir = check->config->state_dir;
@@ -215,7 +215,7 @@ void check_tracefs(struct check *check)
 			  "this kernel has none: paimond does without, perf and bpftrace do not");
 }
 
-/* Does modules.dep of the running kernel know paimon.ko? Its path, in the modules' folder. */
+/* The path of paimon.ko in the directory of modules, from modules.dep of the running kernel. */
 static bool module_installed(char *ret_path, size_t size)
 {
 	char path[512], *line = NULL, *colon, *name;
@@ -350,7 +350,7 @@ void check_pmus(struct check *check)
 		  others == 1 ? "" : "s");
 }
 
-/* Perf events, if all that may be kept are. */
+/* Memory of perf events, if the maximum number is kept. */
 static uint64_t perf_events(const struct config *config)
 {
 	return config->events_wanted == SOURCE_NO
@@ -379,7 +379,7 @@ void check_descriptors(struct check *check)
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
 
-/* Of pai_ext, beside its events in the list; pai_crypto is less than half of that. */
+/* Memory of pai_ext, without its events in the list; pai_crypto needs less than half of that. */
 static uint64_t pai_bytes(const struct config *config)
 {
 	uint64_t cpu = sizeof(struct pai_cpu) +
@@ -392,7 +392,7 @@ static uint64_t pai_bytes(const struct config *config)
 	       (PAI_MAX_TASKS + 1) * (48 + sizeof(struct pai_task_id) + sizeof(struct pai_task));
 }
 
-/* What the maps of the sources take at most, in bytes; a hash has 48 more for each element. */
+/* The maximum size of all maps in bytes; a hash needs 48 more bytes for each element. */
 static uint64_t map_bytes(const struct config *config)
 {
 	uint64_t devices = config->iopf_max_devices;
@@ -409,7 +409,7 @@ static uint64_t map_bytes(const struct config *config)
 	       (access(PMU_FOLDER "/pai_ext", F_OK) ? 0 : pai_bytes(config));
 }
 
-/* What the control group of this process may use, as in a container; UINT64_MAX: no limit. */
+/* The memory limit of the cgroup of this process, as in a container; UINT64_MAX: no limit. */
 static uint64_t group_memory(void)
 {
 	char group[256] = "", path[512], limit[32];
@@ -449,7 +449,7 @@ void check_sysctls(struct check *check)
 	check_read("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
 	check_read("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged,
 		   sizeof(unprivileged));
-	/* Only Debian's and Ubuntu's kernels have more than 2, and want CAP_SYS_ADMIN then. */
+	/* Only kernels of Debian and Ubuntu support more than 2, and then require CAP_SYS_ADMIN. */
 	check->no_events = atoi(paranoid) > 2 && access(OPENER_SOCKET, F_OK);
 	if (check->no_events)
 		check_add(check, "sysctl", CHECK_WARNING,

@@ -39,7 +39,7 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 	check->nr_findings++;
 }
 
-/* What other machines can read is meant to be so, or is not. */
+/* Reports addresses that other machines can reach, which may not be intended. */
 static void warn_listen(struct check *check, const char *address)
 {
 	check_add(check, "listen", CHECK_WARNING,
@@ -48,7 +48,7 @@ static void warn_listen(struct check *check, const char *address)
 		  "%s: other machines can read what is served there, without a password", address);
 }
 
-/* status: of a paimond that runs, or NULL: as it is configured. */
+/* status: of a running paimond, or NULL: use the configuration. */
 static void check_listen(struct check *check, struct json_object *status)
 {
 	struct json_object *listen = json_object_object_get(status, "listen");
@@ -67,7 +67,7 @@ static void check_listen(struct check *check, struct json_object *status)
 		warn_listen(check, configured);
 }
 
-/* Of the socket that cannot be had there is only a line in the log of the start. */
+/* If the socket could not be opened, this is only in the log of the start. */
 static void check_handoff(struct check *check, struct json_object *status)
 {
 	struct json_object *served;
@@ -79,7 +79,7 @@ static void check_handoff(struct check *check, struct json_object *status)
 			  "paimond has no socket for it, and no events are handed over");
 }
 
-/* Returns what it says of itself, or NULL. */
+/* Returns the status of paimond, or NULL. */
 static struct json_object *check_daemon(struct check *check, struct context *context)
 {
 	struct json_object *status = NULL;
@@ -123,7 +123,7 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 	return status;
 }
 
-/* Reads the configuration into check->config; without one that is valid, the defaults. */
+/* Reads the configuration into check->config; if it is invalid, the defaults. */
 static int check_config(struct check *check, const char *path, bool required,
 			struct config **ret_config)
 {
@@ -134,7 +134,7 @@ static int check_config(struct check *check, const char *path, bool required,
 		check_add(check, "configuration", CHECK_OK, NULL, "%s%s", path,
 			  access(path, F_OK) ? " is not there: the defaults" : " has no error");
 	} else {
-		/* The next step shows the others. */
+		/* The command in the next step shows the other errors. */
 		snprintf(next, sizeof(next), "paimond --check-config%s%.400s",
 			 required ? " --config " : "", required ? path : "");
 		check_add(check, "configuration", CHECK_FATAL, next, "%s",
@@ -148,7 +148,7 @@ static int check_config(struct check *check, const char *path, bool required,
 	return r;
 }
 
-/* What the daemon says of a source, or NULL: it does not run, or plays made-up input. */
+/* The status of a source from the daemon, or NULL: it does not run, or replays. */
 static struct json_object *find_source(struct json_object *status, const char *name)
 {
 	struct json_object *sources = json_object_object_get(status, "sources");
@@ -164,7 +164,7 @@ static void add_name(char *names, const char *name)
 	strcat(strcat(names, *names ? ", " : ""), name);
 }
 
-/* Adds what could not be opened of the configuration. False: nothing, as far as it is known. */
+/* Adds events of the configuration that cannot be opened. False: none, as far as is known. */
 static bool check_events(struct check *check, const char *finding)
 {
 	_cleanup_free_ char *first = NULL;
@@ -175,7 +175,7 @@ static bool check_events(struct check *check, const char *finding)
 		_cleanup_free_ char *error = NULL;
 		int r = events_try(event->spec, event->cpus, check->privileged, &error);
 
-		/* What this user may not look at paimond may. */
+		/* This user may have fewer permissions than paimond. */
 		if (!r || ((r == -EACCES || r == -EPERM) && geteuid()))
 			continue;
 		if (!nr++ &&
@@ -188,7 +188,7 @@ static bool check_events(struct check *check, const char *finding)
 	return nr;
 }
 
-/* Adds what the daemon says of a source. False: all is well, as far as it knows. */
+/* Adds the problems of a source that the daemon reports. False: none. */
 static bool check_problems(struct check *check, const char *finding, struct json_object *source)
 {
 	struct json_object *problems = json_object_object_get(source, "problems");
@@ -206,8 +206,8 @@ static bool check_problems(struct check *check, const char *finding, struct json
 }
 
 /*
- * Each source: what it cannot count for, by what was found above, or else by what a paimond
- * that runs has met.
+ * Each source: why it cannot count, from the findings above, or from what a running paimond
+ * reports.
  */
 static void check_sources(struct check *check, struct json_object *status)
 {
@@ -250,7 +250,7 @@ static void check_sources(struct check *check, struct json_object *status)
 		else if (said ? !check_problems(check, finding, said)
 			      : strcmp(name, "events") || !check_events(check, finding))
 			cannot = false;
-		else /* the rest of it */
+		else /* the other events */
 			counts = !said || !strcmp(json_text(said, "state", "?"), "up");
 		if (cannot)
 			add_name(check->cannot, name);
@@ -275,7 +275,7 @@ static bool is_usable(const struct check *check)
 	return !first_fatal(check) && !*check->cannot;
 }
 
-/* counts: a paimond says so. */
+/* counts: reported by a running paimond. */
 static void print_findings(const struct check *check, const char *counts)
 {
 	const struct finding *fatal = first_fatal(check);

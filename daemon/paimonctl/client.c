@@ -15,7 +15,7 @@
 #include "client.h"
 
 #define TIMEOUT_MS 5000L
-#define MAX_BODY (64 << 20) /* a snapshot of all that paimond can keep has a few MiB */
+#define MAX_BODY (64 << 20) /* the largest snapshot has a few MiB */
 #define MAX_HEAD (64 << 10)
 
 struct client {
@@ -25,7 +25,7 @@ struct client {
 	struct curl_slist *headers;
 	struct response response;
 	size_t head;   /* bytes of the answer before its body */
-	bool too_long; /* the answer: the rest of it was not read */
+	bool too_long; /* the rest of the answer was not read */
 	bool busy;
 	char error[512];
 };
@@ -93,7 +93,7 @@ const char *client_error(const struct client *client)
 	return client->error;
 }
 
-/* What the operator does next, by what went wrong. */
+/* The next step of the operator for each error. */
 static const char *advice(int error)
 {
 	switch (error) {
@@ -191,7 +191,7 @@ static int start(struct client *client, const char *path, const char *accept, co
 	if (curl_easy_setopt(curl, CURLOPT_URL, url) ||
 	    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket))
 		return fail(client, CURLE_OUT_OF_MEMORY);
-	/* A proxy of the environment has no business here. */
+	/* Do not use a proxy from the environment. */
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, client->headers);
@@ -225,14 +225,14 @@ int client_wait(struct client *client, int fd, int milliseconds, struct response
 		return fail(client, CURLE_OUT_OF_MEMORY);
 	message = curl_multi_info_read(client->multi, &left);
 	if (!message) {
-		/* Interrupted by a signal or not: the caller looks what there is. */
+		/* Also after a signal: the caller checks what has happened. */
 		curl_multi_poll(client->multi, &key, fd >= 0, milliseconds, NULL);
 		curl_multi_perform(client->multi, &running);
 		message = curl_multi_info_read(client->multi, &left);
 	}
 	if (!message)
 		return 0;
-	CURLcode code = message->data.result; /* gone with the next call */
+	CURLcode code = message->data.result; /* invalid after the next call */
 
 	client->busy = false;
 	if (!code)

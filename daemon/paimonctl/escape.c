@@ -11,7 +11,7 @@
 
 #include "../util/utf8.h"
 
-/* Does the terminal show it, and in its place? Marks of direction are not printable. */
+/* Does the terminal show this character, at the cursor? Bidi controls are not printable. */
 static bool shows(uint32_t c)
 {
 	if (c < 0x80)

@@ -16,7 +16,7 @@
 #include "../util/cleanup.h"
 #include "command.h"
 
-#define FIRST 3 /* of the descriptors that a command is started with: SD_LISTEN_FDS_START */
+#define FIRST 3 /* first descriptor passed to a command: SD_LISTEN_FDS_START */
 
 static int complain_handoff(int error)
 {
@@ -67,7 +67,7 @@ int handoff_adopt(const struct context *context, pid_t pid, const int *numbers, 
 	return print_json(object);
 }
 
-/* The CPUs of an event, as an array that belongs to *ret_event; an exit code. */
+/* Gets the CPUs of an event, as an array owned by *ret_event; an exit code. */
 static int get_cpus(struct context *context, uint64_t id, struct json_object **ret_event,
 		    struct json_object **ret_cpus)
 {
@@ -89,7 +89,7 @@ static int get_cpus(struct context *context, uint64_t id, struct json_object **r
 	return EXIT_DONE;
 }
 
-/* Opens an event on its CPUs, at FIRST and behind, whatever was open there. */
+/* Gets descriptors of an event for its CPUs, from FIRST on; replaces what was open there. */
 static int open_all(uint64_t id, struct json_object *cpus, char *names)
 {
 	int nr = json_object_array_length(cpus);
@@ -100,7 +100,7 @@ static int open_all(uint64_t id, struct json_object *cpus, char *names)
 
 		if (fd < 0)
 			return complain_handoff(fd);
-		/* Not close-on-exec from here on; dup2() of one to itself would leave it. */
+		/* Clears close-on-exec, which dup2() of a descriptor to itself would not do. */
 		if (fd == FIRST + i ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, FIRST + i) < 0)
 			return complain("%d descriptors do not fit (ulimit -n): %s", nr,
 					strerror(errno));
@@ -129,7 +129,7 @@ int handoff_exec(struct context *context, uint64_t id, char *const *command)
 		return r;
 	nr = json_object_array_length(cpus);
 	names = malloc(nr * sizeof(":cpu-2147483648"));
-	/* Nothing of ours that is still needed may lie where they go. */
+	/* Move our own descriptors out of the range. */
 	context->client = client_free(context->client);
 	r = names ? open_all(id, cpus, names) : complain("no memory");
 	json_object_put(event);

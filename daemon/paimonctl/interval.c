@@ -28,7 +28,7 @@ int interval_take(struct interval *interval, int option, const char *value)
 	return 0;
 }
 
-/* Intervals end at multiples of seconds: what a frame takes does not add up. */
+/* Intervals end at multiples of their length, so that the time for frames does not add up. */
 static void sleep_until(struct timespec *wake, double seconds)
 {
 	double whole, part = modf(seconds, &whole);

@@ -16,7 +16,7 @@
 #include "pmu.h"
 #include "table.h"
 
-/* NULL matches all; a pattern without wildcards is a part of the name. */
+/* NULL matches all; a pattern without wildcards matches as a part of the name. */
 static bool matches(const char *pattern, const char *name)
 {
 	if (!pattern)
@@ -32,7 +32,7 @@ static int compare_names(const void *a, const void *b)
 			  json_text(*(struct json_object *const *)b, "name", ""));
 }
 
-/* What a source has: the key of the array in JSON, where the names are, and what they are. */
+/* The items of a source: the key of the JSON array, where the names come from, and their kind. */
 static const struct content {
 	const char *source, *key, *metric, *label, *kind;
 } contents[] = {
@@ -41,7 +41,7 @@ static const struct content {
 	{"pai", "cgroups", "paimon_nnpa_cgroup_events_total", "cgroup", "cgroup"},
 };
 
-/* NULL: what this source has, if anything, is not known here. */
+/* NULL: paimonctl does not know the items of this source. */
 static const struct content *find_content(const char *source)
 {
 	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++)
@@ -50,7 +50,7 @@ static const struct content *find_content(const char *source)
 	return NULL;
 }
 
-/* What a source has, as SOURCE/NAME; the path of a cgroup begins with a slash. */
+/* Prints the items of a source as SOURCE/NAME; the path of a cgroup begins with a slash. */
 static int add_contents(struct json_object *array, struct json_object *snapshot,
 			const struct content *content, const char *pattern)
 {
@@ -233,7 +233,7 @@ static int run(struct context *context, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	/* What the daemon knows is missing without it, and no more: it was said why. */
+	/* Without the daemon only its part is missing; the reason was printed. */
 	r = get_json(context, "/v1/status", &status);
 	if (!r)
 		r = get_json(context, "/v1/snapshot", &snapshot);

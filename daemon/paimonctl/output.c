@@ -14,7 +14,7 @@
 
 static int failed; /* errno of the first failed write */
 
-/* Called where errno is still that of what was printed. */
+/* Call while errno is still that of the write. */
 static void look(void)
 {
 	if (ferror(stdout) && !failed)
@@ -31,16 +31,16 @@ int output_begin(void)
 
 	if (r < 0)
 		return r;
-	/* A reader that goes is an error as others are; what event exec runs has the default. */
+	/* EPIPE is an error like others. A handler, unlike SIG_IGN, is reset for event exec. */
 	if (signal(SIGPIPE, on_pipe) == SIG_IGN)
 		signal(SIGPIPE, SIG_IGN);
-	/* A frame is written at once, and why it cannot be is known then. */
+	/* Frames are flushed as a whole, so the errno of a failed write is known. */
 	if (!isatty(STDOUT_FILENO))
 		setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	return 0;
 }
 
-/* text[length] is NUL, as others in it may be: they are made harmless as well. */
+/* text[length] is NUL; NULs within the text are escaped too. */
 static void put(FILE *out, const char *prefix, const char *text, size_t length, bool harmless)
 {
 	const char *end = text + length;

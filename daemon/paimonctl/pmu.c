@@ -17,7 +17,7 @@
 /* The first line of a file; NULL: there is none. */
 static char *read_line(int folder, const char *name)
 {
-	/* A pipe would wait for ever. */
+	/* Reading a pipe would block. */
 	_cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char text[MAX_TEXT];
 	struct stat stat;
@@ -72,7 +72,7 @@ static int read_event(int folder, const char *pmu, const char *name, struct pmu_
 {
 	struct pmu_event event = {.config = read_line(folder, name)};
 
-	/* A folder, a pipe, or nothing to open: no event. */
+	/* A directory, a pipe, or not readable: not an event. */
 	if (!event.config)
 		return -ENOENT;
 	if (asprintf(&event.name, "%s/%s/", pmu, name) < 0) {

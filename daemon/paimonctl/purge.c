@@ -15,7 +15,7 @@
 #include "table.h"
 
 struct wanted {
-	const char *name; /* of a source, or of one of its folders */
+	const char *name; /* of a source, or of one of its directories */
 	const char *state_dir;
 };
 
@@ -35,7 +35,7 @@ static bool is_source(const char *name)
 	return false;
 }
 
-/* Is a folder of state_dir what is to go? Whatever is no source's never is. */
+/* Is this directory in state_dir to be removed? Only directories of sources are. */
 static bool is_wanted(const struct wanted *wanted, const char *entry)
 {
 	const struct state_folder *found = state_find(entry, NULL);
@@ -43,7 +43,7 @@ static bool is_wanted(const struct wanted *wanted, const char *entry)
 	return found && (!strcmp(wanted->name, found->source) || !strcmp(wanted->name, entry));
 }
 
-/* Removes a folder of pins: there are no folders in it. 0 or a negative errno. */
+/* Removes a directory of pins without subdirectories. 0 or a negative errno. */
 static int remove_folder(int parent, const char *name)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
@@ -80,7 +80,7 @@ static bool is_of_unit(pid_t pid)
 	return found;
 }
 
-/* Removes the folders that are wanted, and names them. An exit code. */
+/* Removes the matching directories, and prints them. An exit code. */
 static int purge(const struct wanted *wanted, const char *state_dir, struct json_object *names)
 {
 	_cleanup_close_ int lock = -1;

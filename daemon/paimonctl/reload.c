@@ -20,7 +20,8 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	if (!json_object_get_boolean(json_object_object_get(answer, "reloaded")))
 		return complain_foreign(context, "/v1/reload", answer);
-	/* Of systemctl reload this is in the journal. The configuration is in force either way. */
+	/* With systemctl reload this is in the journal. The configuration is in force in any case.
+	 */
 	failures = json_text(answer, "failures", NULL);
 	if (!context->json)
 		show("configuration reloaded\n");

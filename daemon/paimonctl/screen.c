@@ -33,8 +33,8 @@ struct screen {
 	bool more_columns; /* the band shown is not the last one */
 	double seconds;
 	int64_t next_ns;
-	struct json_object *before, *now; /* now without before: the first answer */
-	struct table table;		  /* of both, where both are there */
+	struct json_object *before, *now; /* only now: the first answer */
+	struct table table;		  /* computed from both */
 	struct heat heat;
 	char error[512]; /* "": connected */
 };
@@ -47,7 +47,7 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* One line, as much of it as fits. */
+/* Prints one line, truncated to the width. */
 static void put_line(int y, const char *text, size_t length, attr_t attributes)
 {
 	char *line = strndup(text, length), *shown = line ? escape_terminal(line) : NULL;
@@ -93,7 +93,7 @@ static int put_headings(const struct table *table, size_t first, size_t end, int
 	return y;
 }
 
-/* Stresses what should be 0 and is not. */
+/* Emphasises values that should be 0 and are not. */
 static void put_alarms(const struct table *table, const struct row *row, size_t first, size_t end,
 		       int y, bool selected)
 {
@@ -139,7 +139,7 @@ static int put_band(struct screen *screen, size_t first, size_t end, int y, size
 	return y;
 }
 
-/* The mark of a level, and how it is stressed. */
+/* The mark of a level, and its attributes. */
 static void put_mark(int level, bool gap)
 {
 	static const char ascii[HEAT_LEVELS] = ".:-=+*#@";
@@ -177,8 +177,8 @@ static void put_strip(const struct screen *screen, const char *name, int y, int 
 }
 
 /*
- * A strip for each row where they fit, else for the selected one: a mark an
- * interval, higher and hotter with the logarithm of the value.
+ * A strip for each row if they fit, otherwise for the selected one: one mark per
+ * interval, whose height and colour follow the logarithm of the value.
  */
 static void put_heat(const struct screen *screen, int y)
 {
@@ -208,7 +208,7 @@ static void put_heat(const struct screen *screen, int y)
 		put_strip(screen, table->rows[screen->selected].name, y, x, width, low, high);
 }
 
-/* As many bands one under the other as there is room for; left and right go through the rest. */
+/* As many bands as fit, one below the other; the keys left and right show the others. */
 static int put_bands(struct screen *screen, int y)
 {
 	const struct table *table = &screen->table;
@@ -233,7 +233,7 @@ static void put_table(struct screen *screen, int y)
 {
 	struct table *table = &screen->table;
 
-	/* Names are cut where not all of a row fits. */
+	/* Names are truncated if a row does not fit. */
 	table_measure(table, 0);
 	if (table_texts_width(table) + (int)table->view->nr_columns * TABLE_VALUE_WIDTH > COLS) {
 		int max = COLS / (3 + (int)table->view->nr_texts);
@@ -264,7 +264,7 @@ static void put_title(const struct screen *screen)
 	free(text);
 }
 
-/* Where Tab goes to. */
+/* The next view for Tab. */
 static size_t view_behind(size_t view)
 {
 	return top_views[view + 1] ? view + 1 : 0;
@@ -319,7 +319,7 @@ static void draw(struct screen *screen)
 	refresh();
 }
 
-/* Moves to the band before or behind the one shown. */
+/* Moves to the previous or next band. */
 static void scroll_columns(struct screen *screen, bool forward)
 {
 	const struct table *table = &screen->table;
@@ -339,7 +339,7 @@ static void scroll_columns(struct screen *screen, bool forward)
 		screen->first_column = 0;
 }
 
-/* The table of the two answers there are, or none. */
+/* Computes the table from the two answers, if there are two. */
 static void compute(struct screen *screen)
 {
 	const struct view *view = top_views[screen->view];
@@ -475,7 +475,7 @@ static void loop(struct screen *screen, unsigned long frames)
 	}
 }
 
-/* Those that can be read on light and on dark; without a terminal's colours all stays as it is. */
+/* Colours that are readable on light and dark backgrounds; none if the terminal has no colours. */
 static void use_colors(void)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -495,7 +495,7 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	SCREEN *terminal;
 	int r = client_get(context->client, "/v1/snapshot", NULL, &response);
 
-	/* A daemon that does not run at all is said on the plain terminal. */
+	/* If the daemon does not run, this is reported on the plain terminal. */
 	if (r < 0)
 		return complain_client(context, r);
 	if (response.status != 200) {
@@ -505,7 +505,7 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	}
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal) {
-		bool known = termname(); /* it was the type, or what was made of it */
+		bool known = termname(); /* the terminal type is known */
 
 		response_clear(&response);
 		return complain("top: cannot use a terminal of type %s (%s, or use -b)",

@@ -22,7 +22,7 @@ struct settings {
 	struct interval interval;
 	const struct view *view;
 	bool time, warned;
-	size_t lines; /* below the last heading; 0: there was none */
+	size_t lines; /* since the last heading; 0: no heading yet */
 };
 
 static int take_pmu(struct settings *settings, const char *name)
@@ -64,7 +64,7 @@ static void print_header(const struct table *table, struct json_object *now,
 	settings->lines = 0;
 }
 
-/* The time is the first part of what a row is called. */
+/* The time is printed before the name of a row. */
 static int print_lines(struct table *table, struct json_object *now, struct settings *settings)
 {
 	struct view view = *settings->view;
@@ -102,7 +102,7 @@ static bool row_exists(struct json_object *sample, const struct view *view, cons
 	return sample_find(sample, view->metric, labels, &value);
 }
 
-/* Why there is no line. name: NULL for any. */
+/* Prints why there is no line. name: NULL for any. */
 static int complain_nothing(struct json_object *sample, const struct view *view, const char *name)
 {
 	if (!sample_source_up(sample, view->source))

@@ -8,7 +8,7 @@
 
 static void print_uptime(double seconds)
 {
-	/* A number of days that fits, whatever is said. */
+	/* Limit the number of days, because the answer is not trusted. */
 	unsigned long long s = seconds >= 0 && seconds < 1e15 ? (unsigned long long)seconds : 0;
 
 	if (s >= 86400)
@@ -37,9 +37,9 @@ static void print_source(struct json_object *source)
 }
 
 /*
- * What paimon costs right now. Without run times the CPU is that of the daemon
- * alone, and the line says what to do. Replay runs the programs itself: they are
- * part of its own time.
+ * The current cost of paimon. Without run times, the CPU time is that of the daemon
+ * alone, and the line says what to do. With replay, the daemon runs the programs, so
+ * they are part of its own time.
  */
 static void print_cost(struct json_object *cost, bool replay)
 {
@@ -64,7 +64,7 @@ static void print_cost(struct json_object *cost, bool replay)
 		show("               (run times of BPF programs come within ten seconds)\n");
 }
 
-/* Where metrics are served to whoever asks: a warning where that may be another machine. */
+/* The TCP sockets, with a warning if other machines can reach them. */
 static void print_listen(struct json_object *listen)
 {
 	for (size_t i = 0; i < json_length(listen); i++) {
@@ -78,7 +78,7 @@ static void print_listen(struct json_object *listen)
 	}
 }
 
-/* What is counted is then short of what was. */
+/* The counts are then too low. */
 static void print_misses(struct json_object *cost)
 {
 	double misses = json_number(cost, "recursion_misses", 0);

@@ -29,7 +29,7 @@ static double time_delta(struct json_object *before, struct json_object *now, co
 	return delta;
 }
 
-/* Multiplexed is what was enabled and not running all the time. */
+/* An event was multiplexed if it was not running for all of its enabled time. */
 static void compute_row(struct json_object *before, struct json_object *now, struct table *table,
 			const char *scale, struct row *row)
 {
@@ -72,7 +72,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 			if (!row->texts[t])
 				return -ENOMEM;
 		}
-		/* One that was opened in the interval did not count all of it. */
+		/* An event that was opened in the interval did not count for all of it. */
 		/* A level counts nothing. */
 		if (sample_find(before, "paimon_event_info", same, &one) &&
 		    !sample_find(now, "paimon_event_level", labels, &one))

@@ -32,7 +32,7 @@ static int count(struct table *table, const char *name, uint64_t events, bool re
 	return 0;
 }
 
-/* A counter that has never counted is left out, unless it was asked for. */
+/* A counter that is 0 is left out, unless its name was given. */
 static int count_points(struct json_object *before, struct json_object *now, const char *metric,
 			bool by_cpu, struct table *table)
 {

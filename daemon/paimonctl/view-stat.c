@@ -123,7 +123,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 	struct row *row = table_add(table, table->only ?: "all");
 	int r = row ? 0 : -ENOMEM;
 
-	/* A source that does not count has no zeros. */
+	/* If the source does not count, there is no row of zeros. */
 	if (row && sample_source_up(now, table->view->source)) {
 		for (size_t i = REQUESTS; i <= LOST; i++)
 			row->values[i] = 0;

@@ -17,7 +17,7 @@ static const struct column columns[] = {
 
 static const struct text_column texts[] = {{"COMM", "comm"}, {"FUNCTION", "function"}};
 
-/* Counters that tell how functions were used count beside those of the functions. */
+/* Some counters count how functions were used, in addition to the counters of functions. */
 static bool is_function(const char *counter)
 {
 	static const char *const others[] = {"NNPA_SMALLBATCH",	 "NNPA_LARGEDIM",
@@ -39,7 +39,7 @@ static int set_text(struct row *row, size_t text, const char *value)
 
 static int compute(struct json_object *before, struct json_object *now, struct table *table)
 {
-	/* Not comm: a process may change that. */
+	/* Not by comm, which a process can change. */
 	static const char *const labels[] = {"pid", "counter", NULL};
 	struct json_object *old = sample_points(before, table->view->metric);
 	struct json_object *points = sample_points(now, table->view->metric);

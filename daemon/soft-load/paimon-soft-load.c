@@ -38,7 +38,7 @@
 #define FILE_PAGES 1024
 #define NR_SIZES 11 /* 1, 2, 4 ... 512, more */
 
-/* What a request does; the last two cannot succeed. */
+/* The kind of access of a request; the last two fail on purpose. */
 enum kind { ANON_READ, ANON_WRITE, ANON_READ_WRITE, FILE_READ, READONLY_WRITE, UNMAPPED_READ };
 
 static const uint32_t kind_perm[] = {
@@ -59,7 +59,7 @@ struct group {
 	bool priv_data;	  /* closed by private data, not as the last one */
 };
 
-/* Free places of a device: shared by all processes. turn: whose turn it is to wait. */
+/* Free places in the depth of a device, shared by all processes. turn: lock for waiting. */
 struct places {
 	pthread_mutex_t turn;
 	pthread_mutex_t lock;
@@ -83,9 +83,9 @@ static struct options {
 
 static struct group *groups;
 static uint8_t *kinds;
-static uint8_t *functions; /* of the calls: numbers of their counters */
+static uint8_t *functions; /* counter number of each call */
 static struct places *places;
-static uint64_t *counted; /* of the calls, by the unit: shared by all processes */
+static uint64_t *counted; /* calls that the unit counted; shared by all processes */
 static uint64_t random_state;
 
 static void die(const char *what)
@@ -102,7 +102,7 @@ static uint64_t draw(uint64_t below)
 	return (random_state * 0x2545f4914f6cdd1dULL >> 16) % below;
 }
 
-/* Sizes from 1 to 512, most of them small, that add up to the requests. */
+/* Chooses sizes from 1 to 512, mostly small, whose sum is the number of requests. */
 static void plan_sizes(void)
 {
 	uint64_t sum = 0;
@@ -235,8 +235,8 @@ static void make_places(uint32_t depth)
 }
 
 /*
- * Takes nr places; without wait only if they are free and nobody waits. A
- * thread waits only while it holds none itself: nobody can wait for it then.
+ * Takes nr places; without wait only if they are free and no thread waits. A
+ * thread waits only while it holds no places, so there is no deadlock.
  */
 static bool take_places(struct places *p, uint32_t nr, bool wait)
 {
@@ -271,7 +271,7 @@ struct worker {
 	uint8_t *anon, *file, *readonly;
 	uint32_t anon_page, file_page;
 	uint32_t in_flight;
-	/* By group number: which group is in flight. */
+	/* The group in flight for each group number. */
 	const struct group *sent[WINDOW * 2];
 };
 
@@ -284,7 +284,7 @@ static void *map(int prot, int flags, int fd, size_t pages)
 	return memory;
 }
 
-/* A file whose pages are on the disk and not in memory: each fault reads it. */
+/* A file whose pages are not in the page cache, so that each fault reads from the disk. */
 static int cold_file(void)
 {
 	char path[256], page[PAGE];
@@ -324,7 +324,7 @@ static void worker_open(struct worker *worker)
 	close(file);
 }
 
-/* An address that faults: each page is used once, until all are forgotten. */
+/* An address that faults: each page is used once, until all pages are dropped. */
 static uint64_t address(struct worker *worker, enum kind kind)
 {
 	switch (kind) {
@@ -352,7 +352,7 @@ static uint32_t free_number(struct worker *worker)
 	return number;
 }
 
-/* Sends groups, their requests shuffled into each other. */
+/* Sends groups with interleaved requests. */
 static void submit(struct worker *worker, const struct group *const *batch, int nr)
 {
 	struct paimon_soft_request requests[WINDOW * MAX_SIZE];
@@ -435,7 +435,7 @@ static void receive(struct worker *worker)
 	}
 }
 
-/* Plays every nth group, from index on. */
+/* Runs every nth group, from index on. */
 static void play(struct worker *worker, uint32_t index, uint32_t nr)
 {
 	while (index < options.groups) {
@@ -595,7 +595,7 @@ static void parse(int argc, char **argv)
 	}
 }
 
-/* Is there what the plan needs? Returns the depth of a device. */
+/* Checks that the module has what the plan needs. Returns the depth of a device. */
 static uint32_t check_module(void)
 {
 	struct paimon_soft_info info = {.size = sizeof(info)};
@@ -658,7 +658,7 @@ int main(int argc, char **argv)
 		pids[i] = pid;
 	}
 	while (wait(&status) > 0) {
-		/* The others may wait for places that the failed one took along. */
+		/* The others may wait for places that the failed one still holds. */
 		for (uint32_t i = 0; status && i < options.processes; i++)
 			kill(pids[i], SIGKILL);
 		failed |= status;

@@ -25,7 +25,7 @@ static int parse_ipv6(char *host, in_port_t port, struct sockaddr_in6 *ret_addre
 	}
 	if (inet_pton(AF_INET6, host, &address.sin6_addr) != 1)
 		return -EINVAL;
-	/* Of all others the kernel takes an interface, and does not look at it. */
+	/* For all other addresses the kernel ignores the interface. */
 	if (!interface == !!IN6_IS_ADDR_LINKLOCAL(&address.sin6_addr))
 		return -EINVAL;
 	*ret_address = address;

@@ -55,7 +55,7 @@ int cpulist_parse(const char *text, unsigned int max, unsigned int **ret_cpus, s
 	while (*text) {
 		if (take_range(&text, max, seen) < 0)
 			return -EINVAL;
-		/* A comma has a range behind it. */
+		/* A comma must be followed by a range. */
 		if (*text && (*text++ != ',' || !*text))
 			return -EINVAL;
 	}

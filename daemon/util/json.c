@@ -37,7 +37,7 @@ static void add_string(struct buffer *buffer, const char *text)
 	buffer_add(buffer, "\"", 1);
 }
 
-/* What stands before a value. */
+/* Writes the comma and key before a value. */
 static void start(struct json *json, const char *key)
 {
 	if (json->more)
@@ -113,7 +113,7 @@ static int wrong(struct reader *reader, const char *error)
 	return -EINVAL;
 }
 
-/* Skips blanks, and says what follows: NUL at the end. */
+/* Skips blanks, and returns the next character; NUL at the end. */
 static char peek(struct reader *reader)
 {
 	while (reader->at < reader->end && *reader->at && strchr(" \t\r\n", *reader->at))
@@ -158,7 +158,7 @@ static char *put_utf8(char *to, unsigned long c)
 	return to;
 }
 
-/* What follows a backslash; never longer than it was. */
+/* Decodes an escape sequence; the result is never longer. */
 static int unescape(struct reader *reader, char **to)
 {
 	static const char from[] = "\"\\/bfnrt", plain[] = "\"\\/\b\f\n\r\t";
@@ -212,7 +212,7 @@ static int read_string(struct reader *reader, const char *otherwise, const char 
 		}
 		if ((unsigned char)*reader->at < 0x20)
 			return wrong(reader, *reader->at ? "a control character" : "a NUL");
-		/* The text need not end with NUL, but no character goes beyond a quote. */
+		/* The text need not end with NUL, but a character cannot extend beyond a quote. */
 		if (*reader->at & 0x80)
 			length = reader->end - reader->at < 4 ? 0 : utf8_decode(reader->at, &c);
 		if (!length)

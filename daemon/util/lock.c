@@ -40,7 +40,7 @@ int lock_folder(const char *path, pid_t *ret_holder)
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	mkdir(path, 0700); /* where it is missing and may be made */
+	mkdir(path, 0700); /* if it is missing; may fail */
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;

@@ -14,7 +14,7 @@ static size_t held_length;
 
 void log_hold(void)
 {
-	/* Without memory for it lines are written as they come. */
+	/* Without memory, lines are written immediately. */
 	held = open_memstream(&held_text, &held_length);
 }
 

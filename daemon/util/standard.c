@@ -10,7 +10,8 @@ int standard_open(void)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* It is the lowest that is free. What is printed is not to get lost: it fails. */
+		/* open() returns the lowest free number. Output must fail, and not be lost
+		 * silently. */
 		if (open("/dev/null", (fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) | O_CLOEXEC) < 0)
 			return -errno;
 	}

@@ -17,7 +17,7 @@ int utf8_decode(const char *text, uint32_t *ret_character)
 			return 0;
 		c = c << 6 | (bytes[i] & 0x3f);
 	}
-	/* Overlong forms, surrogates, and what Unicode has not. */
+	/* Overlong forms, surrogates, and values above the range of Unicode. */
 	if ((length == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
 	    (length == 4 && (c < 0x10000 || c > 0x10ffff)))
 		return 0;
@@ -25,7 +25,7 @@ int utf8_decode(const char *text, uint32_t *ret_character)
 	return length;
 }
 
-/* Length of what may be shown as it is; 0: its first byte may not. */
+/* Length of the character if it can be shown unchanged, otherwise 0. */
 static int shown(const char *text)
 {
 	uint32_t c;
