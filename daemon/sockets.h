@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The sockets that paimond serves on: those that systemd has passed, or its own, at the paths
- * and the address of the configuration.
+ * The sockets that paimond serves: those passed by systemd, or its own with the paths and the
+ * address in the configuration.
  *
  * Owned by the daemon, on its one thread.
  */
@@ -18,23 +18,23 @@
 struct config;
 
 struct sockets {
-	struct http_socket *http; /* that http serves; the descriptors are the server's */
+	struct http_socket *http; /* for the HTTP server, which owns the descriptors */
 	size_t nr_http;
-	struct sockaddr_un handoff_at;	/* whoever has opened it; "": there is none */
-	char *unix_path, *handoff_path; /* of sockets of our own, removed at the end */
+	struct sockaddr_un handoff_at;	/* address of the hand-off socket; "": none */
+	char *unix_path, *handoff_path; /* of own sockets, removed at the end */
 };
 
-/* Opens them, on a zeroed struct; *ret_handoff is -1 where there is no hand-off socket, else the
- * caller's. 0, or a negative errno after a message. */
+/* Opens the sockets; the struct is zeroed before. The caller owns *ret_handoff, -1 if there is no
+ * hand-off socket. 0, or a negative errno after a message. */
 int sockets_open(struct sockets *sockets, const struct config *config, bool replay,
 		 int *ret_handoff);
-/* Removes what was opened here, and closes nothing: that is for the servers. */
+/* Removes the paths of own sockets. The servers close the descriptors. */
 void sockets_close(struct sockets *sockets);
 
 /* Adds "listen" and "handoff" to /v1/status. */
 void sockets_status(const struct sockets *sockets, struct json *json);
 
-/* What to do about a path, before or in place of setting another one. */
+/* The next step for an error with a path, before or instead of setting another one. */
 const char *path_advice(int error);
 
 #endif

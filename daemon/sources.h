@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The set of sources: starts them, tries again what failed, reads, reloads and ends them.
+ * The set of sources: starts, retries, reads, reloads and stops them.
  * New sources go into the table in sources.c.
  *
  * Owned by the daemon, on its one thread.
@@ -21,39 +21,40 @@
 struct sources {
 	sd_event *event;
 	const struct config *config; /* in force */
-	bool replay;		     /* made-up input */
+	bool replay;		     /* replay: synthetic input */
 	struct source all[NR_SOURCES];
 };
 
-/* Starts what config wants, and ends what an earlier daemon left of the others; on a zeroed
- * struct. event and config outlive it; what cannot start is tried again. */
+/* Starts the sources that config wants, and ends what an earlier daemon left of the others; the
+ * struct is zeroed before. event and config must outlive it. Failed sources are tried again. */
 void sources_start(struct sources *sources, sd_event *event, const struct config *config,
 		   bool replay);
-/* Called every few seconds: starts what is not up, or could count with something better. */
+/* Called every few seconds: starts sources that are not up, or could use a better backend. */
 void sources_retry(struct sources *sources);
-/* Takes up a changed configuration. restart: gets the keys that are not in force before one. */
+/* Puts a changed configuration into force. restart: gets the keys that take effect only after a
+ * restart. */
 void sources_reload(struct sources *sources, const struct config *config, struct buffer *restart);
-/* Adds a key to those. */
+/* Adds a key to restart. */
 void sources_add_restart(struct buffer *restart, const char *key);
-/* keep: what counts in the kernel goes on for the next daemon. */
+/* keep: counting in the kernel continues, for the next daemon to adopt. */
 void sources_stop(struct sources *sources, bool keep);
 
-/* The source with these functions, one of the table. */
+/* The source with these functions. */
 struct source *sources_find(struct sources *sources, const struct source_ops *ops);
 
 /* Is name one of names? NULL: all are. */
 bool sources_collected(const char *const *names, const char *name);
-/* 0, or -EINVAL with the name that neither a source has nor other is, and all those that there
- * are; *ret_error is to be freed. */
+/* Checks that each name is that of a source or other. 0, or -EINVAL with the unknown name and all
+ * valid ones in *ret_error, to be freed. */
 int sources_check_names(const struct sources *sources, const char *const *names, const char *other,
 			char **ret_error);
-/* Adds the points of the sources of these names. 0 or -ENOMEM: one that cannot be read fails
- * alone. */
+/* Adds the points of the sources with these names. 0 or -ENOMEM. A source that cannot be read
+ * fails without affecting others. */
 int sources_read(struct sources *sources, const char *const *names, struct snapshot *snapshot);
 
 /* Adds "sources" to /v1/status. */
 void sources_status(const struct sources *sources, struct json *json);
-/* What is not as the configuration wants it, a line for each, to be freed; NULL: all is. */
+/* What does not count as configured, a line for each, to be freed; NULL: nothing. */
 char *sources_failures(const struct sources *sources);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is asked of kept events: the server reads it from its client, the source of events
- * does it, and neither knows the other.
+ * Requests for kept events: the server receives them, the source of events executes them, and
+ * neither depends on the other.
  */
 #ifndef PAIMON_KEPT_H
 #define PAIMON_KEPT_H

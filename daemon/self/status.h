@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What paimond says of itself, beside its sources: which one it is, how its configuration and
- * its scrapes do, its process and its cost.
+ * Metrics and status of paimond itself: version, reloads, scrapes, process and cost.
  *
  * Owned by the daemon, on its one thread.
  */
@@ -16,14 +15,14 @@
 #include "../util/json.h"
 #include "cost.h"
 
-#define SELF "self" /* the name, beside those of sources, of what paimond says of itself */
+#define SELF "self" /* the name for collect[], in addition to those of sources */
 
 struct self {
 	bool last_reload_successful;
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
-	uint64_t scrape_ns;  /* how long the latest snapshot took */
+	uint64_t scrape_ns;  /* time that the latest snapshot took */
 	char machine[sizeof(((struct utsname *)0)->machine)];
-	struct cost cost; /* cost_init() is the daemon's */
+	struct cost cost; /* the daemon calls cost_init() */
 };
 
 void self_init(struct self *ret_self);
@@ -31,7 +30,7 @@ void self_init(struct self *ret_self);
 /* Adds the metrics. 0 or -ENOMEM. */
 int self_read(struct self *self, struct snapshot *snapshot);
 
-/* Adds to /v1/status which paimond this is. */
+/* Adds version and the like to /v1/status. */
 void self_status(const struct self *self, struct json *json);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The source of kept events: its table of functions, from the attaching to the end. */
+/* The source of kept events: its table of functions, from attach to detach. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The events that the configuration asks for, and why some of them are not there. */
+/* Opens and closes events of the configuration, and records why some cannot be opened. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names of kept events: finds events by them, and makes some up. */
+/* Names of kept events: looks up events by name, and generates names. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Opens kept events: what is to be opened where, and puts it into slots; opens them anew with
- * other terms, and on CPUs where they stood still.
+ * Opens kept events: chooses PMUs and CPUs, opens perf events and puts them into slots; reopens
+ * them with other terms, and on CPUs where they no longer count.
  */
 #include <errno.h>
 #include <linux/perf_event.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Kept events as /v1/events has them. */
+/* Writes kept events as the JSON of /v1/events. */
 #include <errno.h>
 #include <stdlib.h>
 

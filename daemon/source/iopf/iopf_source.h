@@ -18,9 +18,9 @@
 struct snapshot;
 struct source;
 
-/* One place in the kernel that a dispatcher is attached to. */
+/* A hook: a point in the kernel to which a dispatcher is attached. */
 struct iopf_hook {
-	char name[32];	    /* of the link, in the descriptor store and pinned */
+	char name[32];	    /* name of the link in the descriptor store or bpffs */
 	const char *target; /* tracepoint or function */
 	enum {
 		HOOK_RAW_TP,
@@ -32,11 +32,11 @@ struct iopf_hook {
 	bool at_return;	    /* of a function, by kprobe */
 	uint32_t target_id; /* of the function, in the kernel's BTF */
 	struct bpf_program *dispatcher;
-	struct bpf_program *program; /* what the dispatcher calls: */
+	struct bpf_program *program; /* the program that the dispatcher tail-calls: */
 	struct bpf_map *programs;    /* element index of this map */
 	uint32_t index;
 	int link;
-	int adopted; /* the program of an adopted link; -1: not adopted, or not known */
+	int adopted; /* the program of an adopted link; -1: not adopted, or unknown */
 };
 
 /* The data of an attached source. */
@@ -49,28 +49,28 @@ struct iopf {
 	struct iopf_device *departed;
 	struct iopf_slot *slots;
 	struct iopf_state *state;
-	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon began to look */
-	uint32_t *absent;  /* state of each place whose device was gone the last time */
+	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon attached */
+	uint32_t *absent;  /* state of each place whose device was missing at the last check */
 };
 
-/* Does the kernel's BTF have the functions of a handler of I/O page faults? Looked up once. */
+/* Does the kernel's BTF have the functions of the I/O page fault handler? Looked up once. */
 bool iopf_functions_found(void);
 
-/* The name that the kernel has for one of them, or NULL. */
+/* The name of one of these functions in this kernel, or NULL. */
 const char *iopf_function(enum iopf_function function);
 
 /* The name of a hook's link: of index enum iopf_program at the module's, else enum iopf_function.
  */
 void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32]);
 
-/* Fills in hooks for a backend, and what is loaded for them, after the object was opened and
- * before it is loaded. 0 or a negative errno. */
+/* Fills in the hooks for a backend, and selects the programs to load for them. Call after the
+ * object was opened and before it is loaded. 0 or a negative errno. */
 int iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend);
 
 /* Puts this daemon's programs behind the dispatchers. */
 int iopf_hooks_set_programs(struct source *source, struct iopf *iopf);
 
-/* Takes the links that an earlier daemon left. True if all were there. */
+/* Adopts the links that an earlier daemon left. True if all were found. */
 bool iopf_hooks_adopt(struct source *source, struct iopf *iopf);
 
 /* Attaches all hooks and keeps their links for the next daemon. */
@@ -79,7 +79,7 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf);
 /* Ends all links that are kept for the next daemon, of every backend. */
 void iopf_hooks_drop(struct source *source);
 
-/* Closes this daemon's descriptors of the links; those that are kept live on. */
+/* Closes this daemon's descriptors of the links; links that were stored stay attached. */
 void iopf_hooks_close(struct iopf *iopf);
 
 /* Where the maps and links are pinned. */
@@ -89,12 +89,12 @@ struct pins iopf_pins(struct source *source);
 int iopf_read(struct source *source, struct snapshot *snapshot);
 
 /*
- * Takes places from devices that are gone: those that the kernel has not and that were removed
- * from their queue, or, where few places are left, have not faulted for a long time.
+ * Frees the places of departed devices: no bus lists them, and they were removed from their queue
+ * or, if few places are free, have not faulted for a long time.
  */
 void iopf_recycle(struct iopf *iopf);
 
-/* Has a group freed by the program that knows how; false if it is not to be. */
+/* Runs the program that frees an expired group; false if the group has not expired. */
 bool iopf_expire(struct iopf *iopf, uint32_t device, uint64_t key);
 
 /* Requests, handlings of timed groups, and responses counted so far. */

@@ -30,7 +30,7 @@ struct source;
 #define PAI_CRYPTO 1
 #define PAI_NR_PMUS 2
 
-#define PAI_NUMBER_ALL 0 /* of the event that stands for all counters of its PMU */
+#define PAI_NUMBER_ALL 0 /* of the event that is the sum of all counters of its PMU */
 
 /* Where samples come from. */
 enum pai_samples_by {
@@ -39,30 +39,30 @@ enum pai_samples_by {
 	PAI_BY_PERF_EVENT,
 };
 
-/* What is to be done with a PMU. */
+/* How to use a PMU. */
 struct pai_plan {
 	bool counts;
-	bool prefers_counting; /* what of the two comes first, where they exclude each other */
+	bool prefers_counting; /* which one to use if they exclude each other */
 	enum pai_samples_by samples;
 };
 
-/* What is done with a PMU on a CPU. */
+/* How a PMU is used on a CPU. */
 struct pai_pmu_cpu {
 	bool online, counts, samples;
 	int error;	   /* of the latest attempt: 0 or a negative errno */
-	uint64_t still_ns; /* since when what is there stands still (CLOCK_MONOTONIC), or 0 */
+	uint64_t still_ns; /* since when its perf events no longer count (CLOCK_MONOTONIC), or 0 */
 };
 
 struct pai_pmu {
 	const char *name;
-	const char *pins;  /* folder of its maps */
-	const char *array; /* name of what is kept */
+	const char *pins;  /* directory of its maps */
+	const char *array; /* name of the array in the descriptor store */
 	uint64_t base;	   /* config of number 0 */
 	const struct metric *events, *cpu_events;
-	/* while it is there */
+	/* valid while the PMU exists */
 	struct reader *reader; /* slot cpu * reader->nr_events + number; NULL: no such PMU */
 	bool own; /* of paimon.ko: with a tracepoint; sampling and counting exclude each other */
-	bool adopted; /* all of it was found as an earlier daemon left it */
+	bool adopted; /* everything was adopted from an earlier daemon */
 	struct pai_plan plan;
 	struct pai_pmu_cpu *cpus;
 	uint32_t nr_cpus;
@@ -83,70 +83,72 @@ int pai_pmu_look(struct pai_pmu *pmu);
 int pai_pmu_find(struct pai_pmu *pmu);
 
 /*
- * Begins with a PMU, or takes over what an earlier daemon has left, and does what pmu->plan
- * says on all CPUs that are online. 0 or a negative errno with the source's reason; what
- * cannot be opened on a CPU is no failure, but its error.
+ * Starts with a PMU, or adopts what an earlier daemon has left, and executes pmu->plan on all
+ * online CPUs. 0, or a negative errno with the source's reason. If events cannot be opened on a
+ * CPU, this is not a failure, but the error of that CPU.
  */
 int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		   uint32_t nr_cpus);
-/* Ends with it; keep: not what is kept for the next daemon. */
+/* Stops using the PMU; keep: counting continues, for the next daemon to adopt. */
 void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep);
 
-/* Reads all, and sees to CPUs that came back. retry: tries again what failed before. */
+/* Reads all events, and handles CPUs that are online again. retry: also tries again what failed
+ * before. */
 void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		  bool retry);
-/* What a counter, or the event for all, has counted on a CPU as of the latest reading. */
+/* The count of a counter, or of the event for all, on a CPU at the latest reading. */
 uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
-/* The name of a counter in sysfs; "": there is none of this number. */
+/* The name of a counter in sysfs; "": there is none with this number. */
 const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number);
 
 struct pai_samples {
 	struct pai_bpf *bpf;
 	uint32_t nr_cpus, max_cgroups;
-	bool adopts; /* an earlier daemon's links, if they are of these dispatchers: */
+	bool adopts; /* adopts the links of an earlier daemon, if they run these dispatchers: */
 	int tracepoint, overflow;
 	enum pai_samples_by by;
 	struct pai_cpu *cpus;
 	struct pai_cgroup *cgroups;
 	struct pai_counts *departed;
 	struct pai_state *state;
-	struct ring_buffer *wake;     /* NULL in a replay */
-	int cgroup_root;	      /* the folder of all cgroups; -errno: it is not to be seen */
-	uint32_t *absent;	      /* state of each place whose cgroup was gone the last time */
+	struct ring_buffer *wake; /* NULL in a replay */
+	int cgroup_root;	  /* the root directory of cgroups; -errno: it cannot be opened */
+	uint32_t *absent; /* state of each place whose cgroup was missing at the last check */
 	struct pai_made_up *made_up;  /* replay only */
-	uint32_t gone[PAI_MAX_TASKS]; /* processes that were gone the last time */
+	uint32_t gone[PAI_MAX_TASKS]; /* processes that had ended at the last check */
 	uint32_t nr_gone;
 };
 
-/* Loads the programs, with the pinned maps or new ones, and hears samples by the
- * tracepoint, if they are to come from there. 0 or a negative errno with the reason. */
+/* Loads the programs, with the pinned maps or new ones, and attaches to the tracepoint if samples
+ * come from there. 0, or a negative errno with the reason. */
 int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number,
 		    enum pai_samples_by by, struct pai_samples **ret_samples);
-/* keep: the links go on, for the next daemon. */
+/* keep: the links stay, for the next daemon to adopt. */
 struct pai_samples *pai_samples_free(struct source *source, struct pai_samples *samples, bool keep);
-/* Runs the program at a sampling event of a CPU, until its link is dropped. 0 or a negative
- * errno. Nothing to do where samples come from the tracepoint. */
+/* Attaches the program to a sampling event of a CPU, until its link is dropped. 0 or a negative
+ * errno. No effect if samples come from the tracepoint. */
 int pai_samples_link(struct source *source, struct pai_samples *samples, uint32_t cpu, int fd);
 /* Did an earlier daemon leave that link? */
 bool pai_samples_linked(struct source *source, struct pai_samples *samples, uint32_t cpu);
 void pai_samples_unlink(struct source *source, uint32_t cpu);
 /* Ends all links that an earlier daemon left. */
 void pai_samples_end_left(struct source *source, uint32_t nr_cpus);
-/* All of pai_cgroups at one moment, as far as it is served: what it says adds up. */
+/* A consistent copy of the served part of pai_cgroups. */
 struct pai_look {
-	uint64_t counted[PAI_COUNTERS];	 /* where samples were all there was, of all cgroups */
-	uint64_t departed[PAI_COUNTERS]; /* of those whose place was given on */
-	uint64_t own[][PAI_COUNTERS];	 /* of the cgroup that has the place */
+	uint64_t counted[PAI_COUNTERS];	 /* of CPUs where only samples counted; sum over all cgroups
+					  */
+	uint64_t departed[PAI_COUNTERS]; /* of departed cgroups */
+	uint64_t own[][PAI_COUNTERS];	 /* of the current owner of each place */
 };
 
-/* Takes a look, to be freed; NULL: no memory. */
+/* Makes a copy, to be freed; NULL: no memory. */
 struct pai_look *pai_samples_look(const struct pai_samples *samples);
-/* Adds cgroups, processes, and what became of samples. 0 or a negative errno. */
+/* Adds points of cgroups, processes, and results of samples. 0 or a negative errno. */
 int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot);
-/* Takes places from cgroups that are gone: at once where few places are left, else the second
- * time that one is seen to be gone. */
+/* Frees the places of removed cgroups: immediately if few places are free, otherwise when the
+ * cgroup is missing for the second time. */
 void pai_samples_recycle(struct pai_samples *samples);
-/* Forgets processes that have been gone since the time before. */
+/* Removes processes that had also ended at the previous check. */
 void pai_samples_reap(struct pai_samples *samples);
 
 /* Counters of the PMUs, and the same per CPU. */
@@ -163,7 +165,7 @@ int pai_read(struct source *source, struct snapshot *snapshot);
 /* The name of a counter of pai_ext, or "". */
 const char *pai_nnpa_counter(const struct source *source, uint32_t number);
 
-/* Replay: plays a sample on a CPU. 0 or a negative errno. */
+/* Replay: processes a synthetic sample on a CPU. 0 or a negative errno. */
 int pai_source_play(struct source *source, const struct pai_made_up *sample, uint32_t cpu);
 
 #endif
