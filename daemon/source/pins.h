@@ -21,34 +21,34 @@ struct source;
 
 struct pins {
 	struct source *source;
-	const char *name; /* of the source, in the folder's name */
+	const char *name; /* of the source, in the name of the directory */
 	int layout;
 };
 
-/* What to do about a set that cannot be used, and what that loses: a format, and what it takes. */
+/* The next step for a set that cannot be used, and what is lost: a format and its arguments. */
 #define PINS_PURGE "stop paimond, then paimonctl purge %s-%d; it loses %s"
 #define PINS_PURGE_OF(pins) (pins)->name, (pins)->layout, state_loses((pins)->name)
 
-/* Makes sure that the folder is there and in bpffs. 0 or a negative errno. */
+/* Creates the directory if necessary, and checks that it is in bpffs. 0 or a negative errno. */
 int pins_open(const struct pins *pins);
 
-/* The path of a pin, to be freed, or NULL: out of memory. name NULL: the folder. */
+/* The path of a pin, to be freed, or NULL: out of memory. name NULL: the directory. */
 char *pins_path(const struct pins *pins, const char *name);
 
-/* Removes a pin; no error where there is none. */
+/* Removes a pin; no error if there is none. */
 void pins_remove(const struct pins *pins, const char *name);
 
-/* What of a set is an earlier daemon's. */
+/* Which maps of a set are from an earlier daemon. */
 enum pins_reused {
-	PINS_NONE, /* there is no finished set */
+	PINS_NONE, /* there is no complete set */
 	PINS_ALL,
-	PINS_DATA, /* all but the program arrays: they do not take the programs of now */
+	PINS_DATA, /* all but the program arrays, which do not accept the current programs */
 };
 
 /*
- * Hands the pinned maps to an object that is about to be loaded; maps[nr - 1] is the
- * one that finishes the set. sized: may a map's number of entries differ, and is
- * then what was pinned? Returns an enum pins_reused, or a negative errno.
+ * Reuses the pinned maps for an object that is about to be loaded; maps[nr - 1] is the
+ * one that completes the set. sized: may the number of entries of this map differ? Then
+ * that of the pinned map is used. Returns an enum pins_reused, or a negative errno.
  */
 int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 	       bool (*sized)(const struct bpf_map *map));
@@ -56,24 +56,25 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 /* Pins the maps of a loaded object. 0 or a negative errno. */
 int pins_put(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
 
-/* After PINS_DATA: pins the program arrays of a loaded object in place of those before. All
- * links to dispatchers are dropped by then. 0 or a negative errno. */
+/* After PINS_DATA: replaces the pinned program arrays with those of a loaded object. All links to
+ * dispatchers must be dropped before. 0 or a negative errno. */
 int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t nr);
 
-/* Is a link one of this program? A name in the descriptor store may be of another layout. */
+/* Does a link run this program? A name in the descriptor store may be from another layout. */
 bool pins_is_link_of(int link, int program);
 
 /*
- * What is to go on without the daemon and yet to end with its unit, a link or a map with
- * perf events in it: kept in systemd's descriptor store, where there is one, else pinned.
- * name: of [a-z0-9-], in no use by another source.
+ * Objects that outlive the daemon but end with its unit (links, and maps with perf events) are
+ * stored in systemd's descriptor store if there is one, otherwise pinned. name: of [a-z0-9-], not
+ * used by another source.
  */
 
-/* Keeps an object for the next daemon; fd stays the caller's. 0 or a negative errno. */
+/* Stores an object for the next daemon; the caller keeps fd. 0 or a negative errno. */
 int pins_keep(const struct pins *pins, const char *name, int fd);
-/* What an earlier daemon kept: a descriptor, the caller's, or a negative errno. It is kept on. */
+/* The object that an earlier daemon stored: a descriptor owned by the caller, or a negative errno.
+ * The object stays stored. */
 int pins_take(const struct pins *pins, const char *name);
-/* Keeps it no longer; no error where there is nothing. */
+/* Removes a stored object; no error if there is none. */
 void pins_drop(const struct pins *pins, const char *name);
 
 #endif

@@ -15,20 +15,21 @@
 
 #include "place.h"
 
-/* The state of a place, as of now. */
+/* The current state of a place. */
 static inline uint32_t places_state(const uint32_t *state)
 {
 	return __atomic_load_n(state, __ATOMIC_SEQ_CST);
 }
 
-/* From open to closing. Programs that run count in it still. */
+/* From open to closing. Running programs still count in it. */
 void places_close(uint32_t *state);
 
-/* Removes a name that leads to a place by this ticket: programs that begin do not find it. 0 or a
- * negative errno: they may, and the place is not to be freed. */
+/* Removes a name with this ticket, so that programs that start later do not find the place. 0, or a
+ * negative errno: they may find it, and the place must not be freed. */
 int places_forget(int names, const void *name, uint32_t ticket);
 
-/* Waits until no BPF program runs that runs now, some 20 ms. 0 or a negative errno: it has not. */
+/* Waits until all BPF programs that run now have ended, about 20 ms. 0, or a negative errno: it
+ * could not wait. */
 int places_settle(void);
 
 /* From closing to free, for the next owner. */

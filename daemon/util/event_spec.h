@@ -28,19 +28,19 @@
 #define EVENT_SPEC_PMUS "/sys/bus/event_source/devices"
 #define EVENT_SPEC_TRACEPOINTS "/sys/kernel/tracing/events"
 
-/* What does not count: of struct perf_event_attr. */
+/* What is excluded, as in struct perf_event_attr. */
 #define EVENT_EXCLUDE_USER 1
 #define EVENT_EXCLUDE_KERNEL 2
 #define EVENT_EXCLUDE_HV 4
 #define EVENT_EXCLUDE_GUEST 8
 #define EVENT_EXCLUDE_HOST 16
-#define EVENT_GUESTS_CHOSEN 32 /* the text says which of the latter two */
+#define EVENT_GUESTS_CHOSEN 32 /* the text has G or H */
 #define EVENT_EXCLUDE_MODES (EVENT_EXCLUDE_USER | EVENT_EXCLUDE_KERNEL | EVENT_EXCLUDE_HV)
 
 struct event_pmu {
 	char *name;
 	uint32_t type;
-	char *cpus;  /* cpumask, or the CPUs that it is of; NULL: any CPU */
+	char *cpus;  /* cpumask, or the CPUs of a core PMU; NULL: any CPU */
 	bool uncore; /* cpus is a cpumask: counts for the system, on these CPUs only */
 };
 
@@ -53,11 +53,11 @@ struct event_spec {
 	uint64_t config, config1, config2, config3, config4;
 	uint32_t exclude; /* EVENT_EXCLUDE_... */
 	char *unit;	  /* of the named event, "" if none */
-	char *scale;	  /* what a count is multiplied with: text of a finite number, "" if none */
-	char *cpus;	  /* of all of its PMUs; NULL: any CPU */
+	char *scale;	  /* factor for counts: text of a finite number, "" if none */
+	char *cpus;	  /* union over its PMUs; NULL: any CPU */
 	bool uncore;
-	bool core;  /* of a PMU of CPUs, which may have guests */
-	bool level; /* a reading of the moment: neither a count nor to be summed */
+	bool core;  /* of a CPU PMU; the CPUs may run guests */
+	bool level; /* a current level: not a count, never summed */
 	/*
 	 * The PMU, or the boxes that are meant: it is opened on the CPUs of each. Of an event
 	 * without a PMU: those of the CPUs where these are of several kinds, else none.
@@ -70,29 +70,29 @@ struct event_spec {
  * pmus: event_source/devices of sysfs, tracefs_events: events of tracefs. On failure
  * returns a negative errno and *ret_error (to be freed by the caller; NULL: out of
  * memory) has one line that starts with the text and says what to do. -ENOENT: the
- * PMU or tracepoint is not there, and may come with a module.
+ * PMU or tracepoint does not exist; a module may add it later.
  */
 int event_spec_parse(const char *pmus, const char *tracefs_events, const char *text,
 		     struct event_spec **ret_spec, char **ret_error);
 
-/* Finds what PMUs a name stands for, as pmu of a specification has it: only pmus of *ret_spec
- * says something. 0, -ENOENT or another negative errno. */
+/* Finds the PMUs for a name, as in a specification; only pmus of *ret_spec is valid. 0, -ENOENT or
+ * another negative errno. */
 int event_spec_pmus(const char *pmus, const char *name, struct event_spec **ret_spec);
 
-/* The same as far as it needs no machine: 0, or -EINVAL or -ENOMEM with *ret_error. */
+/* Checks only the syntax, without the machine: 0, or -EINVAL or -ENOMEM with *ret_error. */
 int event_spec_check(const char *text, char **ret_error);
 
-/* Finds the id of a tracepoint, as system:event, where tracefs does not say it: 0 or a negative
- * errno. NULL: there is nobody to be asked. */
+/* Finds the id of a tracepoint system:event if tracefs cannot be read: 0 or a negative errno. NULL:
+ * no such function. */
 extern int (*event_spec_ask_tracepoint)(const char *text, uint64_t *ret_id);
 
 void event_spec_free(struct event_spec *spec);
 DEFINE_CLEANUP(struct event_spec *, event_spec_free);
 
 /*
- * The text with terms, as a=1,b, in place of those of the same names, or behind the
- * others. Only looks at the syntax. -EINVAL: one of the two is malformed, or the text
- * is not of pmu/.../.
+ * Replaces terms of a text by name with terms such as a=1,b, or appends them. Checks only
+ * the syntax. -EINVAL: one of the two is malformed, or the text does not have the form
+ * pmu/.../.
  */
 int event_spec_set(const char *text, const char *terms, char **ret_text);
 

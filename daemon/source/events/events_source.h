@@ -15,7 +15,7 @@
 
 struct source;
 
-/* Who asks for an event. */
+/* The owner of an event: who asked for it. */
 struct events_owner {
 	enum events_origin origin;
 	uint32_t uid;
@@ -25,16 +25,16 @@ struct events_owner {
 
 struct ucred;
 
-/* The owner that a process on a socket's other end is. */
+/* The owner for the peer of a socket. */
 void events_owner(enum events_origin origin, const struct ucred *peer,
 		  struct events_owner *ret_owner);
 
 /*
- * Opens an event and keeps it. spec: event_spec.h; name: NULL for one made of spec;
- * cpus: a list, NULL or "" for the PMU's, or all that are online. Returns 0 or a
- * negative errno, and then *ret_error (to be freed; NULL: out of memory) says why:
- * -EINVAL (spec, name, CPUs), -EEXIST (the name), -ENOSPC (no room), or what
- * perf_event_open() said.
+ * Opens an event and keeps it. spec: event_spec.h; name: NULL for one generated from
+ * spec; cpus: a list, NULL or "" for those of the PMU, or all online CPUs. Returns 0 or a
+ * negative errno with the reason in *ret_error (to be freed; NULL: out of memory):
+ * -EINVAL (spec, name, CPUs), -EEXIST (the name), -ENOSPC (no room), or that of
+ * perf_event_open().
  */
 int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
@@ -44,33 +44,33 @@ int events_open(struct source *source, const char *spec, const char *name, const
 int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
 
 /*
- * Opens an event anew with other terms (event_spec_set()), on the CPUs that it is on,
- * and swaps the new perf events in; the total goes on. On failure, as above or
- * -ENOENT, the event goes on as it was.
+ * Reopens an event with other terms (event_spec_set()) on its CPUs, and replaces its perf
+ * events; the total continues. On failure, as above or with -ENOENT, the event is
+ * unchanged.
  */
 int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error);
 
 /*
- * Keeps the perf events of descriptors from another process, of one event on a CPU each,
- * as one event (d13). They go on from what they have counted. fds stay the caller's, and
- * need not be what they should be. name: NULL or "" for one that is made up. Errors are
- * those of PAIMON_HANDOFF_UNCLAIM in <paimon/handoff.h>; nothing is then kept (d8).
+ * Keeps perf events from descriptors of another process as one event (d13): the same event on
+ * different CPUs. Their counts continue. The caller keeps fds, which are verified. name: NULL
+ * or "" for a generated one. Errors are those of PAIMON_HANDOFF_UNCLAIM in
+ * <paimon/handoff.h>; nothing is then kept (d8).
  */
 int events_keep(struct source *source, const int *fds, size_t nr, const char *name,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
 
 /*
- * The descriptor of an event on a CPU, for its owner and root (d7, d15); it stays the
- * source's, until the next call. Errors: PAIMON_HANDOFF_OPEN.
+ * Gets the descriptor of an event on a CPU, for its owner and root (d7, d15). The source owns
+ * it; it is valid until the next call. Errors: PAIMON_HANDOFF_OPEN.
  */
 int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
 		      char **ret_error);
 
-/* Keeps an event no longer; who has a descriptor of it goes on (d10). Errors:
+/* Releases an event; existing descriptors of it stay valid (d10). Errors:
  * PAIMON_HANDOFF_CLAIM. */
 int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_error);
 
-/* Ends an event: nothing of it is left. 0, or -ENOENT with *ret_error. */
+/* Closes an event. 0, or -ENOENT with *ret_error. */
 int events_close(struct source *source, uint64_t id, char **ret_error);
 
 struct json;

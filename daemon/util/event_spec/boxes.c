@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* PMUs: the one of a name, all boxes of one, and those of CPUs of several kinds. */
+/* PMUs: by name, all boxes of an uncore PMU, and the CPU PMUs of hybrid machines. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The text of an event specification as a whole. */
+/* Parses a whole event specification. */
 #include "../event_spec.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the parser of event specifications share (event_spec.h is for all others):
- * event_spec.c cuts the text, names.c knows events without a PMU, boxes.c the PMUs of a name,
- * terms.c what terms mean to one of them, text.c what all of it is made of.
+ * Shared by the parts of the parser of event specifications (event_spec.h is for all others):
+ * event_spec.c splits the text, names.c has events without a PMU, boxes.c finds the PMUs of a
+ * name, terms.c applies terms to a PMU, text.c has basic syntax.
  *
- * What takes the parser returns 0 or a negative errno, and then p->error says why, or is NULL:
- * there is no memory. Texts that are returned are to be freed.
+ * Functions with the parser as argument return 0 or a negative errno, and then p->error has the
+ * reason, or is NULL if there is no memory. Returned texts are to be freed.
  */
 #ifndef PAIMON_EVENT_SPEC_PARSER_H
 #define PAIMON_EVENT_SPEC_PARSER_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Terms of one PMU, whose folder in sysfs is open: its formats and its events. */
+/* Terms of a PMU whose directory in sysfs is open: its formats and its events. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

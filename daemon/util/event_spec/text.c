@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What event specifications are made of: names, numbers, lines of sysfs; and what is wrong. */
+/* Basic syntax of event specifications: names, numbers, lines of sysfs; and error messages. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
