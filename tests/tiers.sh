@@ -131,7 +131,7 @@ guest() {
 	local kernel=$1 short='' cases status=0
 	[ "$kernel" = "$STOCK" ] && [ -z "${PAIMON_SHORT:-}" ] || short=--short
 	mapfile -t cases < <(selected "$kernel")
-	tests/vm/run --kernel "$kernel" --name cases --bare --timeout 2700 -- \
+	tests/vm/run --kernel "$kernel" --name cases --bare --timeout 4500 -- \
 		/tests/run-cases $short "${cases[@]}" |
 		sed -uE "s,^(ok|not ok|skip|time) ,&$kernel/," || status=$?
 	if [ $status = 0 ]; then
