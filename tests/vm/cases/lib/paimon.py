@@ -58,6 +58,18 @@ def reload():
     subprocess.run(["systemctl", "reload", "paimond"], stderr=subprocess.DEVNULL)
 
 
+def perf_events(pid):
+    """The descriptors of perf events that a process has; it may close one meanwhile."""
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if "perf_event" in os.readlink(f"/proc/{pid}/fd/{fd}"):
+                found.append(fd)
+        except FileNotFoundError:
+            pass
+    return found
+
+
 def unload():
     run("/tests/cases/lib/unload", "paimon_soft", "paimon")
 
