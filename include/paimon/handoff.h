@@ -35,7 +35,8 @@ enum paimon_handoff_op {
 	 *		nr descriptors
 	 * -EEXIST	a perf event is already kept, or the name is in use
 	 * -EBUSY	its buffer is mapped
-	 * -EOPNOTSUPP	it has the attribute inherit, or counts for a cgroup
+	 * -EOPNOTSUPP	it has the attribute inherit, or counts for a cgroup, or this kernel
+	 *		would fault when its PMU goes
 	 * -EMFILE, -ENOSPC, -ENOMEM	no room
 	 * -ENODEV	paimond keeps no events
 	 */
