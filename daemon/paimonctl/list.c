@@ -14,7 +14,7 @@
 #include "command.h"
 #include "escape.h"
 #include "pmu.h"
-#include "table.h"
+#include "view/table.h"
 
 /* NULL matches all; a pattern without wildcards matches as a part of the name. */
 static bool matches(const char *pattern, const char *name)

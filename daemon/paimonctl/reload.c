@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "table.h"
+#include "view/table.h"
 
 static int run(struct context *context, int argc, char **argv)
 {

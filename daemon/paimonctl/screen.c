@@ -19,8 +19,8 @@
 #include <wchar.h>
 
 #include "escape.h"
-#include "heat.h"
 #include "top.h"
+#include "view/heat.h"
 
 enum { PAIR_HIGH = 1, PAIR_MIDDLE, PAIR_LOW };
 

@@ -14,7 +14,7 @@
 
 #include "command.h"
 #include "interval.h"
-#include "table.h"
+#include "view/table.h"
 
 #define HEADER_EVERY 20 /* lines, on a terminal */
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "table.h"
+#include "view/table.h"
 
 static void print_uptime(double seconds)
 {

@@ -4,7 +4,7 @@
 #define PAIMONCTL_TOP_H
 
 #include "command.h"
-#include "table.h"
+#include "view/table.h"
 
 /* NULL-terminated, in the order of Tab. */
 extern const struct view *const top_views[];

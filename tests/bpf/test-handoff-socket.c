@@ -37,7 +37,7 @@
 #include <paimon/handoff.h>
 
 #include "command.h"
-#include "handoff.h"
+#include "event/handoff.h"
 
 #define OPERATORS 64999 /* group paimon, here */
 

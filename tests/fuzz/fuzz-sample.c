@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "table.h"
+#include "view/table.h"
 
 #define METRIC(name, points) "{\"name\":\"" name "\",\"points\":[" points "]}"
 #define DEVICE "\"labels\":{\"device\":\"d\"}"

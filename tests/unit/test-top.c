@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heat.h"
-#include "table.h"
+#include "view/heat.h"
+#include "view/table.h"
 
 #define UP                                               \
 	"{\"name\":\"paimon_source_up\",\"points\":["    \

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "escape.h"
+#include "../escape.h"
 #include "table.h"
 
 void table_clear(struct table *table)

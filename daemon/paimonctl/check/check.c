@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../config.h"
-#include "../source/events/events_source.h"
-#include "../util/address.h"
-#include "../util/cleanup.h"
-#include "command.h"
-#include "table.h"
+#include "../../config.h"
+#include "../../source/events/events_source.h"
+#include "../../util/address.h"
+#include "../../util/cleanup.h"
+#include "../command.h"
+#include "../view/table.h"
 
 static const char *const words[] = {"ok", "warning", "missing", "missing"};
 

@@ -10,8 +10,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../source/iopf/iopf_source.h"
-#include "../util/kernel.h"
+#include "../../source/iopf/iopf_source.h"
+#include "../../util/kernel.h"
 #include "check.h"
 
 #define AS_ROOT "as root: paimonctl check"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../model/histogram.h"
+#include "../../model/histogram.h"
 
 struct json_object;
 

@@ -21,11 +21,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../config.h"
-#include "../opener/opener.h"
+#include "../../config.h"
+#include "../../opener/opener.h"
+#include "../escape.h"
+#include "../pmu.h"
 #include "check.h"
-#include "escape.h"
-#include "pmu.h"
 
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 

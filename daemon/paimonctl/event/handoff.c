@@ -12,9 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../libpaimon/paimon.h"
-#include "../util/cleanup.h"
-#include "command.h"
+#include "../../libpaimon/paimon.h"
+#include "../../util/cleanup.h"
+#include "../command.h"
 
 #define FIRST 3 /* first descriptor passed to a command: SD_LISTEN_FDS_START */
 

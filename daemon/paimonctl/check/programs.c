@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../source/iopf/iopf_source.h"
-#include "../source/load.h"
+#include "../../source/iopf/iopf_source.h"
+#include "../../source/load.h"
 #include "check.h"
 #include "events.skel.h"
 #include "pai.skel.h"

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../util/cpulist.h"
-#include "command.h"
-#include "escape.h"
+#include "../../util/cpulist.h"
+#include "../command.h"
+#include "../escape.h"
+#include "../view/table.h"
 #include "handoff.h"
-#include "table.h"
 
 #define EVENTS "/v1/events"
 #define ID_LEN 20  /* digits of the largest */

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../config.h"
+#include "../../config.h"
+#include "../pmu.h"
 #include "check.h"
-#include "pmu.h"
 
 #define PAI_EXT PMU_FOLDER "/pai_ext"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by check.c (the subcommand), check-kernel.c (what BPF can do here), check-programs.c
- * (do paimond's programs load?), check-system.c (files, limits, modules) and check-pai.c. A finding
- * is one line of the output. All checks run on this machine as the user who runs paimonctl. Nothing
- * stays attached, loaded or created afterwards.
+ * Shared by check.c (the subcommand), kernel.c (what BPF can do here), programs.c (do paimond's
+ * programs load?), system.c (files, limits, modules) and pai.c. A finding is one line of the
+ * output. All checks run on this machine as the user who runs paimonctl. Nothing stays attached,
+ * loaded or created afterwards.
  */
 #ifndef PAIMONCTL_CHECK_H
 #define PAIMONCTL_CHECK_H
@@ -28,7 +28,7 @@ struct finding {
 #define CHECK_MAX_FINDINGS 32
 #define CHECK_UNIT "/lib/systemd/system/paimond.service"
 
-#include "../config.h"
+#include "../../config.h"
 
 struct check {
 	const char *socket;
