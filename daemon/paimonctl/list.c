@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "escape.h"
+#include "json.h"
 #include "pmu.h"
 #include "view/table.h"
 

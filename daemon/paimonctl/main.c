@@ -15,7 +15,7 @@
 
 #include "../util/cleanup.h"
 #include "command.h"
-#include "view/table.h"
+#include "json.h"
 
 static const struct command all = {
 	.name = "paimonctl",

@@ -12,7 +12,7 @@
 #include "../util/lock.h"
 #include "../util/state.h"
 #include "command.h"
-#include "view/table.h"
+#include "json.h"
 
 struct wanted {
 	const char *name; /* of a source, or of one of its directories */

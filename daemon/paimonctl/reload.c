@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "view/table.h"
+#include "json.h"
 
 static int run(struct context *context, int argc, char **argv)
 {

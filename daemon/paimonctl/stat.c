@@ -14,6 +14,7 @@
 
 #include "command.h"
 #include "interval.h"
+#include "json.h"
 #include "view/table.h"
 
 #define HEADER_EVERY 20 /* lines, on a terminal */

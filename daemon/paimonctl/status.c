@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "view/table.h"
+#include "json.h"
+#include "view/format.h"
 
 static void print_uptime(double seconds)
 {

@@ -18,7 +18,7 @@
 #include "../../util/address.h"
 #include "../../util/cleanup.h"
 #include "../command.h"
-#include "../view/table.h"
+#include "../json.h"
 
 static const char *const words[] = {"ok", "warning", "missing", "missing"};
 

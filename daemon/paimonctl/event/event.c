@@ -18,7 +18,8 @@
 #include "../../util/cpulist.h"
 #include "../command.h"
 #include "../escape.h"
-#include "../view/table.h"
+#include "../json.h"
+#include "../view/format.h"
 #include "handoff.h"
 
 #define EVENTS "/v1/events"

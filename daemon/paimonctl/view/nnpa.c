@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "../json.h"
 #include "table.h"
 
 #define SUM "sum"

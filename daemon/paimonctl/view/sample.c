@@ -6,45 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../json.h"
 #include "table.h"
-
-const char *json_text(struct json_object *object, const char *key, const char *fallback)
-{
-	struct json_object *value = json_object_object_get(object, key);
-
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value)
-							    : fallback;
-}
-
-double json_number(struct json_object *object, const char *key, double fallback)
-{
-	struct json_object *value = json_object_object_get(object, key);
-
-	return json_object_is_type(value, json_type_int) ||
-			       json_object_is_type(value, json_type_double)
-		       ? json_object_get_double(value)
-		       : fallback;
-}
-
-uint64_t json_whole(struct json_object *object, const char *key)
-{
-	double value = json_number(object, key, 0);
-
-	/* As a double it may have lost its last digits. */
-	return value >= 0 && value < 0x1p64
-		       ? json_object_get_uint64(json_object_object_get(object, key))
-		       : 0;
-}
-
-size_t json_length(struct json_object *array)
-{
-	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
-struct json_object *json_at(struct json_object *array, size_t i)
-{
-	return i < json_length(array) ? json_object_array_get_idx(array, i) : NULL;
-}
 
 struct json_object *sample_points(struct json_object *sample, const char *metric)
 {

@@ -14,19 +14,11 @@
 #include <stdio.h>
 
 #include "../../model/histogram.h"
+#include "format.h"
 
 struct json_object;
 
 #define TABLE_VALUE_WIDTH 7 /* of a column, with the space before it */
-
-enum column_type {
-	COLUMN_RATE,	/* per second */
-	COLUMN_COUNT,	/* current value */
-	COLUMN_SECONDS, /* INFINITY: above the last bound of the histogram */
-	COLUMN_DELTA,	/* in the interval */
-	COLUMN_SCALED,	/* in the interval, with ~ in rows that are estimates */
-	COLUMN_RATIO,	/* as percentage */
-};
 
 struct column {
 	const char *group, *group_json; /* common heading of adjacent columns, or NULL */
@@ -102,9 +94,6 @@ struct row *table_get(struct table *table, const char *name);
 /* By name (column < 0) or by a column, largest first, NANs last. */
 void table_sort(struct table *table, int column);
 
-/* At most 6 characters: "12.3k", "1.20ms", "-". */
-void format_value(enum column_type type, double value, char text[16]);
-
 /*
  * Columns are folded into bands that are at most width wide; a group stays
  * together. table_band_end(): the first column after the band that begins at first.
@@ -126,27 +115,6 @@ struct json_object *table_json(const struct table *table, struct json_object *no
 
 /* "REPLAY: ..." and so on: time, source and input of a sample, without a newline. */
 void table_title(const struct table *table, struct json_object *now, FILE *out);
-
-/* Formats seconds since 1970 in local time with strftime(); 0 if the time is out of range.
- * Returns the length. */
-size_t format_time(double seconds, const char *format, char text[32]);
-
-/* The text or number at key of an object, or the fallback if it is absent. */
-const char *json_text(struct json_object *object, const char *key, const char *fallback);
-double json_number(struct json_object *object, const char *key, double fallback);
-/* The integer at key, 0 if there is none. */
-uint64_t json_whole(struct json_object *object, const char *key);
-/* Number of elements and an element of an array; none if it is not an array. */
-size_t json_length(struct json_object *array);
-struct json_object *json_at(struct json_object *array, size_t i);
-
-/*
- * Building objects. value is owned by the object, or freed on failure; NULL: its
- * allocation failed. A text of NULL is null. 0 or -ENOMEM.
- */
-int json_add(struct json_object *object, const char *key, struct json_object *value);
-int json_append(struct json_object *array, struct json_object *value);
-int json_add_text(struct json_object *object, const char *key, const char *text);
 
 /* Reading samples. labels: pairs of name and value, NULL at the end. */
 struct json_object *sample_points(struct json_object *sample, const char *metric);
