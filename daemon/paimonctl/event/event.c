@@ -133,7 +133,7 @@ static char *format_who(struct json_object *event)
 }
 
 /* Adds what the reader would have to work out. 0 or -ENOMEM. */
-static int complete(struct json_object *event)
+static int event_complete(struct json_object *event)
 {
 	struct reading reading = take_reading(event);
 	int r = json_add(event, "multiplexed", json_object_new_boolean(reading.multiplexed));
@@ -156,7 +156,7 @@ static int no_memory(struct json_object *object)
 /* Takes the object. */
 static int print_json_event(struct json_object *event)
 {
-	return complete(event) ? no_memory(event) : print_json(event);
+	return event_complete(event) ? no_memory(event) : print_json(event);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -290,7 +290,7 @@ static void print_lines(const struct line *lines, size_t nr)
 		}
 }
 
-static int print_list(struct json_object *list)
+static int event_print_list(struct json_object *list)
 {
 	static const char *const titles[NR_CELLS] = {"ID",    "NAME",  "SPEC", "CPUS",
 						     "STATE", "VALUE", "UNIT", "WHO"};
@@ -323,11 +323,11 @@ static int run_list(struct context *context, int argc, char **argv)
 		return r;
 	if (context->json) {
 		for (size_t i = 0; i < json_length(list); i++)
-			if (complete(json_at(list, i)))
+			if (event_complete(json_at(list, i)))
 				return no_memory(list);
 		return print_json(list);
 	}
-	r = print_list(list);
+	r = event_print_list(list);
 	json_object_put(list);
 	return r;
 }
@@ -394,7 +394,7 @@ static void print_value(struct json_object *event)
 	show("\n");
 }
 
-static void print_event(struct json_object *event)
+static void event_print(struct json_object *event)
 {
 	char *cpus = format_cpus(event), *who = format_who(event), since[32];
 
@@ -426,7 +426,7 @@ static int run_read(struct context *context, int argc, char **argv)
 		return r;
 	if (context->json)
 		return print_json_event(event);
-	print_event(event);
+	event_print(event);
 	json_object_put(event);
 	return EXIT_DONE;
 }
