@@ -17,7 +17,7 @@
 #include "command.h"
 #include "json.h"
 
-static const struct command all = {
+static const struct command command_all = {
 	.name = "paimonctl",
 	.summary = "Shows and controls what paimond counts",
 	.commands =
@@ -154,13 +154,14 @@ static const char *last_word(const struct command *command)
 
 static int wrong_usage(const struct command *command)
 {
-	fprintf(stderr, "Try: %s%s --help\n", command == &all ? "" : "paimonctl ", command->name);
+	fprintf(stderr, "Try: %s%s --help\n", command == &command_all ? "" : "paimonctl ",
+		command->name);
 	return EXIT_USAGE;
 }
 
 static void usage(const struct command *group)
 {
-	const char *name = group == &all ? "" : group->name;
+	const char *name = group == &command_all ? "" : group->name;
 
 	printf("Usage: paimonctl [--socket PATH]%s%s COMMAND [OPTIONS]\n\n%s.\n\nCommands:\n",
 	       *name ? " " : "", name, group->summary);
@@ -234,7 +235,7 @@ int command_options(struct context *context, const struct command *command, int 
 }
 
 /* The options before a command, and the command. */
-static int run(struct context *context, const struct command *group, int argc, char **argv)
+static int command_run(struct context *context, const struct command *group, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 's'},
@@ -264,7 +265,7 @@ static int run(struct context *context, const struct command *group, int argc, c
 	argv += optind;
 	for (const struct command *const *command = group->commands; argc && *command; command++)
 		if (!strcmp(*argv, last_word(*command)))
-			return (*command)->commands ? run(context, *command, argc, argv)
+			return (*command)->commands ? command_run(context, *command, argc, argv)
 						    : (*command)->run(context, argc, argv);
 	if (argc)
 		complain("no such command: %s", *argv);
@@ -283,7 +284,7 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return EXIT_FAILED;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	r = run(&context, &all, argc, argv);
+	r = command_run(&context, &command_all, argc, argv);
 	client_free(context.client);
 	curl_global_cleanup();
 	return output_end() && r == EXIT_DONE ? EXIT_FAILED : r;
