@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by main.c and the subcommands: the table of subcommands, common options,
+ * Shared by command.c and the subcommands: the table of subcommands, common options,
  * exit codes and messages.
  */
 #ifndef PAIMONCTL_COMMAND_H
@@ -44,6 +44,10 @@ struct command {
 	const struct command *const *commands; /* instead: its commands, NULL-terminated */
 };
 
+/* The options before a command of a group, and the command; an exit code. */
+int command_run(struct context *context, const struct command *group, int argc, char **argv);
+
+extern const struct command command_all; /* the group of all of these: */
 extern const struct command command_check, command_event, command_list, command_metrics,
 	command_purge, command_reload, command_stat, command_status, command_top;
 

@@ -116,7 +116,7 @@ static void test_pmus(void **state)
 	assert_int_equal(pmu_read_all("/nonexistent", &pmus, &nr), -ENOENT);
 }
 
-/* In the place of main.c. */
+/* In the place of command.c. */
 static const char *answers[2]; /* of /v1/status and /v1/snapshot */
 static char *json;	       /* what was printed */
 
