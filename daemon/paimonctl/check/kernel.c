@@ -180,12 +180,13 @@ void check_attach(struct check *check)
 
 void check_functions(struct check *check)
 {
-	const char *report = iopf_function(IOPF_FN_REPORT), *handle = iopf_function(IOPF_FN_HANDLE);
+	const char *report = iopf_kernel_function(IOPF_FN_REPORT)->found;
+	const char *handle = iopf_kernel_function(IOPF_FN_HANDLE)->found;
 
 	check->functions = iopf_functions_found();
 	if (check->functions)
 		check_add(check, "functions", CHECK_OK, NULL, "%s, %s%s%s", report, handle ?: "",
-			  handle ? ", " : "", iopf_function(IOPF_FN_RESPONSE));
+			  handle ? ", " : "", iopf_kernel_function(IOPF_FN_RESPONSE)->found);
 	else if (!check->btf)
 		check_add(check, "functions", CHECK_WARNING, "see BTF above",
 			  "not known: they are looked up in BTF");

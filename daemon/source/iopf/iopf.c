@@ -30,7 +30,7 @@
 #include "../source.h"
 #include "iopf_source.h"
 
-static const char *const backend_names[IOPF_NR_BACKENDS] = {
+static const char *const iopf_backend_names[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",
 	[IOPF_BACKEND_FENTRY] = "fentry",
 	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
@@ -69,7 +69,7 @@ struct pins iopf_pins(struct source *source)
 	return (struct pins){source, "iopf", IOPF_LAYOUT};
 }
 
-static bool module_loaded(void)
+static bool iopf_module_loaded(void)
 {
 	return !access("/sys/module/paimon", F_OK);
 }
@@ -87,7 +87,7 @@ static int iopf_probe(struct source *source)
 	if (source->replay)
 		return 0;
 	if (wanted == IOPF_BACKEND_AUTO || wanted == IOPF_BACKEND_MODULE) {
-		if (module_loaded())
+		if (iopf_module_loaded())
 			return 0;
 		if (wanted == IOPF_BACKEND_MODULE)
 			return source_fail(source, -ENODEV,
@@ -292,29 +292,39 @@ static int attach_backend(struct source *source, enum iopf_backend backend)
 		iopf_free(iopf);
 		return r;
 	}
-	source->backend = source->replay ? "replay" : backend_names[backend];
+	source->backend = source->replay ? "replay" : iopf_backend_names[backend];
 	source->data = iopf;
 	return 0;
 }
+
+#define IOPF_NR_FUNCTION_BACKENDS 3
 
 /*
  * fentry costs least, and its programs can be preempted: where the kernel does that
  * it comes last. Not everything is everywhere: kprobe.multi needs CONFIG_FPROBE,
  * fentry is on arm64 since 6.4 and on s390x not at all.
  */
-static int attach_functions(struct source *source)
+static const enum iopf_backend *iopf_backend_order(bool preempts)
 {
-	static const enum iopf_backend orders[2][3] = {
+	static const enum iopf_backend orders[2][IOPF_NR_FUNCTION_BACKENDS] = {
 		{IOPF_BACKEND_FENTRY, IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE},
 		{IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE, IOPF_BACKEND_FENTRY},
 	};
-	bool preempts = kernel_preempts();
 
-	for (int i = 0; i < 3; i++) {
-		enum iopf_backend backend = orders[preempts][i];
+	return orders[preempts];
+}
+
+static int attach_functions(struct source *source)
+{
+	bool preempts = kernel_preempts();
+	const enum iopf_backend *order = iopf_backend_order(preempts);
+
+	for (int i = 0; i < IOPF_NR_FUNCTION_BACKENDS; i++) {
+		enum iopf_backend backend = order[i];
 
 		if (attach_backend(source, backend)) {
-			log_info("iopf: not by %s: %s", backend_names[backend], source->reason);
+			log_info("iopf: not by %s: %s", iopf_backend_names[backend],
+				 source->reason);
 			continue;
 		}
 		if (preempts && backend == IOPF_BACKEND_FENTRY)
@@ -333,7 +343,7 @@ static int iopf_attach(struct source *source)
 {
 	enum iopf_backend wanted = source->config->iopf_backend;
 
-	if (source->replay || (wanted == IOPF_BACKEND_AUTO && module_loaded()))
+	if (source->replay || (wanted == IOPF_BACKEND_AUTO && iopf_module_loaded()))
 		return attach_backend(source, IOPF_BACKEND_MODULE);
 	if (wanted != IOPF_BACKEND_AUTO)
 		return attach_backend(source, wanted);
@@ -347,8 +357,9 @@ static bool iopf_outdated(struct source *source)
 	if (source->replay)
 		return false;
 	if (wanted == IOPF_BACKEND_AUTO)
-		return source->backend != backend_names[IOPF_BACKEND_MODULE] && module_loaded();
-	return source->backend != backend_names[wanted];
+		return source->backend != iopf_backend_names[IOPF_BACKEND_MODULE] &&
+		       iopf_module_loaded();
+	return source->backend != iopf_backend_names[wanted];
 }
 
 /* What a dispatcher calls counts as its own run time. */

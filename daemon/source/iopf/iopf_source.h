@@ -56,8 +56,15 @@ struct iopf {
 /* Does the kernel's BTF have the functions of the I/O page fault handler? Looked up once. */
 bool iopf_functions_found(void);
 
-/* The name of one of these functions in this kernel, or NULL. */
-const char *iopf_function(enum iopf_function function);
+/* A function of the handler. */
+struct iopf_kernel_function {
+	const char *names[3]; /* that it has had, the newest first */
+	bool needed;
+	const char *found; /* its name in this kernel, or NULL */
+	uint32_t id;	   /* in the kernel's BTF */
+};
+
+const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function);
 
 /* The name of a hook's link: of index enum iopf_program at the module's, else enum iopf_function.
  */

@@ -35,13 +35,16 @@ static const struct {
 	[IOPF_BACKEND_KPROBE] = {"kprobe-", "paimon_kprobe_", "kprobe_"},
 };
 
+/* The tracepoints of paimon.ko. */
+static const char *const iopf_tracepoints[IOPF_NR_PROGRAMS] = {
+	[IOPF_REQUEST] = "paimon_iopf_request",
+	[IOPF_HANDLE] = "paimon_iopf_handle",
+	[IOPF_RESPONSE] = "paimon_iopf_response",
+	[IOPF_DISCARD] = "paimon_iopf_discard",
+};
+
 /* The kernel's functions, each with the names it has had, the newest first. */
-static struct function {
-	const char *names[3];
-	bool needed;
-	const char *found;
-	uint32_t id; /* in the kernel's BTF */
-} functions[IOPF_NR_FUNCTIONS] = {
+static struct iopf_kernel_function functions[IOPF_NR_FUNCTIONS] = {
 	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
 	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
 	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
@@ -69,7 +72,7 @@ bool iopf_functions_found(void)
 		return false;
 	looked = complete = true;
 	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
-		struct function *f = &functions[i];
+		struct iopf_kernel_function *f = &functions[i];
 
 		for (int j = 0; j < 3 && f->names[j] && !f->found; j++) {
 			int id = btf__find_by_name_kind(btf, f->names[j], BTF_KIND_FUNC);
@@ -89,10 +92,10 @@ bool iopf_functions_found(void)
 	return complete;
 }
 
-const char *iopf_function(enum iopf_function function)
+const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function)
 {
 	iopf_functions_found();
-	return functions[function].found;
+	return &functions[function];
 }
 
 void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32])
@@ -112,12 +115,6 @@ static struct iopf_hook *add_hook(struct iopf *iopf, enum iopf_backend backend, 
 
 static void prepare_tracepoints(struct iopf *iopf)
 {
-	static const char *const tracepoints[IOPF_NR_PROGRAMS] = {
-		[IOPF_REQUEST] = "paimon_iopf_request",
-		[IOPF_HANDLE] = "paimon_iopf_handle",
-		[IOPF_RESPONSE] = "paimon_iopf_response",
-		[IOPF_DISCARD] = "paimon_iopf_discard",
-	};
 	struct bpf_program *const dispatchers[IOPF_NR_PROGRAMS] = {
 		[IOPF_REQUEST] = iopf->bpf->progs.paimon_request,
 		[IOPF_HANDLE] = iopf->bpf->progs.paimon_handle,
@@ -135,7 +132,7 @@ static void prepare_tracepoints(struct iopf *iopf)
 		struct iopf_hook *hook = add_hook(iopf, IOPF_BACKEND_MODULE, i);
 
 		hook->how = HOOK_RAW_TP;
-		hook->target = tracepoints[i];
+		hook->target = iopf_tracepoints[i];
 		hook->dispatcher = dispatchers[i];
 		hook->program = programs[i];
 		hook->programs = iopf->bpf->maps.iopf_programs;
@@ -175,14 +172,15 @@ static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
 		[IOPF_FN_DISCARD] = iopf->bpf->maps.iopf_fn_discard,
 		[IOPF_FN_REMOVE] = iopf->bpf->maps.iopf_fn_remove,
 	};
+	const struct iopf_kernel_function *response = iopf_kernel_function(IOPF_FN_RESPONSE);
 	int r = 0;
 
-	iopf->bpf->rodata->iopf_group_response_is_there = functions[IOPF_FN_RESPONSE].found ==
-							  functions[IOPF_FN_RESPONSE].names[0];
+	iopf->bpf->rodata->iopf_group_response_is_there = response->found == response->names[0];
 	for (int i = 0; i < IOPF_NR_FUNCTIONS && !r; i++) {
+		const struct iopf_kernel_function *function = iopf_kernel_function(i);
 		struct iopf_hook *hook;
 
-		if (!functions[i].found)
+		if (!function->found)
 			continue;
 		hook = add_hook(iopf, backend, i);
 		hook->at_return = i == IOPF_FN_REPORTED;
@@ -190,8 +188,8 @@ static int prepare_functions(struct iopf *iopf, enum iopf_backend backend)
 			    : backend == IOPF_BACKEND_KPROBE_MULTI ? HOOK_KPROBE_MULTI
 			    : hook->at_return			   ? HOOK_FEXIT
 								   : HOOK_FENTRY;
-		hook->target = functions[i].found;
-		hook->target_id = functions[i].id;
+		hook->target = function->found;
+		hook->target_id = function->id;
 		hook->dispatcher = program(iopf, prefixes[backend].dispatcher, function_hooks[i]);
 		hook->program = program(iopf, prefixes[backend].program, function_hooks[i]);
 		hook->programs = hook->how == HOOK_KPROBE	  ? iopf->bpf->maps.iopf_kprobes
