@@ -22,6 +22,7 @@
 #include "pai.skel.h"
 #include "perf_file.skel.h"
 #include "source/iopf/iopf_source.h"
+#include "source/iopf/probe.h"
 #include "source/source.h"
 
 #define MAX_BPF_STACK 512

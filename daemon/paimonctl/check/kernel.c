@@ -10,7 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../../source/iopf/iopf_source.h"
+#include "../../source/iopf/probe.h"
 #include "../../util/kernel.h"
 #include "check.h"
 

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../../process/fdstore.h"
 #include "../../util/clock.h"
@@ -29,13 +28,7 @@
 #include "../map_memory.h"
 #include "../source.h"
 #include "iopf_source.h"
-
-static const char *const iopf_backend_names[IOPF_NR_BACKENDS] = {
-	[IOPF_BACKEND_MODULE] = "paimon.ko",
-	[IOPF_BACKEND_FENTRY] = "fentry",
-	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
-	[IOPF_BACKEND_KPROBE] = "kprobe",
-};
+#include "probe.h"
 
 /* What the kernel says of its functions does not change while it runs. */
 static bool functions_refused;
@@ -67,11 +60,6 @@ static void list_maps(const struct iopf_bpf *bpf, struct bpf_map *ret_maps[NR_MA
 struct pins iopf_pins(struct source *source)
 {
 	return (struct pins){source, "iopf", IOPF_LAYOUT};
-}
-
-static bool iopf_module_loaded(void)
-{
-	return !access("/sys/module/paimon", F_OK);
 }
 
 static enum source_wanted iopf_wanted(const struct config *config)
@@ -295,23 +283,6 @@ static int attach_backend(struct source *source, enum iopf_backend backend)
 	source->backend = source->replay ? "replay" : iopf_backend_names[backend];
 	source->data = iopf;
 	return 0;
-}
-
-#define IOPF_NR_FUNCTION_BACKENDS 3
-
-/*
- * fentry costs least, and its programs can be preempted: where the kernel does that
- * it comes last. Not everything is everywhere: kprobe.multi needs CONFIG_FPROBE,
- * fentry is on arm64 since 6.4 and on s390x not at all.
- */
-static const enum iopf_backend *iopf_backend_order(bool preempts)
-{
-	static const enum iopf_backend orders[2][IOPF_NR_FUNCTION_BACKENDS] = {
-		{IOPF_BACKEND_FENTRY, IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE},
-		{IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE, IOPF_BACKEND_FENTRY},
-	};
-
-	return orders[preempts];
 }
 
 static int attach_functions(struct source *source)

@@ -53,19 +53,6 @@ struct iopf {
 	uint32_t *absent;  /* state of each place whose device was missing at the last check */
 };
 
-/* Does the kernel's BTF have the functions of the I/O page fault handler? Looked up once. */
-bool iopf_functions_found(void);
-
-/* A function of the handler. */
-struct iopf_kernel_function {
-	const char *names[3]; /* that it has had, the newest first */
-	bool needed;
-	const char *found; /* its name in this kernel, or NULL */
-	uint32_t id;	   /* in the kernel's BTF */
-};
-
-const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function);
-
 /* The name of a hook's link: of index enum iopf_program at the module's, else enum iopf_function.
  */
 void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32]);

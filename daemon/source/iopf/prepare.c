@@ -2,15 +2,15 @@
 /*
  * Finds the hooks for the programs of the IOPF source: the tracepoints of paimon.ko
  * or, without it, the functions of the kernel's own fault handler, with fentry or
- * kprobe. The functions are looked up in the kernel's BTF.
+ * kprobe (probe.c looks for them).
  *
  * Called by iopf.c, on the daemon's one thread, and by paimonctl check.
  */
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 
 #include "iopf_source.h"
+#include "probe.h"
 
 /* Links are called iopf-BACKEND-HOOK; those of the module iopf-HOOK. */
 static const char *const tracepoint_hooks[IOPF_NR_PROGRAMS] = {
@@ -34,69 +34,6 @@ static const struct {
 	[IOPF_BACKEND_KPROBE_MULTI] = {"multi-", "paimon_multi_", "kprobe_"},
 	[IOPF_BACKEND_KPROBE] = {"kprobe-", "paimon_kprobe_", "kprobe_"},
 };
-
-/* The tracepoints of paimon.ko. */
-static const char *const iopf_tracepoints[IOPF_NR_PROGRAMS] = {
-	[IOPF_REQUEST] = "paimon_iopf_request",
-	[IOPF_HANDLE] = "paimon_iopf_handle",
-	[IOPF_RESPONSE] = "paimon_iopf_response",
-	[IOPF_DISCARD] = "paimon_iopf_discard",
-};
-
-/* The kernel's functions, each with the names it has had, the newest first. */
-static struct iopf_kernel_function functions[IOPF_NR_FUNCTIONS] = {
-	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
-	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
-	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
-	[IOPF_FN_DISCARD] = {{"iopf_queue_discard_partial"}},
-	[IOPF_FN_REMOVE] = {{"iopf_queue_remove_device"}},
-};
-
-/* Does a function of this id return anything? */
-static bool returns(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-
-	return proto && proto->type;
-}
-
-bool iopf_functions_found(void)
-{
-	static bool looked, complete;
-	struct btf *btf;
-
-	if (looked)
-		return complete;
-	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
-	if (!btf)
-		return false;
-	looked = complete = true;
-	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
-		struct iopf_kernel_function *f = &functions[i];
-
-		for (int j = 0; j < 3 && f->names[j] && !f->found; j++) {
-			int id = btf__find_by_name_kind(btf, f->names[j], BTF_KIND_FUNC);
-
-			if (id > 0) {
-				f->found = f->names[j];
-				f->id = id;
-			}
-		}
-		if (f->needed && !f->found)
-			complete = false;
-	}
-	/* Seen once more, at its return, if that says whether it was refused. */
-	if (functions[IOPF_FN_REPORT].found && returns(btf, functions[IOPF_FN_REPORT].id))
-		functions[IOPF_FN_REPORTED] = functions[IOPF_FN_REPORT];
-	btf__free(btf);
-	return complete;
-}
-
-const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function)
-{
-	iopf_functions_found();
-	return &functions[function];
-}
 
 void iopf_hook_name(enum iopf_backend backend, int index, char ret_name[32])
 {

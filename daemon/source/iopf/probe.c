@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "probe.h"
+
+#include <bpf/btf.h>
+#include <unistd.h>
+
+const char *const iopf_backend_names[IOPF_NR_BACKENDS] = {
+	[IOPF_BACKEND_MODULE] = "paimon.ko",
+	[IOPF_BACKEND_FENTRY] = "fentry",
+	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
+	[IOPF_BACKEND_KPROBE] = "kprobe",
+};
+
+const char *const iopf_tracepoints[IOPF_NR_PROGRAMS] = {
+	[IOPF_REQUEST] = "paimon_iopf_request",
+	[IOPF_HANDLE] = "paimon_iopf_handle",
+	[IOPF_RESPONSE] = "paimon_iopf_response",
+	[IOPF_DISCARD] = "paimon_iopf_discard",
+};
+
+/* The kernel's functions, each with the names it has had, the newest first. */
+static struct iopf_kernel_function functions[IOPF_NR_FUNCTIONS] = {
+	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
+	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
+	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
+	[IOPF_FN_DISCARD] = {{"iopf_queue_discard_partial"}},
+	[IOPF_FN_REMOVE] = {{"iopf_queue_remove_device"}},
+};
+
+bool iopf_module_loaded(void)
+{
+	return !access("/sys/module/paimon", F_OK);
+}
+
+/*
+ * fentry costs least, and its programs can be preempted: where the kernel does that
+ * it comes last. Not everything is everywhere: kprobe.multi needs CONFIG_FPROBE,
+ * fentry is on arm64 since 6.4 and on s390x not at all.
+ */
+const enum iopf_backend *iopf_backend_order(bool preempts)
+{
+	static const enum iopf_backend orders[2][IOPF_NR_FUNCTION_BACKENDS] = {
+		{IOPF_BACKEND_FENTRY, IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE},
+		{IOPF_BACKEND_KPROBE_MULTI, IOPF_BACKEND_KPROBE, IOPF_BACKEND_FENTRY},
+	};
+
+	return orders[preempts];
+}
+
+/* Does a function of this id return anything? */
+static bool returns(const struct btf *btf, uint32_t id)
+{
+	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+
+	return proto && proto->type;
+}
+
+bool iopf_functions_found(void)
+{
+	static bool looked, complete;
+	struct btf *btf;
+
+	if (looked)
+		return complete;
+	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	if (!btf)
+		return false;
+	looked = complete = true;
+	for (int i = 0; i < IOPF_NR_FUNCTIONS; i++) {
+		struct iopf_kernel_function *f = &functions[i];
+
+		for (int j = 0; j < 3 && f->names[j] && !f->found; j++) {
+			int id = btf__find_by_name_kind(btf, f->names[j], BTF_KIND_FUNC);
+
+			if (id > 0) {
+				f->found = f->names[j];
+				f->id = id;
+			}
+		}
+		if (f->needed && !f->found)
+			complete = false;
+	}
+	/* Seen once more, at its return, if that says whether it was refused. */
+	if (functions[IOPF_FN_REPORT].found && returns(btf, functions[IOPF_FN_REPORT].id))
+		functions[IOPF_FN_REPORTED] = functions[IOPF_FN_REPORT];
+	btf__free(btf);
+	return complete;
+}
+
+const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function)
+{
+	iopf_functions_found();
+	return &functions[function];
+}

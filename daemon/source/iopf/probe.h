@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How I/O page faults can be counted on this machine. Nothing is attached, pinned or kept open,
+ * and no daemon is needed: paimonctl check uses it too.
+ */
+#ifndef PAIMON_IOPF_PROBE_H
+#define PAIMON_IOPF_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../config.h"
+#include "iopf.h"
+
+extern const char *const iopf_backend_names[IOPF_NR_BACKENDS];
+
+/* The tracepoints of paimon.ko. */
+extern const char *const iopf_tracepoints[IOPF_NR_PROGRAMS];
+
+bool iopf_module_loaded(void);
+
+#define IOPF_NR_FUNCTION_BACKENDS 3
+/* The backends that use functions of the kernel, the best one first. */
+const enum iopf_backend *iopf_backend_order(bool preempts);
+
+/* Does the kernel's BTF have the functions of the I/O page fault handler? Looked up once. */
+bool iopf_functions_found(void);
+
+/* A function of the handler. */
+struct iopf_kernel_function {
+	const char *names[3]; /* that it has had, the newest first */
+	bool needed;
+	const char *found; /* its name in this kernel, or NULL */
+	uint32_t id;	   /* in the kernel's BTF */
+};
+
+const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function);
+
+#endif
