@@ -182,6 +182,8 @@ void check_functions(struct check *check)
 {
 	const char *report = iopf_kernel_function(IOPF_FN_REPORT)->found;
 	const char *handle = iopf_kernel_function(IOPF_FN_HANDLE)->found;
+	const struct iopf_kernel_function *missing = iopf_kernel_function(report ? IOPF_FN_RESPONSE
+										 : IOPF_FN_REPORT);
 
 	check->functions = iopf_functions_found();
 	if (check->functions)
@@ -194,25 +196,23 @@ void check_functions(struct check *check)
 		check_add(check, "functions", CHECK_MISSING,
 			  "boot a kernel with CONFIG_IOMMU_SVA=y, if a device here can fault",
 			  "the kernel's own handler of page faults (%s) is not built in",
-			  report ? "iopf_group_response" : "iommu_report_device_fault");
+			  missing->names[0]);
 }
 
 bool check_tracepoints(void)
 {
-	static const char *const types[] = {
-		"btf_trace_paimon_iopf_request",
-		"btf_trace_paimon_iopf_handle",
-		"btf_trace_paimon_iopf_response",
-		"btf_trace_paimon_iopf_discard",
-	};
 	struct btf *base = load_btf(), *btf;
 	bool found = true;
 
 	/* The module has no BTF, so this cannot be checked: not an error. */
 	btf = base ? btf__parse_split("/sys/kernel/btf/paimon", base) : NULL;
 	if (btf && !libbpf_get_error(btf)) {
-		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-			found &= btf__find_by_name_kind(btf, types[i], BTF_KIND_TYPEDEF) > 0;
+		for (size_t i = 0; i < IOPF_NR_PROGRAMS; i++) {
+			char type[64];
+
+			snprintf(type, sizeof(type), "btf_trace_%s", iopf_tracepoints[i]);
+			found &= btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+		}
 		btf__free(btf);
 	}
 	btf__free(base);

@@ -23,6 +23,7 @@
 
 #include "../../config.h"
 #include "../../opener/opener.h"
+#include "../../source/iopf/probe.h"
 #include "../escape.h"
 #include "../pmu.h"
 #include "check.h"
@@ -112,7 +113,7 @@ void check_secure_boot(struct check *check)
 		check_add(check, "secure boot", CHECK_OK, NULL, "off: not booted by UEFI");
 	else if (!check_read(SECURE_BOOT, data, sizeof(data)))
 		check_add(check, "secure boot", CHECK_OK, NULL, "not known: %s", strerror(errno));
-	else if (data[4] && access("/sys/module/paimon", F_OK) < 0)
+	else if (data[4] && !iopf_module_loaded())
 		check_add(check, "secure boot", CHECK_WARNING,
 			  "to use paimon.ko sign it, and enrol the key: mokutil --import KEY.der",
 			  "on: only signed modules can be loaded");
@@ -248,7 +249,7 @@ void check_module(struct check *check)
 	char version[64] = "", path[384];
 
 	check->no_modules = access("/proc/modules", F_OK) < 0;
-	if (!access("/sys/module/paimon", F_OK)) {
+	if (iopf_module_loaded()) {
 		check_read("/sys/module/paimon/version", version, sizeof(version));
 		check->module = check_tracepoints();
 		if (!check->module)
@@ -284,17 +285,19 @@ void check_module(struct check *check)
 
 void check_iopf(struct check *check)
 {
-	/* In the order in which paimond tries them. */
-	static const char *const names[IOPF_NR_BACKENDS] = {"paimon.ko", "fentry", "kprobe.multi",
-							    "kprobe"};
-	enum iopf_backend best = check->module			     ? IOPF_BACKEND_MODULE
-				 : !check->functions		     ? IOPF_NR_BACKENDS
-				 : check->fentry && !check->preempts ? IOPF_BACKEND_FENTRY
-				 : check->kprobe_multi		     ? IOPF_BACKEND_KPROBE_MULTI
-				 : check->kprobe		     ? IOPF_BACKEND_KPROBE
-				 : check->fentry		     ? IOPF_BACKEND_FENTRY
-								     : IOPF_NR_BACKENDS;
-	const char *backend = best < IOPF_NR_BACKENDS ? names[best] : NULL;
+	const bool works[IOPF_NR_BACKENDS] = {
+		[IOPF_BACKEND_FENTRY] = check->fentry,
+		[IOPF_BACKEND_KPROBE_MULTI] = check->kprobe_multi,
+		[IOPF_BACKEND_KPROBE] = check->kprobe,
+	};
+	const enum iopf_backend *order = iopf_backend_order(check->preempts);
+	enum iopf_backend best = check->module ? IOPF_BACKEND_MODULE : IOPF_NR_BACKENDS;
+	const char *backend;
+
+	for (int i = 0; i < IOPF_NR_FUNCTION_BACKENDS && check->functions; i++)
+		if (best == IOPF_NR_BACKENDS && works[order[i]])
+			best = order[i];
+	backend = best < IOPF_NR_BACKENDS ? iopf_backend_names[best] : NULL;
 
 	check->backend = backend ? best : IOPF_BACKEND_MODULE;
 	check->iopf = backend || (check->functions && !check->privileged);
