@@ -35,6 +35,13 @@
 #define OWN_DESCRIPTORS 64
 #define CONNECTIONS (2 * 256)
 
+/* Size of an element of a hash in bytes, besides key and value. */
+#define MAP_HASH_BYTES 48
+
+/* Size of the elements of all maps that have one per slot, in bytes. */
+#define EVENTS_SLOT_BYTES \
+	(sizeof(struct events_slot) + sizeof(struct events_value) + 2 * sizeof(uint64_t))
+
 bool check_read(const char *path, char *ret_text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -353,8 +360,8 @@ void check_pmus(struct check *check)
 		  others == 1 ? "" : "s");
 }
 
-/* Memory of perf events, if the maximum number is kept. */
-static uint64_t perf_events(const struct config *config)
+/* The number of perf events, if the maximum number of events is kept. */
+static uint64_t events_max_slots(const struct config *config)
 {
 	return config->events_wanted == SOURCE_NO
 		       ? 0
@@ -363,7 +370,7 @@ static uint64_t perf_events(const struct config *config)
 
 void check_descriptors(struct check *check)
 {
-	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + perf_events(check->config);
+	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + events_max_slots(check->config);
 	char next[160];
 	struct rlimit limit = {};
 
@@ -382,34 +389,41 @@ void check_descriptors(struct check *check)
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
 
-/* Memory of pai_ext, without its events in the list; pai_crypto needs less than half of that. */
-static uint64_t pai_bytes(const struct config *config)
-{
-	uint64_t cpu = sizeof(struct pai_cpu) +
-		       64 * (sizeof(struct events_slot) + sizeof(struct events_value) +
-			     2 * sizeof(uint64_t));
-
-	return get_nprocs_conf() * cpu +
-	       (config->pai_max_cgroups + 1) * (sizeof(struct pai_cgroup) +
-						sizeof(struct pai_counts) + 48 + PAI_CGROUP_PATH) +
-	       (PAI_MAX_TASKS + 1) * (48 + sizeof(struct pai_task_id) + sizeof(struct pai_task));
-}
-
-/* The maximum size of all maps in bytes; a hash needs 48 more bytes for each element. */
-static uint64_t map_bytes(const struct config *config)
+static uint64_t iopf_map_bytes(const struct config *config)
 {
 	uint64_t devices = config->iopf_max_devices;
 
 	return devices * (2 * sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
 			  PAIMON_DEVICE_NAME_LEN +
-			  4 * (48 + sizeof(uint64_t) + sizeof(struct iopf_known))) +
-	       IOPF_MAX_SPILLED * (48 + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
-	       sizeof(struct iopf_state) +
-	       (config->events_wanted != SOURCE_NO) * config->events_max *
+			  4 * (MAP_HASH_BYTES + sizeof(uint64_t) + sizeof(struct iopf_known))) +
+	       IOPF_MAX_SPILLED *
+		       (MAP_HASH_BYTES + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
+	       sizeof(struct iopf_state);
+}
+
+static uint64_t events_map_bytes(const struct config *config)
+{
+	return (config->events_wanted != SOURCE_NO) * config->events_max *
 		       sizeof(struct events_event) +
-	       perf_events(config) * (sizeof(struct events_slot) + sizeof(struct events_value) +
-				      2 * sizeof(uint64_t)) +
-	       (access(PMU_FOLDER "/pai_ext", F_OK) ? 0 : pai_bytes(config));
+	       events_max_slots(config) * EVENTS_SLOT_BYTES;
+}
+
+/* Of pai_ext, without its events in the list; pai_crypto needs less than half of that. */
+static uint64_t pai_map_bytes(const struct config *config)
+{
+	return get_nprocs_conf() * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
+	       (config->pai_max_cgroups + 1) *
+		       (sizeof(struct pai_cgroup) + sizeof(struct pai_counts) + MAP_HASH_BYTES +
+			PAI_CGROUP_PATH) +
+	       (PAI_MAX_TASKS + 1) *
+		       (MAP_HASH_BYTES + sizeof(struct pai_task_id) + sizeof(struct pai_task));
+}
+
+/* The maximum size of all maps in bytes. */
+static uint64_t map_bytes(const struct config *config)
+{
+	return iopf_map_bytes(config) + events_map_bytes(config) +
+	       (access(PMU_FOLDER "/pai_ext", F_OK) ? 0 : pai_map_bytes(config));
 }
 
 /* The memory limit of the cgroup of this process, as in a container; UINT64_MAX: no limit. */
