@@ -60,6 +60,10 @@ struct events_slot {
 	__u32 type;  /* of its PMU if the event spans several PMUs; else 0 */
 };
 
+/* Size of the elements of all maps that have one per slot, in bytes. */
+#define EVENTS_SLOT_BYTES \
+	(sizeof(struct events_slot) + sizeof(struct events_value) + 2 * sizeof(__u64))
+
 /* Who asked for an event. */
 enum events_origin {
 	EVENTS_FROM_CONFIG,  /* as long as it is in the configuration */

@@ -10,4 +10,7 @@ void *map_memory(const struct bpf_map *map);
 /* memory: of the same map, or NULL. */
 void unmap_memory(const struct bpf_map *map, const void *memory);
 
+/* Size of an element of a hash in bytes, besides key and value. */
+#define MAP_HASH_BYTES 48
+
 #endif

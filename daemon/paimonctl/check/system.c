@@ -2,28 +2,26 @@
 /* paimonctl check: file systems, modules, privileges and limits, from files in /proc and /sys. */
 #include <dirent.h>
 #include <errno.h>
-#include <events.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <iopf.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <mntent.h>
-#include <pai.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../config.h"
 #include "../../opener/opener.h"
+#include "../../source/events/probe.h"
 #include "../../source/iopf/probe.h"
+#include "../../source/pai/probe.h"
 #include "../escape.h"
 #include "../pmu.h"
 #include "check.h"
@@ -34,13 +32,6 @@
  * clients as each of the two listeners takes. */
 #define OWN_DESCRIPTORS 64
 #define CONNECTIONS (2 * 256)
-
-/* Size of an element of a hash in bytes, besides key and value. */
-#define MAP_HASH_BYTES 48
-
-/* Size of the elements of all maps that have one per slot, in bytes. */
-#define EVENTS_SLOT_BYTES \
-	(sizeof(struct events_slot) + sizeof(struct events_value) + 2 * sizeof(uint64_t))
 
 bool check_read(const char *path, char *ret_text, size_t size)
 {
@@ -360,14 +351,6 @@ void check_pmus(struct check *check)
 		  others == 1 ? "" : "s");
 }
 
-/* The number of perf events, if the maximum number of events is kept. */
-static uint64_t events_max_slots(const struct config *config)
-{
-	return config->events_wanted == SOURCE_NO
-		       ? 0
-		       : (uint64_t)config->events_max * get_nprocs_conf();
-}
-
 void check_descriptors(struct check *check)
 {
 	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + events_max_slots(check->config);
@@ -387,36 +370,6 @@ void check_descriptors(struct check *check)
 		 (uintmax_t)need, need > 65536 ? "with more than" : "which has");
 	check_add(check, "descriptors", CHECK_WARNING, next, "%ju needed, %ju allowed here",
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
-}
-
-static uint64_t iopf_map_bytes(const struct config *config)
-{
-	uint64_t devices = config->iopf_max_devices;
-
-	return devices * (2 * sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
-			  PAIMON_DEVICE_NAME_LEN +
-			  4 * (MAP_HASH_BYTES + sizeof(uint64_t) + sizeof(struct iopf_known))) +
-	       IOPF_MAX_SPILLED *
-		       (MAP_HASH_BYTES + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
-	       sizeof(struct iopf_state);
-}
-
-static uint64_t events_map_bytes(const struct config *config)
-{
-	return (config->events_wanted != SOURCE_NO) * config->events_max *
-		       sizeof(struct events_event) +
-	       events_max_slots(config) * EVENTS_SLOT_BYTES;
-}
-
-/* Of pai_ext, without its events in the list; pai_crypto needs less than half of that. */
-static uint64_t pai_map_bytes(const struct config *config)
-{
-	return get_nprocs_conf() * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
-	       (config->pai_max_cgroups + 1) *
-		       (sizeof(struct pai_cgroup) + sizeof(struct pai_counts) + MAP_HASH_BYTES +
-			PAI_CGROUP_PATH) +
-	       (PAI_MAX_TASKS + 1) *
-		       (MAP_HASH_BYTES + sizeof(struct pai_task_id) + sizeof(struct pai_task));
 }
 
 /* The maximum size of all maps in bytes. */

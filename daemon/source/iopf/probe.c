@@ -4,6 +4,8 @@
 #include <bpf/btf.h>
 #include <unistd.h>
 
+#include "../map_memory.h"
+
 const char *const iopf_backend_names[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",
 	[IOPF_BACKEND_FENTRY] = "fentry",
@@ -91,4 +93,16 @@ const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function funct
 {
 	iopf_functions_found();
 	return &functions[function];
+}
+
+uint64_t iopf_map_bytes(const struct config *config)
+{
+	uint64_t devices = config->iopf_max_devices;
+
+	return devices * (2 * sizeof(struct iopf_device) + IOPF_SLOTS * sizeof(struct iopf_slot) +
+			  PAIMON_DEVICE_NAME_LEN +
+			  4 * (MAP_HASH_BYTES + sizeof(uint64_t) + sizeof(struct iopf_known))) +
+	       IOPF_MAX_SPILLED *
+		       (MAP_HASH_BYTES + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
+	       sizeof(struct iopf_state);
 }

@@ -36,4 +36,7 @@ struct iopf_kernel_function {
 
 const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function function);
 
+/* The maximum size of the maps in bytes. */
+uint64_t iopf_map_bytes(const struct config *config);
+
 #endif
