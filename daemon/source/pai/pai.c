@@ -41,40 +41,42 @@ static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index")
 
 /* What is to be done */
 
-/* Why what the configuration asks for is not done, or NULL. */
-static const char *plan_ext(const struct config *config, bool own, struct pai_plan *ret_plan)
+static enum pai_refusal pai_plan_ext(const struct config *config, bool own,
+				     struct pai_plan *ret_plan)
 {
 	bool sampling = config->pai_mode == PAI_SAMPLING;
-	struct pai_plan plan = {
+
+	*ret_plan = (struct pai_plan){
 		.counts = true,
 		.prefers_counting = !sampling,
 		.samples = PAI_BY_NOTHING,
 	};
-	const char *refused = NULL;
-
-	*ret_plan = plan;
 	if (config->pai_mode == PAI_COUNTING)
-		return NULL;
+		return PAI_NOT_REFUSED;
 	if (own) {
 		if (!sampling)
-			return NULL;
-		plan.counts = false;
-		plan.samples = config->pai_backend == PAI_BACKEND_PERF_EVENT ? PAI_BY_PERF_EVENT
-									     : PAI_BY_TRACEPOINT;
-	} else if (config->pai_backend == PAI_BACKEND_TRACEPOINT) {
-		refused = "this pai_ext is not paimon.ko's, and has no tracepoint (set backend = "
-			  "auto)";
-	} else if (!config->pai_accept_throttling_panic) {
-		refused = sampling ? "does not sample: a throttled event of this driver can panic "
-				     "the machine (paimonctl check; accept_throttling_panic)"
-				   : NULL;
-	} else {
-		plan.samples = PAI_BY_PERF_EVENT;
+			return PAI_NOT_REFUSED;
+		ret_plan->counts = false;
+		ret_plan->samples = config->pai_backend == PAI_BACKEND_PERF_EVENT
+					    ? PAI_BY_PERF_EVENT
+					    : PAI_BY_TRACEPOINT;
+		return PAI_NOT_REFUSED;
 	}
-	if (!refused)
-		*ret_plan = plan;
-	return refused;
+	if (config->pai_backend == PAI_BACKEND_TRACEPOINT)
+		return PAI_HAS_NO_TRACEPOINT;
+	if (!config->pai_accept_throttling_panic)
+		return sampling ? PAI_MAY_PANIC : PAI_NOT_REFUSED;
+	ret_plan->samples = PAI_BY_PERF_EVENT;
+	return PAI_NOT_REFUSED;
 }
+
+/* Of enum pai_refusal. */
+static const char *const refusals[] = {
+	[PAI_HAS_NO_TRACEPOINT] =
+		"this pai_ext is not paimon.ko's, and has no tracepoint (set backend = auto)",
+	[PAI_MAY_PANIC] = "does not sample: a throttled event of this driver can panic the machine "
+			  "(paimonctl check; accept_throttling_panic)",
+};
 
 static enum source_wanted pai_wanted(const struct config *config)
 {
@@ -170,7 +172,8 @@ static void give_reason(struct source *source, bool say)
 	char before[sizeof(source->reason)];
 	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
 	struct pai_plan plan;
-	const char *refused = ext->reader ? plan_ext(source->config, ext->own, &plan) : NULL;
+	const char *refused = ext->reader ? refusals[pai_plan_ext(source->config, ext->own, &plan)]
+					  : NULL;
 
 	memcpy(before, source->reason, sizeof(before));
 	snprintf(source->reason, sizeof(source->reason), "%s", refused ?: "");
@@ -234,7 +237,7 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 		pmu->plan = (struct pai_plan){.counts = true, .prefers_counting = true};
 		return pai_pmu_attach(source, pmu, NULL, nr_cpus);
 	}
-	plan_ext(source->config, pmu->own, &pmu->plan);
+	pai_plan_ext(source->config, pmu->own, &pmu->plan);
 	r = pai_samples_new(source, nr_cpus, pmu->max_number, pmu->plan.samples, &pai->samples);
 	if (r < 0)
 		return r;
@@ -296,7 +299,7 @@ static bool pai_outdated(struct source *source)
 		if (now.type != pmu->type)
 			return true;
 		if (pmu->reader && i == PAI_EXT) {
-			plan_ext(source->config, now.own, &now.plan);
+			pai_plan_ext(source->config, now.own, &now.plan);
 			if (now.plan.counts != pmu->plan.counts ||
 			    now.plan.samples != pmu->plan.samples ||
 			    now.plan.prefers_counting != pmu->plan.prefers_counting)

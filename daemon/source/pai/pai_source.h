@@ -46,6 +46,13 @@ struct pai_plan {
 	enum pai_samples_by samples;
 };
 
+/* Why pai_ext is not used as the configuration asks for. */
+enum pai_refusal {
+	PAI_NOT_REFUSED,
+	PAI_HAS_NO_TRACEPOINT,
+	PAI_MAY_PANIC, /* the driver, if an event is throttled */
+};
+
 /* How a PMU is used on a CPU. */
 struct pai_pmu_cpu {
 	bool online, counts, samples;
