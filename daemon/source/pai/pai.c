@@ -39,36 +39,7 @@ static const struct pai_pmu pmus[] = {
 };
 static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index");
 
-/* What is to be done */
-
-static enum pai_refusal pai_plan_ext(const struct config *config, bool own,
-				     struct pai_plan *ret_plan)
-{
-	bool sampling = config->pai_mode == PAI_SAMPLING;
-
-	*ret_plan = (struct pai_plan){
-		.counts = true,
-		.prefers_counting = !sampling,
-		.samples = PAI_BY_NOTHING,
-	};
-	if (config->pai_mode == PAI_COUNTING)
-		return PAI_NOT_REFUSED;
-	if (own) {
-		if (!sampling)
-			return PAI_NOT_REFUSED;
-		ret_plan->counts = false;
-		ret_plan->samples = config->pai_backend == PAI_BACKEND_PERF_EVENT
-					    ? PAI_BY_PERF_EVENT
-					    : PAI_BY_TRACEPOINT;
-		return PAI_NOT_REFUSED;
-	}
-	if (config->pai_backend == PAI_BACKEND_TRACEPOINT)
-		return PAI_HAS_NO_TRACEPOINT;
-	if (!config->pai_accept_throttling_panic)
-		return sampling ? PAI_MAY_PANIC : PAI_NOT_REFUSED;
-	ret_plan->samples = PAI_BY_PERF_EVENT;
-	return PAI_NOT_REFUSED;
-}
+/* What is refused */
 
 /* Of enum pai_refusal. */
 static const char *const refusals[] = {

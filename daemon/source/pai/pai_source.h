@@ -21,6 +21,7 @@
 #include "../reader.h"
 #include "pai.h"
 #include "pai.skel.h"
+#include "probe.h"
 
 struct metric;
 struct snapshot;
@@ -31,27 +32,6 @@ struct source;
 #define PAI_NR_PMUS 2
 
 #define PAI_NUMBER_ALL 0 /* of the event that is the sum of all counters of its PMU */
-
-/* Where samples come from. */
-enum pai_samples_by {
-	PAI_BY_NOTHING,
-	PAI_BY_TRACEPOINT,
-	PAI_BY_PERF_EVENT,
-};
-
-/* How to use a PMU. */
-struct pai_plan {
-	bool counts;
-	bool prefers_counting; /* which one to use if they exclude each other */
-	enum pai_samples_by samples;
-};
-
-/* Why pai_ext is not used as the configuration asks for. */
-enum pai_refusal {
-	PAI_NOT_REFUSED,
-	PAI_HAS_NO_TRACEPOINT,
-	PAI_MAY_PANIC, /* the driver, if an event is throttled */
-};
 
 /* How a PMU is used on a CPU. */
 struct pai_pmu_cpu {

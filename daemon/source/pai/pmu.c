@@ -81,26 +81,6 @@ static void find_highest(struct pai_pmu *pmu, const char *name, uint32_t number,
 		pmu->max_number = number;
 }
 
-static int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own)
-{
-	char path[128];
-	uint32_t type;
-	FILE *file;
-	bool found;
-
-	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/type", name);
-	file = fopen(path, "re");
-	found = file && fscanf(file, "%u", &type) == 1;
-	if (file)
-		fclose(file);
-	if (!found)
-		return -ENODEV;
-	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/caps/sample_tracepoint", name);
-	*ret_own = !access(path, F_OK);
-	*ret_type = type;
-	return 0;
-}
-
 int pai_pmu_look(struct pai_pmu *pmu)
 {
 	int r = pai_find_pmu(pmu->name, &pmu->type, &pmu->own);

@@ -1,11 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "probe.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
+#include "../../util/event_spec.h"
 #include "../map_memory.h"
 #include "events.h"
 #include "pai.h"
+
+int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own)
+{
+	char path[128];
+	uint32_t type;
+	FILE *file;
+	bool found;
+
+	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/type", name);
+	file = fopen(path, "re");
+	found = file && fscanf(file, "%u", &type) == 1;
+	if (file)
+		fclose(file);
+	if (!found)
+		return -ENODEV;
+	snprintf(path, sizeof(path), EVENT_SPEC_PMUS "/%s/caps/sample_tracepoint", name);
+	*ret_own = !access(path, F_OK);
+	*ret_type = type;
+	return 0;
+}
+
+enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_plan *ret_plan)
+{
+	bool sampling = config->pai_mode == PAI_SAMPLING;
+
+	*ret_plan = (struct pai_plan){
+		.counts = true,
+		.prefers_counting = !sampling,
+		.samples = PAI_BY_NOTHING,
+	};
+	if (config->pai_mode == PAI_COUNTING)
+		return PAI_NOT_REFUSED;
+	if (own) {
+		if (!sampling)
+			return PAI_NOT_REFUSED;
+		ret_plan->counts = false;
+		ret_plan->samples = config->pai_backend == PAI_BACKEND_PERF_EVENT
+					    ? PAI_BY_PERF_EVENT
+					    : PAI_BY_TRACEPOINT;
+		return PAI_NOT_REFUSED;
+	}
+	if (config->pai_backend == PAI_BACKEND_TRACEPOINT)
+		return PAI_HAS_NO_TRACEPOINT;
+	if (!config->pai_accept_throttling_panic)
+		return sampling ? PAI_MAY_PANIC : PAI_NOT_REFUSED;
+	ret_plan->samples = PAI_BY_PERF_EVENT;
+	return PAI_NOT_REFUSED;
+}
 
 uint64_t pai_map_bytes(const struct config *config)
 {

@@ -3,9 +3,40 @@
 #ifndef PAIMON_PAI_PROBE_H
 #define PAIMON_PAI_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../config.h"
+
+/*
+ * Looks for the PMU of a name in sysfs. own: is it paimon.ko's, with a tracepoint? 0, or -ENODEV:
+ * this machine has none.
+ */
+int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own);
+
+/* Where samples come from. */
+enum pai_samples_by {
+	PAI_BY_NOTHING,
+	PAI_BY_TRACEPOINT,
+	PAI_BY_PERF_EVENT,
+};
+
+/* How to use a PMU. */
+struct pai_plan {
+	bool counts;
+	bool prefers_counting; /* which one to use if they exclude each other */
+	enum pai_samples_by samples;
+};
+
+/* Why pai_ext is not used as the configuration asks for. */
+enum pai_refusal {
+	PAI_NOT_REFUSED,
+	PAI_HAS_NO_TRACEPOINT,
+	PAI_MAY_PANIC, /* the driver, if an event is throttled */
+};
+
+/* How to use pai_ext, own or not, with this configuration. */
+enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_plan *ret_plan);
 
 /*
  * The maximum size of the maps of pai_ext in bytes, without its events in the list; pai_crypto
