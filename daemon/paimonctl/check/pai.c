@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* paimonctl check: the PMUs for NNPA and cryptography, and how paimond uses them. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "../../config.h"
-#include "../pmu.h"
+#include "../../source/pai/probe.h"
 #include "check.h"
-
-#define PAI_EXT PMU_FOLDER "/pai_ext"
 
 static void check_none(struct check *check)
 {
@@ -23,28 +20,31 @@ static void check_none(struct check *check)
 /* How paimond uses pai_ext of the kernel's own driver. Returns the next step, or NULL. */
 static const char *check_own(const struct config *config, const char **ret_done)
 {
-	*ret_done = "counted";
-	if (config->pai_mode == PAI_COUNTING)
-		return NULL;
-	if (config->pai_backend == PAI_BACKEND_TRACEPOINT) {
+	struct pai_plan plan;
+
+	switch (pai_plan_ext(config, false, &plan)) {
+	case PAI_HAS_NO_TRACEPOINT:
 		*ret_done = "counted, not sampled: it has no tracepoint";
 		return "set backend = auto in [pai]";
+	case PAI_MAY_PANIC:
+		*ret_done = "counted, not sampled, though mode = sampling asks for it";
+		return "set mode = auto in [pai]";
+	case PAI_NOT_REFUSED:
+		break;
 	}
-	if (config->pai_accept_throttling_panic) {
-		*ret_done = "sampled, at the risk of the machine";
-		return "set accept_throttling_panic = no in [pai]";
-	}
-	if (config->pai_mode == PAI_AUTO)
-		return NULL;
-	*ret_done = "counted, not sampled, though mode = sampling asks for it";
-	return "set mode = auto in [pai]";
+	*ret_done = plan.samples ? "sampled, at the risk of the machine" : "counted";
+	return plan.samples ? "set accept_throttling_panic = no in [pai]" : NULL;
 }
 
 void check_pai(struct check *check)
 {
-	bool ext = !access(PAI_EXT, F_OK), crypto = !access(PMU_FOLDER "/pai_crypto", F_OK);
-	bool own = ext && access(PAI_EXT "/caps/sample_tracepoint", F_OK);
+	bool tracepoint = false, unused;
+	uint32_t type;
+	bool ext = !pai_find_pmu("pai_ext", &type, &tracepoint);
+	bool crypto = !pai_find_pmu("pai_crypto", &type, &unused);
+	bool own = ext && !tracepoint;
 	const struct config *config = check->config;
+	struct pai_plan plan;
 	const char *next = NULL, *done = "counted";
 	char names[64], danger[384] = "", rate[16] = "?";
 
@@ -78,7 +78,8 @@ void check_pai(struct check *check)
 				  "takes mode = sampling and accept_throttling_panic = yes in "
 				  "[pai]");
 	} else if (ext) {
-		done = config->pai_mode == PAI_SAMPLING
+		pai_plan_ext(config, true, &plan);
+		done = plan.samples
 			       ? "sampled"
 			       : "counted; with mode = sampling in [pai] samples tell instead who "
 				 "uses it";

@@ -23,7 +23,6 @@
 #include "../../source/iopf/probe.h"
 #include "../../source/pai/probe.h"
 #include "../escape.h"
-#include "../pmu.h"
 #include "check.h"
 
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -375,8 +374,11 @@ void check_descriptors(struct check *check)
 /* The maximum size of all maps in bytes. */
 static uint64_t map_bytes(const struct config *config)
 {
+	uint32_t type;
+	bool own;
+
 	return iopf_map_bytes(config) + events_map_bytes(config) +
-	       (access(PMU_FOLDER "/pai_ext", F_OK) ? 0 : pai_map_bytes(config));
+	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config));
 }
 
 /* The memory limit of the cgroup of this process, as in a container; UINT64_MAX: no limit. */
