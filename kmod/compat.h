@@ -20,13 +20,6 @@
 
 #ifdef PAIMON_IOPF_HOOK
 
-/* The function that takes a group from the queue; its argument is the work in the group. */
-#ifdef PAIMON_PUBLIC_IOPF_GROUP /* 6.9 and later */
-#define PAIMON_IOPF_WORKER "iommu_sva_handle_iopf"
-#else
-#define PAIMON_IOPF_WORKER "iopf_handle_group"
-#endif
-
 #ifdef PAIMON_PUBLIC_IOPF_GROUP
 
 static inline struct device *paimon_group_device(const struct iopf_group *group)

@@ -30,6 +30,7 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 
+#include <paimon/iopf_worker.h>
 #include <paimon/record.h>
 
 #include "compat.h"
@@ -270,7 +271,7 @@ static int on_remove(struct kprobe *probe, struct pt_regs *regs)
 static struct kprobe probes[] = {
 	{.symbol_name = "iommu_report_device_fault", .pre_handler = on_report},
 	{.symbol_name = RESPONSE, .pre_handler = on_response},
-	{.symbol_name = PAIMON_IOPF_WORKER, .pre_handler = on_work},
+	{.pre_handler = on_work}, /* its name: PAIMON_IOPF_WORKERS */
 	{.symbol_name = "iopf_queue_discard_partial", .pre_handler = on_discard},
 	{.symbol_name = "iopf_queue_remove_device", .pre_handler = on_remove},
 };
@@ -285,13 +286,28 @@ static struct kretprobe refusal = {
 };
 static bool refusal_probed;
 
+static int register_probe(struct kprobe *probe)
+{
+	static const char *const workers[] = {PAIMON_IOPF_WORKERS};
+	unsigned int i;
+	int r = -ENOENT;
+
+	if (probe->pre_handler != on_work)
+		return register_kprobe(probe);
+	for (i = 0; i < ARRAY_SIZE(workers) && r == -ENOENT; i++) {
+		probe->symbol_name = workers[i];
+		r = register_kprobe(probe);
+	}
+	return r;
+}
+
 void paimon_iopf_hook_init(void)
 {
 	unsigned int i;
 	int r;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		r = register_kprobe(&probes[i]);
+		r = register_probe(&probes[i]);
 		probed[i] = !r;
 		if (!r)
 			continue;

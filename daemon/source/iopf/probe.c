@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include <bpf/btf.h>
+#include <paimon/iopf_worker.h>
 #include <unistd.h>
 
 #include "../map_memory.h"
@@ -20,10 +21,10 @@ const char *const iopf_tracepoints[IOPF_NR_PROGRAMS] = {
 	[IOPF_DISCARD] = "paimon_iopf_discard",
 };
 
-/* The kernel's functions, each with the names it has had, the newest first. */
+/* The kernel's functions, each with the names it has had. */
 static struct iopf_kernel_function functions[IOPF_NR_FUNCTIONS] = {
 	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
-	[IOPF_FN_HANDLE] = {{"iommu_sva_handle_iopf", "iopf_handler", "iopf_handle_group"}},
+	[IOPF_FN_HANDLE] = {{PAIMON_IOPF_WORKERS}},
 	[IOPF_FN_RESPONSE] = {{"iopf_group_response", "iommu_page_response"}, .needed = true},
 	[IOPF_FN_DISCARD] = {{"iopf_queue_discard_partial"}},
 	[IOPF_FN_REMOVE] = {{"iopf_queue_remove_device"}},

@@ -28,7 +28,7 @@ bool iopf_functions_found(void);
 
 /* A function of the handler. */
 struct iopf_kernel_function {
-	const char *names[3]; /* that it has had, the newest first */
+	const char *names[3]; /* that it has had, in the order in which they are tried */
 	bool needed;
 	const char *found; /* its name in this kernel, or NULL */
 	uint32_t id;	   /* in the kernel's BTF */
