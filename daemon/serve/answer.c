@@ -20,13 +20,11 @@
 #include "page.h"
 #include "peer.h"
 
-#define JSON_TYPE "application/json"
 #define BLOCK (16 << 10) /* of a stream: what is made at once */
 #define MAX_MEMBERS 8	 /* of a body */
 #define MAX_COLLECT 32
-#define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
 
-struct client *answer_client(struct MHD_Connection *connection)
+struct client *request_client(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -54,8 +52,7 @@ static enum MHD_Result add_header_line(void *data, enum MHD_ValueKind kind, cons
 	return MHD_YES;
 }
 
-/* The value, freed by the caller, or NULL: it did not come, or there is no memory. */
-static char *header(struct MHD_Connection *connection, const char *name, size_t *ret_nr)
+char *request_header(struct MHD_Connection *connection, const char *name, size_t *ret_nr)
 {
 	struct header header = {.name = name};
 
@@ -66,23 +63,18 @@ static char *header(struct MHD_Connection *connection, const char *name, size_t 
 	return NULL;
 }
 
-static bool takes_gzip(struct MHD_Connection *connection)
+bool request_takes_gzip(struct MHD_Connection *connection)
 {
 	size_t nr;
-	_cleanup_free_ char *codings = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING, &nr);
+	_cleanup_free_ char *codings = request_header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING,
+						      &nr);
 
 	return http_wants_gzip(codings);
 }
 
-/* The body of one or more answers. */
-struct body {
-	struct buffer text;
-	size_t refs;
-};
-
-static void body_unref(void *data)
+void reply_body_unref(void *data)
 {
-	struct body *body = data;
+	struct reply_body *body = data;
 
 	if (--body->refs)
 		return;
@@ -90,13 +82,11 @@ static void body_unref(void *data)
 	free(body);
 }
 
-/* What is common to all answers. allow: for a 405, or NULL. Takes the response, or NULL:
- * there is no memory for it, and the connection is closed. size: what waits to be taken. */
-static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned int status,
-				     const char *type, struct MHD_Response *response, bool gzip,
-				     const char *allow, size_t size)
+enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int status,
+			       const char *type, struct MHD_Response *response, bool gzip,
+			       const char *allow, size_t size)
 {
-	struct client *client = answer_client(connection);
+	struct client *client = request_client(connection);
 	enum MHD_Result r;
 
 	if (!response)
@@ -122,46 +112,44 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
 	return r;
 }
 
-static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned int status,
-				 const char *type, struct body *body, bool gzip, const char *allow)
+enum MHD_Result reply_with(struct MHD_Connection *connection, unsigned int status, const char *type,
+			   struct reply_body *body, bool gzip, const char *allow)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-		body->text.size, body->text.data, body_unref, body);
+		body->text.size, body->text.data, reply_body_unref, body);
 
 	body->refs += response != NULL;
-	return send_response(connection, status, type, response, gzip, allow, body->text.size);
+	return reply_response(connection, status, type, response, gzip, allow, body->text.size);
 }
 
-/* Takes the text. NULL: no memory. */
-static struct body *body_new(struct buffer *text)
+struct reply_body *reply_body_new(struct buffer *text)
 {
-	struct body *body = text->error ? NULL : malloc(sizeof(*body));
+	struct reply_body *body = text->error ? NULL : malloc(sizeof(*body));
 
 	if (body)
-		*body = (struct body){*text, 1};
+		*body = (struct reply_body){*text, 1};
 	else
 		free(text->data);
 	return body;
 }
 
-/* Takes the text, and packs it if that is asked for. */
-static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
-			     const char *type, struct buffer *text, const char *allow)
+enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int status, const char *type,
+			   struct buffer *text, const char *allow)
 {
-	bool gzip = !text->error && text->size >= MIN_GZIP && takes_gzip(connection) &&
+	bool gzip = !text->error && text->size >= MIN_GZIP && request_takes_gzip(connection) &&
 		    !gzip_buffer(text);
-	struct body *body = body_new(text);
+	struct reply_body *body = reply_body_new(text);
 	enum MHD_Result r;
 
 	if (!body)
 		return MHD_NO;
-	r = send_body(connection, status, type, body, gzip, allow);
-	body_unref(body);
+	r = reply_with(connection, status, type, body, gzip, allow);
+	reply_body_unref(body);
 	return r;
 }
 
-enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,
-			     const char *message, const char *allow)
+enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
+			    const char *message, const char *allow)
 {
 	struct buffer text = {};
 	struct json json = {.buffer = &text};
@@ -172,30 +160,29 @@ enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int sta
 	json_string(&json, "message", message);
 	json_close(&json, '}');
 	json_close(&json, '}');
-	return reply(connection, status, JSON_TYPE, &text, allow);
+	return reply_text(connection, status, JSON_TYPE, &text, allow);
 }
 
-static enum MHD_Result reply_no_memory(struct MHD_Connection *connection)
+enum MHD_Result reply_no_memory(struct MHD_Connection *connection)
 {
-	return answer_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", NULL);
+	return reply_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", NULL);
 }
 
-/* Takes the text. */
-static enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text)
+enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text)
 {
 	if (!text->error)
-		return reply(connection, MHD_HTTP_OK, JSON_TYPE, text, NULL);
+		return reply_text(connection, MHD_HTTP_OK, JSON_TYPE, text, NULL);
 	free(text->data);
 	return reply_no_memory(connection);
 }
 
 static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
 {
-	return answer_error(connection, MHD_HTTP_TOO_MANY_REQUESTS,
-			    "others have asked for so much that this has to wait: ask again in a "
-			    "second, or as root or a member of group " OPERATORS
-			    " on the unix socket",
-			    NULL);
+	return reply_error(connection, MHD_HTTP_TOO_MANY_REQUESTS,
+			   "others have asked for so much that this has to wait: ask again in a "
+			   "second, or as root or a member of group " OPERATORS
+			   " on the unix socket",
+			   NULL);
 }
 
 bool answers_expire(struct answers *answers, bool all)
@@ -203,14 +190,14 @@ bool answers_expire(struct answers *answers, bool all)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool left = false;
 
-	for (size_t i = 0; i < sizeof(answers->kept) / sizeof(*answers->kept); i++) {
-		struct kept *kept = &answers->kept[i];
+	for (size_t i = 0; i < sizeof(answers->texts) / sizeof(*answers->texts); i++) {
+		struct shared_text *shared = &answers->texts[i];
 
-		if (kept->body && (all || now - kept->made_ns >= KEPT_NS)) {
-			body_unref(kept->body);
-			kept->body = NULL;
+		if (shared->body && (all || now - shared->made_ns >= SHARED_NS)) {
+			reply_body_unref(shared->body);
+			shared->body = NULL;
 		}
-		left |= kept->body != NULL;
+		left |= shared->body != NULL;
 	}
 	return left;
 }
@@ -235,8 +222,8 @@ static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const ch
 
 /* Takes a snapshot in the form that is asked for. 0, or -ENOMEM, or -EINVAL with *ret_error. */
 static int make_text(const struct request *request, const struct collect *collect,
-		     enum text_format format, bool gzip, struct body **ret_body, bool *ret_gzip,
-		     char **ret_error)
+		     enum text_format format, bool gzip, struct reply_body **ret_body,
+		     bool *ret_gzip, char **ret_error)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
 	struct snapshot *snapshot;
@@ -249,7 +236,7 @@ static int make_text(const struct request *request, const struct collect *collec
 	encode_text(snapshot, format, &text);
 	snapshot_free(snapshot);
 	*ret_gzip = gzip && !text.error && text.size >= MIN_GZIP && !gzip_buffer(&text);
-	*ret_body = body_new(&text);
+	*ret_body = reply_body_new(&text);
 	return *ret_body ? 0 : -ENOMEM;
 }
 
@@ -257,37 +244,37 @@ static enum MHD_Result get_metrics(const struct request *request)
 {
 	struct MHD_Connection *connection = request->connection;
 	size_t nr;
-	_cleanup_free_ char *accept = header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
+	_cleanup_free_ char *accept = request_header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
 	const struct http_form form = http_negotiate(accept);
-	bool gzip = takes_gzip(connection), is_gzip = gzip;
-	struct kept *kept = &request->answers->kept[2 * form.format + gzip];
+	bool gzip = request_takes_gzip(connection), is_gzip = gzip;
+	struct shared_text *shared = &request->answers->texts[2 * form.format + gzip];
 	_cleanup_free_ char *error = NULL;
 	char type[HTTP_FORM_TYPE_LEN];
 	struct collect collect = {};
-	struct body *body;
+	struct reply_body *body;
 	enum MHD_Result sent;
 	int r;
 
 	http_form_type(&form, type);
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_collect, &collect);
 	if (collect.nr > MAX_COLLECT)
-		return answer_error(connection, MHD_HTTP_BAD_REQUEST, "too many collect[]", NULL);
+		return reply_error(connection, MHD_HTTP_BAD_REQUEST, "too many collect[]", NULL);
 	if (request->over_budget && collect.nr)
 		return reply_over_budget(connection);
 	answers_expire(request->answers, false);
-	if (request->over_budget && kept->body)
-		return send_body(connection, MHD_HTTP_OK, type, kept->body, gzip, NULL);
+	if (request->over_budget && shared->body)
+		return reply_with(connection, MHD_HTTP_OK, type, shared->body, gzip, NULL);
 	r = make_text(request, &collect, form.format, gzip, &body, &is_gzip, &error);
 	if (r == -EINVAL)
-		return answer_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
+		return reply_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
 	if (r < 0)
 		return reply_no_memory(connection);
 	if (request->over_budget && is_gzip == gzip) {
-		*kept = (struct kept){body, clock_ns(CLOCK_MONOTONIC)};
+		*shared = (struct shared_text){body, clock_ns(CLOCK_MONOTONIC)};
 		body->refs++;
 	}
-	sent = send_body(connection, MHD_HTTP_OK, type, body, is_gzip, NULL);
-	body_unref(body);
+	sent = reply_with(connection, MHD_HTTP_OK, type, body, is_gzip, NULL);
+	reply_body_unref(body);
 	return sent;
 }
 
@@ -296,7 +283,8 @@ static enum MHD_Result get_health(const struct request *request)
 	struct buffer body = {};
 
 	buffer_add_string(&body, "ok\n");
-	return reply(request->connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &body, NULL);
+	return reply_text(request->connection, MHD_HTTP_OK, "text/plain; charset=utf-8", &body,
+			  NULL);
 }
 
 static enum MHD_Result get_page(const struct request *request)
@@ -307,7 +295,7 @@ static enum MHD_Result get_page(const struct request *request)
 
 	callbacks->page(callbacks->data, &page);
 	encode_page(&page, &body);
-	return reply(request->connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
+	return reply_text(request->connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
 }
 
 static enum MHD_Result get_status(const struct request *request)
@@ -392,7 +380,7 @@ static enum MHD_Result get_snapshot(const struct request *request)
 	}
 	stream->walk.snapshot = stream->snapshot;
 	stream->walk.scope = request->budget ? SCOPE_LOCAL : SCOPE_OPERATORS;
-	stream->client = answer_client(connection);
+	stream->client = request_client(connection);
 	stream->budget = request->budget;
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, stream_read, stream,
 						     stream_free);
@@ -400,8 +388,8 @@ static enum MHD_Result get_snapshot(const struct request *request)
 		stream_free(stream);
 		return reply_no_memory(connection);
 	}
-	return send_response(connection, MHD_HTTP_OK, JSON_TYPE, response, false, NULL,
-			     stream->snapshot->memory);
+	return reply_response(connection, MHD_HTTP_OK, JSON_TYPE, response, false, NULL,
+			      stream->snapshot->memory);
 }
 
 static enum MHD_Result post_reload(const struct request *request)
@@ -413,9 +401,9 @@ static enum MHD_Result post_reload(const struct request *request)
 	int r = callbacks->reload(callbacks->data, &text, &restart);
 
 	if (r < 0)
-		return answer_error(request->connection,
-				    text ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_SERVICE_UNAVAILABLE,
-				    text ?: "no memory", NULL);
+		return reply_error(request->connection,
+				   text ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_SERVICE_UNAVAILABLE,
+				   text ?: "no memory", NULL);
 	json_open(&json, NULL, '{');
 	json_boolean(&json, "reloaded", true);
 	if (text)
@@ -428,8 +416,7 @@ static enum MHD_Result post_reload(const struct request *request)
 
 #define EVENTS_PATH "/v1/events"
 
-/* The socket of a connection, or -1. */
-static int socket_of(struct MHD_Connection *connection)
+int request_socket(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -488,7 +475,7 @@ static int read_body(struct buffer *body, struct json_member *members, size_t ma
 		    wrong, at);
 }
 
-static enum MHD_Result any_events(const struct request *request)
+enum MHD_Result answer_events(const struct request *request)
 {
 	struct json_member members[MAX_MEMBERS];
 	struct http_events_request events = {
@@ -504,10 +491,10 @@ static enum MHD_Result any_events(const struct request *request)
 	if (strcmp(request->path, EVENTS_PATH)) {
 		events.id = path_id(request->path);
 		if (!events.id)
-			return answer_error(request->connection, MHD_HTTP_NOT_FOUND,
-					    "what is behind " EVENTS_PATH "/ is not an id", NULL);
+			return reply_error(request->connection, MHD_HTTP_NOT_FOUND,
+					   "what is behind " EVENTS_PATH "/ is not an id", NULL);
 	}
-	if (!peer_get(socket_of(request->connection), &events.peer))
+	if (!peer_get(request_socket(request->connection), &events.peer))
 		return reply_no_memory(request->connection);
 	r = read_body(request->body, members, MAX_MEMBERS, &events.nr_members, &error);
 	if (!r)
@@ -515,7 +502,7 @@ static enum MHD_Result any_events(const struct request *request)
 	if (!r)
 		return reply_json(request->connection, &body);
 	free(body.data);
-	return answer_error(request->connection, events_status(r), error ?: strerror(-r), NULL);
+	return reply_error(request->connection, events_status(r), error ?: strerror(-r), NULL);
 }
 
 static const struct route {
@@ -531,11 +518,11 @@ static const struct route {
 	{"/healthz", MHD_HTTP_METHOD_GET, false, false, false, get_health},
 	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, true, get_status},
 	{"/v1/snapshot", MHD_HTTP_METHOD_GET, true, false, true, get_snapshot},
-	{"/v1/events", MHD_HTTP_METHOD_GET, true, false, true, any_events},
-	{"/v1/events", MHD_HTTP_METHOD_POST, true, true, false, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_GET, true, false, true, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_PATCH, true, true, false, any_events},
-	{"/v1/events/", MHD_HTTP_METHOD_DELETE, true, true, false, any_events},
+	{"/v1/events", MHD_HTTP_METHOD_GET, true, false, true, answer_events},
+	{"/v1/events", MHD_HTTP_METHOD_POST, true, true, false, answer_events},
+	{"/v1/events/", MHD_HTTP_METHOD_GET, true, false, true, answer_events},
+	{"/v1/events/", MHD_HTTP_METHOD_PATCH, true, true, false, answer_events},
+	{"/v1/events/", MHD_HTTP_METHOD_DELETE, true, true, false, answer_events},
 	{"/v1/reload", MHD_HTTP_METHOD_POST, true, true, false, post_reload},
 };
 
@@ -553,7 +540,7 @@ static unsigned int wrong_target(struct request *request, const char **ret_messa
 	const struct http_callbacks *callbacks = request->callbacks;
 	char hostname[HTTP_HOST_LEN] = "", named[HTTP_HOST_LEN];
 	size_t nr;
-	_cleanup_free_ char *host = header(request->connection, MHD_HTTP_HEADER_HOST, &nr);
+	_cleanup_free_ char *host = request_header(request->connection, MHD_HTTP_HEADER_HOST, &nr);
 
 	*ret_message = "the target is neither a path nor http://HOST/PATH";
 	if (http_split_target(request->path, named, &request->path) < 0)
@@ -594,7 +581,7 @@ enum MHD_Result answer(struct request *request)
 	unsigned int status = wrong_target(request, &message);
 
 	if (status)
-		return answer_error(connection, status, message, NULL);
+		return reply_error(connection, status, message, NULL);
 	if (!strcmp(request->method, MHD_HTTP_METHOD_HEAD))
 		request->method = MHD_HTTP_METHOD_GET;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
@@ -609,10 +596,10 @@ enum MHD_Result answer(struct request *request)
 			continue;
 		}
 		if (request->is_unix && (route->operators_only || route->costs) &&
-		    peer_is_operator(socket_of(connection)))
+		    peer_is_operator(request_socket(connection)))
 			request->budget = NULL;
 		else if (route->operators_only)
-			return answer_error(
+			return reply_error(
 				connection, MHD_HTTP_FORBIDDEN,
 				"only root and members of group " OPERATORS " may do this", NULL);
 		if (route->costs && request->budget)
@@ -620,7 +607,7 @@ enum MHD_Result answer(struct request *request)
 		return route->handle(request);
 	}
 	if (allow[0])
-		return answer_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				    "this path does not take this method", allow);
-	return answer_error(connection, MHD_HTTP_NOT_FOUND, "no such path: see /", NULL);
+		return reply_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+				   "this path does not take this method", allow);
+	return reply_error(connection, MHD_HTTP_NOT_FOUND, "no such path: see /", NULL);
 }

@@ -15,16 +15,16 @@
 
 /*
  * Texts for Prometheus that are shared while the budget is used up, in each form, plain and
- * gzip: a new one at most every KEPT_NS, so that a scrape is always answered.
+ * gzip: a new one at most every SHARED_NS, so that a scrape is always answered.
  */
-#define KEPT_NS 1000000000ULL
-struct kept {
-	struct body *body; /* NULL: none */
-	uint64_t made_ns;  /* CLOCK_MONOTONIC */
+#define SHARED_NS 1000000000ULL
+struct shared_text {
+	struct reply_body *body; /* NULL: none */
+	uint64_t made_ns;	 /* CLOCK_MONOTONIC */
 };
 
 struct answers {
-	struct kept kept[4]; /* by enum text_format, each plain and gzip */
+	struct shared_text texts[4]; /* by enum text_format, each plain and gzip */
 };
 
 /* A request that has come as a whole. */
@@ -42,14 +42,57 @@ struct request {
 
 enum MHD_Result answer(struct request *request);
 
-/* Frees what is kept and older than KEPT_NS, or all of it. Is something left? */
+/* Frees the shared texts that are older than SHARED_NS, or all of them. Is one left? */
 bool answers_expire(struct answers *answers, bool all);
 
-/* Answers with an error, as JSON. allow: the methods that a 405 names, or NULL. */
-enum MHD_Result answer_error(struct MHD_Connection *connection, unsigned int status,
-			     const char *message, const char *allow);
+#define JSON_TYPE "application/json"
+#define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
 
 /* The place of a connection among the clients, or NULL: out of memory. */
-struct client *answer_client(struct MHD_Connection *connection);
+struct client *request_client(struct MHD_Connection *connection);
+
+/* The socket of a connection, or -1. */
+int request_socket(struct MHD_Connection *connection);
+
+/* The values of a header, separated by commas, to be freed. NULL: there is none, or no memory.
+ * *ret_nr: the lines with it. */
+char *request_header(struct MHD_Connection *connection, const char *name, size_t *ret_nr);
+
+bool request_takes_gzip(struct MHD_Connection *connection);
+
+/* The body of one or more answers. */
+struct reply_body {
+	struct buffer text;
+	size_t refs;
+};
+
+/* Takes the text. NULL: no memory. */
+struct reply_body *reply_body_new(struct buffer *text);
+void reply_body_unref(void *body);
+
+/* Queues an answer. allow: the methods that a 405 names, or NULL. Takes the response; if that is
+ * NULL, out of memory, the connection is closed. size: the bytes that wait for the client. */
+enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int status,
+			       const char *type, struct MHD_Response *response, bool gzip,
+			       const char *allow, size_t size);
+
+/* The same with a body, of which it takes a reference. gzip: the body is compressed. */
+enum MHD_Result reply_with(struct MHD_Connection *connection, unsigned int status, const char *type,
+			   struct reply_body *body, bool gzip, const char *allow);
+
+/* The same with a text, which it takes, and compresses if the client asks for that. */
+enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int status, const char *type,
+			   struct buffer *text, const char *allow);
+
+/* Takes the text, and answers 200 with it, or 503 if it is incomplete. */
+enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text);
+
+/* An error, as JSON. */
+enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
+			    const char *message, const char *allow);
+enum MHD_Result reply_no_memory(struct MHD_Connection *connection);
+
+/* Answers a request for /v1/events or /v1/events/ID. */
+enum MHD_Result answer_events(const struct request *request);
 
 #endif

@@ -94,7 +94,7 @@ static unsigned int wrong_head(struct MHD_Connection *connection)
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	const struct client *client = answer_client(connection);
+	const struct client *client = request_client(connection);
 	struct lines lines = {};
 
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, look_at_line, &lines);
@@ -118,7 +118,7 @@ static unsigned int wrong_head(struct MHD_Connection *connection)
  */
 static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
 {
-	struct client *client = answer_client(connection);
+	struct client *client = request_client(connection);
 	char *arguments = target ? strchr(target, '?') : NULL;
 	size_t nr = 0;
 
@@ -169,16 +169,16 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 			return MHD_NO;
 		status = wrong_head(connection);
 		if (status)
-			return answer_error(connection, status,
-					    status == MHD_HTTP_LENGTH_REQUIRED
-						    ? "a body needs a Content-Length"
-					    : status == MHD_HTTP_BAD_REQUEST
-						    ? "a header is no name and value, or "
-						      "Content-Length is there twice"
-					    : status == MHD_HTTP_URI_TOO_LONG
-						    ? "the target has too many arguments"
-						    : "the request is too large",
-					    NULL);
+			return reply_error(connection, status,
+					   status == MHD_HTTP_LENGTH_REQUIRED
+						   ? "a body needs a Content-Length"
+					   : status == MHD_HTTP_BAD_REQUEST
+						   ? "a header is no name and value, or "
+						     "Content-Length is there twice"
+					   : status == MHD_HTTP_URI_TOO_LONG
+						   ? "the target has too many arguments"
+						   : "the request is too large",
+					   NULL);
 		return MHD_YES;
 	}
 	if (*body_size) {
@@ -194,7 +194,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 static void on_completed(void *data, struct MHD_Connection *connection, void **request,
 			 enum MHD_RequestTerminationCode code)
 {
-	struct client *client = answer_client(connection);
+	struct client *client = request_client(connection);
 	struct buffer *buffer = *request;
 	char byte;
 
@@ -249,7 +249,7 @@ static int on_expire(sd_event_source *source, uint64_t usec, void *data)
 
 	if (!answers_expire(&http->answers, false))
 		return 0;
-	sd_event_source_set_time_relative(source, KEPT_NS / 1000);
+	sd_event_source_set_time_relative(source, SHARED_NS / 1000);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
@@ -351,7 +351,7 @@ int http_new(sd_event *event, const struct http_socket *sockets, size_t nr_socke
 		kind_init(&http->tcp, false);
 		kind_init(&http->local, true);
 		r = sd_event_add_time_relative(event, &http->expire, CLOCK_MONOTONIC, 0,
-					       KEPT_NS / 4000, on_expire, http);
+					       SHARED_NS / 4000, on_expire, http);
 		if (r >= 0)
 			r = sd_event_source_set_enabled(http->expire, SD_EVENT_OFF);
 	}
