@@ -2,7 +2,7 @@
 /*
  * The CPU budget of clients that are not operators: a quarter of a CPU, a token bucket with
  * a depth of one second. One request may overdraw it; the debt is paid back over time.
- * Called by answer.c, on the daemon's one thread.
+ * Called by routes.c, on the daemon's one thread.
  */
 #ifndef PAIMON_BUDGET_H
 #define PAIMON_BUDGET_H

@@ -14,8 +14,9 @@
 #include "../util/buffer.h"
 #include "../util/clock.h"
 #include "../util/log.h"
-#include "answer.h"
 #include "clients.h"
+#include "reply.h"
+#include "routes.h"
 
 /* Of each listener: what comes over TCP takes nothing from the unix socket. Or
  * this part of the descriptors that there may be, if that is less. */

@@ -2,7 +2,7 @@
 /*
  * One HTTP server on any number of sockets, in the daemon's event loop. Unix sockets
  * answer all requests, TCP only those of public routes. libmicrohttpd implements
- * the protocol, http.c the limits, and answer.c the answers.
+ * the protocol, http.c the limits, and routes.c the answers.
  */
 #ifndef PAIMON_HTTP_H
 #define PAIMON_HTTP_H

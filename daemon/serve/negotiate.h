@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Parses what a request asks for: format and encoding of the answer, and the name of
- * the host. Pure: any thread. Called by answer.c.
+ * the host. Pure: any thread. Called by routes.c.
  */
 #ifndef PAIMON_NEGOTIATE_H
 #define PAIMON_NEGOTIATE_H

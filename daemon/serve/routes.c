@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "answer.h"
+#include "routes.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "../util/cleanup.h"
 #include "../util/clock.h"
-#include "../util/fail.h"
 #include "../util/json.h"
 #include "clients.h"
 #include "gzip.h"
@@ -19,162 +16,10 @@
 #include "openmetrics.h"
 #include "page.h"
 #include "peer.h"
+#include "reply.h"
 
 #define BLOCK (16 << 10) /* of a stream: what is made at once */
-#define MAX_MEMBERS 8	 /* of a body */
 #define MAX_COLLECT 32
-
-struct client *request_client(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info ? info->socket_context : NULL;
-}
-
-/* All values of a header, which is a list and may come in several lines. */
-struct header {
-	const char *name;
-	size_t nr; /* lines */
-	struct buffer values;
-};
-
-static enum MHD_Result add_header_line(void *data, enum MHD_ValueKind kind, const char *key,
-				       const char *value)
-{
-	struct header *header = data;
-
-	if (strcasecmp(key, header->name))
-		return MHD_YES;
-	if (header->nr++)
-		buffer_add(&header->values, ",", 1);
-	buffer_add_string(&header->values, value ?: "");
-	return MHD_YES;
-}
-
-char *request_header(struct MHD_Connection *connection, const char *name, size_t *ret_nr)
-{
-	struct header header = {.name = name};
-
-	MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header_line, &header);
-	*ret_nr = header.nr;
-	if (header.nr)
-		return buffer_take_string(&header.values);
-	return NULL;
-}
-
-bool request_takes_gzip(struct MHD_Connection *connection)
-{
-	size_t nr;
-	_cleanup_free_ char *codings = request_header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING,
-						      &nr);
-
-	return http_wants_gzip(codings);
-}
-
-void reply_body_unref(void *data)
-{
-	struct reply_body *body = data;
-
-	if (--body->refs)
-		return;
-	free(body->text.data);
-	free(body);
-}
-
-enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int status,
-			       const char *type, struct MHD_Response *response, bool gzip,
-			       const char *allow, size_t size)
-{
-	struct client *client = request_client(connection);
-	enum MHD_Result r;
-
-	if (!response)
-		return MHD_NO;
-	/* A header that is lacking for want of memory would change what the answer is. */
-	r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	r &= MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
-	r &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (!strcmp(type, PAGE_TYPE))
-		r &= MHD_add_response_header(response, "Content-Security-Policy",
-					     "default-src 'none'");
-	if (gzip)
-		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
-	if (allow)
-		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
-	if (status == MHD_HTTP_TOO_MANY_REQUESTS)
-		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-	if (r)
-		r = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	if (r && client)
-		client_answer(client, size);
-	return r;
-}
-
-enum MHD_Result reply_with(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct reply_body *body, bool gzip, const char *allow)
-{
-	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
-		body->text.size, body->text.data, reply_body_unref, body);
-
-	body->refs += response != NULL;
-	return reply_response(connection, status, type, response, gzip, allow, body->text.size);
-}
-
-struct reply_body *reply_body_new(struct buffer *text)
-{
-	struct reply_body *body = text->error ? NULL : malloc(sizeof(*body));
-
-	if (body)
-		*body = (struct reply_body){*text, 1};
-	else
-		free(text->data);
-	return body;
-}
-
-enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct buffer *text, const char *allow)
-{
-	bool gzip = !text->error && text->size >= MIN_GZIP && request_takes_gzip(connection) &&
-		    !gzip_buffer(text);
-	struct reply_body *body = reply_body_new(text);
-	enum MHD_Result r;
-
-	if (!body)
-		return MHD_NO;
-	r = reply_with(connection, status, type, body, gzip, allow);
-	reply_body_unref(body);
-	return r;
-}
-
-enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
-			    const char *message, const char *allow)
-{
-	struct buffer text = {};
-	struct json json = {.buffer = &text};
-
-	json_open(&json, NULL, '{');
-	json_open(&json, "error", '{');
-	json_integer(&json, "code", status);
-	json_string(&json, "message", message);
-	json_close(&json, '}');
-	json_close(&json, '}');
-	return reply_text(connection, status, JSON_TYPE, &text, allow);
-}
-
-enum MHD_Result reply_no_memory(struct MHD_Connection *connection)
-{
-	return reply_error(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", NULL);
-}
-
-enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text)
-{
-	if (!text->error)
-		return reply_text(connection, MHD_HTTP_OK, JSON_TYPE, text, NULL);
-	free(text->data);
-	return reply_no_memory(connection);
-}
 
 static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
 {
@@ -412,97 +257,6 @@ static enum MHD_Result post_reload(const struct request *request)
 		json_string(&json, "restart", restart);
 	json_close(&json, '}');
 	return reply_json(request->connection, &body);
-}
-
-#define EVENTS_PATH "/v1/events"
-
-int request_socket(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-	return info ? info->connect_fd : -1;
-}
-
-static unsigned int events_status(int error)
-{
-	switch (error) {
-	case -EINVAL:
-		return MHD_HTTP_BAD_REQUEST;
-	case -ENOENT:
-		return MHD_HTTP_NOT_FOUND;
-	case -EEXIST:
-		return MHD_HTTP_CONFLICT;
-	case -EACCES:
-	case -EPERM:
-		return MHD_HTTP_FORBIDDEN;
-	case -ENOSPC:
-	case -EMFILE:
-		return MHD_HTTP_INSUFFICIENT_STORAGE;
-	case -ENODEV:
-	case -ENOMEM:
-		return MHD_HTTP_SERVICE_UNAVAILABLE;
-	default:
-		return MHD_HTTP_INTERNAL_SERVER_ERROR;
-	}
-}
-
-/* The id behind EVENTS_PATH/: a decimal number above 0, or 0 if it is none. */
-static uint64_t path_id(const char *path)
-{
-	const char *text = path + strlen(EVENTS_PATH "/");
-	char *end;
-	uint64_t id;
-
-	errno = 0;
-	id = strtoull(text, &end, 10);
-	return text[0] >= '1' && text[0] <= '9' && !*end && !errno ? id : 0;
-}
-
-/* 0, or -EINVAL with *ret_error. */
-static int read_body(struct buffer *body, struct json_member *members, size_t max, size_t *ret_nr,
-		     char **ret_error)
-{
-	const char *wrong;
-	size_t at;
-
-	*ret_nr = 0;
-	if (body->error)
-		return body->error;
-	if (!body->size || !json_read(body->data, body->size, members, max, ret_nr, &wrong, &at))
-		return 0;
-	return fail(ret_error, -EINVAL, "the body is no JSON object of strings: %s at byte %zu",
-		    wrong, at);
-}
-
-enum MHD_Result answer_events(const struct request *request)
-{
-	struct json_member members[MAX_MEMBERS];
-	struct http_events_request events = {
-		.method = request->method,
-		.has_body = request->body->size,
-		.members = members,
-	};
-	_cleanup_free_ char *error = NULL;
-	struct buffer body = {};
-	struct json json = {.buffer = &body};
-	int r;
-
-	if (strcmp(request->path, EVENTS_PATH)) {
-		events.id = path_id(request->path);
-		if (!events.id)
-			return reply_error(request->connection, MHD_HTTP_NOT_FOUND,
-					   "what is behind " EVENTS_PATH "/ is not an id", NULL);
-	}
-	if (!peer_get(request_socket(request->connection), &events.peer))
-		return reply_no_memory(request->connection);
-	r = read_body(request->body, members, MAX_MEMBERS, &events.nr_members, &error);
-	if (!r)
-		r = request->callbacks->events(request->callbacks->data, &events, &json, &error);
-	if (!r)
-		return reply_json(request->connection, &body);
-	free(body.data);
-	return reply_error(request->connection, events_status(r), error ?: strerror(-r), NULL);
 }
 
 static const struct route {

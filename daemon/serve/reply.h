@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Answers requests: the routes, who may use them, and the format of each answer.
- * Called by http.c, on the daemon's one thread.
+ * What is common to all requests and answers of libmicrohttpd.
+ * Called by routes.c and what it calls, on the daemon's one thread.
  */
-#ifndef PAIMON_ANSWER_H
-#define PAIMON_ANSWER_H
+#ifndef PAIMON_REPLY_H
+#define PAIMON_REPLY_H
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -13,19 +13,7 @@
 #include "budget.h"
 #include "http.h"
 
-/*
- * Texts for Prometheus that are shared while the budget is used up, in each form, plain and
- * gzip: a new one at most every SHARED_NS, so that a scrape is always answered.
- */
-#define SHARED_NS 1000000000ULL
-struct shared_text {
-	struct reply_body *body; /* NULL: none */
-	uint64_t made_ns;	 /* CLOCK_MONOTONIC */
-};
-
-struct answers {
-	struct shared_text texts[4]; /* by enum text_format, each plain and gzip */
-};
+struct answers;
 
 /* A request that has come as a whole. */
 struct request {
@@ -39,11 +27,6 @@ struct request {
 	struct buffer *body;
 	bool over_budget; /* of answer() */
 };
-
-enum MHD_Result answer(struct request *request);
-
-/* Frees the shared texts that are older than SHARED_NS, or all of them. Is one left? */
-bool answers_expire(struct answers *answers, bool all);
 
 #define JSON_TYPE "application/json"
 #define MIN_GZIP 1024 /* bytes: below, the headers are most of an answer */
