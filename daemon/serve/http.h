@@ -14,7 +14,7 @@
 #include "../model/kept.h"
 #include "../model/snapshot.h"
 #include "../util/json.h"
-#include "page.h"
+#include "encode/page.h"
 
 struct http;
 

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "openmetrics.h"
+#include "encode/text.h"
 
 /* A form that is scraped, as its Content-Type has it. */
 struct http_form {

@@ -8,9 +8,9 @@
 #include "../util/cleanup.h"
 #include "../util/json.h"
 #include "clients.h"
-#include "gzip.h"
+#include "encode/gzip.h"
 #include "negotiate.h"
-#include "page.h"
+#include "encode/page.h"
 
 struct client *request_client(struct MHD_Connection *connection)
 {

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "serve/json.h"
-#include "serve/openmetrics.h"
+#include "serve/encode/json.h"
+#include "serve/encode/text.h"
 #include "source/iopf/iopf_source.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"

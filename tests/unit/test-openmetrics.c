@@ -12,8 +12,8 @@
 #include <json-c/json.h>
 
 #include "model/snapshot.h"
-#include "serve/json.h"
-#include "serve/openmetrics.h"
+#include "serve/encode/json.h"
+#include "serve/encode/text.h"
 
 static const unsigned long long bounds[] = {1000, 5000, 1000000000};
 static const struct histogram_bucket buckets[] = {{1, "5e-06"}, {2, "1"}};

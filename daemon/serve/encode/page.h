@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The page for browsers at /: version, links, and state of the sources. One HTML
- * file without scripts and external resources. Pure. Called by http.c.
+ * file without scripts and external resources. Pure. Called by routes.c.
  */
-#ifndef PAIMON_PAGE_H
-#define PAIMON_PAGE_H
+#ifndef PAIMON_ENCODE_PAGE_H
+#define PAIMON_ENCODE_PAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../util/buffer.h"
+#include "../../util/buffer.h"
 
 #define PAGE_TYPE "text/html; charset=utf-8"
 

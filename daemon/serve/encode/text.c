@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "openmetrics.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -3,11 +3,11 @@
  * The two text formats for Prometheus, from one walk over a snapshot. Families that
  * are not public are left out. Pure: any thread.
  */
-#ifndef PAIMON_OPENMETRICS_H
-#define PAIMON_OPENMETRICS_H
+#ifndef PAIMON_ENCODE_TEXT_H
+#define PAIMON_ENCODE_TEXT_H
 
-#include "../model/snapshot.h"
-#include "../util/buffer.h"
+#include "../../model/snapshot.h"
+#include "../../util/buffer.h"
 
 enum text_format {
 	TEXT_PROMETHEUS,  /* text/plain, of version 0.0.4 and, with plain names, of 1.0.0 */

@@ -10,11 +10,11 @@
  * Sums and upper bounds are in base units. Empty cells are left out. The upper
  * bound of the last cell is null.
  */
-#ifndef PAIMON_SERVE_JSON_H
-#define PAIMON_SERVE_JSON_H
+#ifndef PAIMON_ENCODE_JSON_H
+#define PAIMON_ENCODE_JSON_H
 
-#include "../model/snapshot.h"
-#include "../util/json.h"
+#include "../../model/snapshot.h"
+#include "../../util/json.h"
 
 /* A snapshot on its way: a piece is a point. It outlives this. */
 struct snapshot_json {
