@@ -135,55 +135,6 @@ static void on_page(void *data, struct page *ret_page)
 	}
 }
 
-/* The source of events, or NULL with *ret_error: it is not up. */
-static struct source *events_up(struct daemon *daemon, char **ret_error)
-{
-	struct source *source = sources_find(&daemon->sources, &events_source);
-
-	if (source->state != SOURCE_UP) {
-		if (asprintf(ret_error, "no events are kept: %s",
-			     source->reason[0]	       ? source->reason
-			     : daemon->options->replay ? "this is a replay"
-						       : "[events] enable = no") < 0)
-			*ret_error = NULL;
-		return NULL;
-	}
-	return source;
-}
-
-static int on_events(void *data, const struct http_events_request *request, struct json *json,
-		     char **ret_error)
-{
-	struct source *source = events_up(data, ret_error);
-
-	return source ? events_request(source, request, json, ret_error) : -ENODEV;
-}
-
-static int on_keep(void *data, const int *fds, size_t nr, const char *name,
-		   const struct ucred *peer, uint64_t *ret_id, char **ret_error)
-{
-	struct source *source = events_up(data, ret_error);
-	struct events_owner owner;
-
-	events_owner(EVENTS_FROM_HANDOFF, peer, &owner);
-	return source ? events_keep(source, fds, nr, name, &owner, ret_id, ret_error) : -ENODEV;
-}
-
-static int on_descriptor(void *data, uint64_t id, uint32_t cpu, const struct ucred *peer,
-			 int *ret_fd, char **ret_error)
-{
-	struct source *source = events_up(data, ret_error);
-
-	return source ? events_descriptor(source, id, cpu, peer->uid, ret_fd, ret_error) : -ENODEV;
-}
-
-static int on_claim(void *data, uint64_t id, const struct ucred *peer, char **ret_error)
-{
-	struct source *source = events_up(data, ret_error);
-
-	return source ? events_claim(source, id, peer->uid, ret_error) : -ENODEV;
-}
-
 static char *const *on_allowed_hosts(void *data)
 {
 	struct daemon *daemon = data;
@@ -303,13 +254,6 @@ static int setup(struct daemon *daemon)
 		.page = on_page,
 		.reload = on_reload,
 		.allowed_hosts = on_allowed_hosts,
-		.events = on_events,
-		.data = daemon,
-	};
-	const struct handoff_callbacks handoff = {
-		.keep = on_keep,
-		.descriptor = on_descriptor,
-		.claim = on_claim,
 		.data = daemon,
 	};
 	_cleanup_free_ char *error = NULL;
@@ -345,6 +289,8 @@ static int setup(struct daemon *daemon)
 		return r;
 	sources_start(&daemon->sources, daemon->event, daemon->config, daemon->options->replay);
 	cost_init(&daemon->self.cost, daemon->sources.all, NR_SOURCES);
+	callbacks.kept = (struct kept){&events_kept_ops,
+				       sources_find(&daemon->sources, &events_source)};
 	if (daemon->options->replay) {
 		struct source *iopf = sources_find(&daemon->sources, &iopf_source);
 		struct source *pai = sources_find(&daemon->sources, &pai_source);
@@ -364,7 +310,7 @@ static int setup(struct daemon *daemon)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(daemon->retry, SD_EVENT_ON);
 	if (r >= 0 && handoff_fd >= 0)
-		r = handoff_new(daemon->event, handoff_fd, &handoff, &daemon->handoff);
+		r = handoff_new(daemon->event, handoff_fd, &callbacks.kept, &daemon->handoff);
 	return r < 0 ? r
 		     : http_new(daemon->event, daemon->sockets.http, daemon->sockets.nr_http,
 				&callbacks, &daemon->http);

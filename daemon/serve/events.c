@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Answers requests for kept events: /v1/events. */
+/* Requests for kept events: the JSON of /v1/events. Unknown keys are errors. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "../util/cleanup.h"
 #include "../util/fail.h"
 #include "../util/json.h"
+#include "encode/kept.h"
 #include "peer.h"
 #include "reply.h"
 
@@ -64,30 +65,126 @@ static int read_body(struct buffer *body, struct json_member *members, size_t ma
 		    wrong, at);
 }
 
+/* A request in its parts. */
+struct asked {
+	const char *method;
+	uint64_t id; /* 0: /v1/events */
+	bool has_body;
+	struct json_member members[MAX_MEMBERS]; /* of the body */
+	size_t nr_members;
+	struct ucred peer;
+};
+
+/* Strings of a request, by key; the others are left as they are. */
+struct wanted {
+	const char *key;
+	const char **ret_value;
+};
+
+static int take_strings(const struct asked *asked, const struct wanted *wanted, size_t nr,
+			char **ret_error)
+{
+	for (size_t m = 0; m < asked->nr_members; m++) {
+		const struct json_member *member = &asked->members[m];
+		size_t i;
+
+		for (i = 0; i < nr && strcmp(member->key, wanted[i].key); i++)
+			;
+		if (i == nr)
+			return fail(ret_error, -EINVAL, "%.64s: there is no such key", member->key);
+		*wanted[i].ret_value = member->value;
+	}
+	return 0;
+}
+
+static int post(const struct kept *kept, const struct asked *asked, uint64_t *ret_id,
+		char **ret_error)
+{
+	struct kept_owner owner;
+	const char *spec = NULL, *name = NULL, *cpus = NULL;
+	const struct wanted wanted[] = {{"spec", &spec}, {"name", &name}, {"cpus", &cpus}};
+	int r = take_strings(asked, wanted, 3, ret_error);
+
+	if (!r && !spec)
+		return fail(ret_error, -EINVAL, "%s is missing", "spec");
+	if (r < 0)
+		return r;
+	peer_owner(&asked->peer, &owner);
+	r = kept->ops->open(kept->data, spec, name, cpus, &owner, ret_id, ret_error);
+	/* 404 is for ids. */
+	return r == -ENOENT || r == -EOPNOTSUPP ? -EINVAL : r;
+}
+
+static int patch(const struct kept *kept, const struct asked *asked, char **ret_error)
+{
+	const char *terms = NULL;
+	const struct wanted wanted[] = {{"terms", &terms}};
+	int r = take_strings(asked, wanted, 1, ret_error);
+
+	if (!r && !terms)
+		return fail(ret_error, -EINVAL, "%s is missing", "terms");
+	return r < 0 ? r : kept->ops->set(kept->data, asked->id, terms, ret_error);
+}
+
+/* Does what is asked, and writes the answer. */
+static int perform(const struct kept *kept, const struct asked *asked, struct json *json,
+		   char **ret_error)
+{
+	bool posts = !strcmp(asked->method, MHD_HTTP_METHOD_POST);
+	bool patches = !strcmp(asked->method, MHD_HTTP_METHOD_PATCH);
+	bool deletes = !strcmp(asked->method, MHD_HTTP_METHOD_DELETE);
+	uint64_t id = asked->id;
+	int r = kept->ops->ready(kept->data, ret_error);
+
+	if (r < 0)
+		return r;
+	if ((posts || patches) && !asked->has_body)
+		return fail(ret_error, -EINVAL, "%s is missing", "the body");
+	if (posts)
+		r = post(kept, asked, &id, ret_error);
+	else if (patches)
+		r = patch(kept, asked, ret_error);
+	else if (deletes)
+		r = kept->ops->close(kept->data, id, ret_error);
+	if (r < 0)
+		return r;
+	if (deletes) {
+		json_open(json, NULL, '{');
+		json_integer(json, "closed", id);
+		json_close(json, '}');
+	} else if (id) {
+		r = kept->ops->show(kept->data, id, !posts, encode_kept, json);
+	} else {
+		json_open(json, NULL, '[');
+		r = kept->ops->list(kept->data, encode_kept, json);
+		json_close(json, ']');
+	}
+	if (r == -ENOENT)
+		return fail(ret_error, r, "%s",
+			    "there is no event of this id (paimonctl event list)");
+	json->buffer->error = json->buffer->error ?: r;
+	return 0;
+}
+
 enum MHD_Result answer_events(const struct request *request)
 {
-	struct json_member members[MAX_MEMBERS];
-	struct http_events_request events = {
-		.method = request->method,
-		.has_body = request->body->size,
-		.members = members,
-	};
+	struct asked asked = {.method = request->method, .has_body = request->body->size};
 	_cleanup_free_ char *error = NULL;
 	struct buffer body = {};
 	struct json json = {.buffer = &body};
 	int r;
 
 	if (strcmp(request->path, EVENTS_PATH)) {
-		events.id = path_id(request->path);
-		if (!events.id)
+		asked.id = path_id(request->path);
+		if (!asked.id)
 			return reply_error(request->connection, MHD_HTTP_NOT_FOUND,
 					   "what is behind " EVENTS_PATH "/ is not an id", NULL);
 	}
-	if (!peer_get(request_socket(request->connection), &events.peer))
+	if (!peer_get(request_socket(request->connection), &asked.peer))
 		return reply_no_memory(request->connection);
-	r = read_body(request->body, members, MAX_MEMBERS, &events.nr_members, &error);
+	r = read_body(request->body, asked.members, MAX_MEMBERS, &asked.nr_members, &error);
 	if (!r)
-		r = request->callbacks->events(request->callbacks->data, &events, &json, &error);
+		r = perform(&request->callbacks->kept, &asked, &json, &error);
 	if (!r)
 		return reply_json(request->connection, &body);
 	free(body.data);

@@ -30,7 +30,7 @@ struct connection {
 
 struct handoff {
 	sd_event_source *listener;
-	struct handoff_callbacks callbacks;
+	struct kept kept;
 	struct clients clients;
 	/* Who has to go is still here until the end of it is seen: one more than clients. */
 	struct connection *connections[HANDOFF_CLIENTS + 1];
@@ -124,23 +124,28 @@ static int check(const struct message *message, char **ret_error)
 static int perform(const struct connection *connection, const struct message *message,
 		   uint64_t *ret_id, int *ret_fd, char **ret_error)
 {
-	const struct handoff_callbacks *callbacks = &connection->handoff->callbacks;
+	const struct kept *kept = &connection->handoff->kept;
 	const struct paimon_handoff_request *request = &message->request;
+	uint32_t uid = connection->peer.uid;
+	struct kept_owner owner;
 	int r;
 
 	if (!connection->is_operator)
 		return fail(ret_error, -EACCES,
 			    "only root and members of group " OPERATORS " may do this");
 	r = check(message, ret_error);
+	if (!r)
+		r = kept->ops->ready(kept->data, ret_error);
 	if (r < 0)
 		return r;
-	if (request->op == PAIMON_HANDOFF_UNCLAIM)
-		return callbacks->keep(callbacks->data, message->fds, message->nr, request->name,
-				       &connection->peer, ret_id, ret_error);
 	if (request->op == PAIMON_HANDOFF_OPEN)
-		return callbacks->descriptor(callbacks->data, request->id, request->cpu,
-					     &connection->peer, ret_fd, ret_error);
-	return callbacks->claim(callbacks->data, request->id, &connection->peer, ret_error);
+		return kept->ops->descriptor(kept->data, request->id, request->cpu, uid, ret_fd,
+					     ret_error);
+	if (request->op == PAIMON_HANDOFF_CLAIM)
+		return kept->ops->release(kept->data, request->id, uid, ret_error);
+	peer_owner(&connection->peer, &owner);
+	return kept->ops->keep(kept->data, message->fds, message->nr, request->name, &owner, ret_id,
+			       ret_error);
 }
 
 /* Sends a reply, with a descriptor or -1. */
@@ -164,7 +169,7 @@ static bool reply(int socket, const struct paimon_handoff_reply *reply, int fd)
 /* Answers a message. False: the connection is of no more use. */
 static bool answer_message(struct connection *connection, const struct message *message)
 {
-	const struct handoff_callbacks *callbacks = &connection->handoff->callbacks;
+	const struct kept *kept = &connection->handoff->kept;
 	struct paimon_handoff_reply answer = {.version = PAIMON_HANDOFF_VERSION};
 	_cleanup_free_ char *error = NULL, *ignored = NULL;
 	uint64_t id = 0;
@@ -178,7 +183,7 @@ static bool answer_message(struct connection *connection, const struct message *
 		return true;
 	/* Nobody knows of it: as if it had not been asked for (d8). */
 	if (id)
-		callbacks->claim(callbacks->data, id, &connection->peer, &ignored);
+		kept->ops->release(kept->data, id, connection->peer.uid, &ignored);
 	return false;
 }
 
@@ -252,8 +257,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *da
 	return 0;
 }
 
-int handoff_new(sd_event *event, int fd, const struct handoff_callbacks *callbacks,
-		struct handoff **ret_handoff)
+int handoff_new(sd_event *event, int fd, const struct kept *kept, struct handoff **ret_handoff)
 {
 	struct handoff *handoff = calloc(1, sizeof(*handoff));
 	int r;
@@ -263,7 +267,7 @@ int handoff_new(sd_event *event, int fd, const struct handoff_callbacks *callbac
 		return -ENOMEM;
 	}
 	handoff->fd = fd;
-	handoff->callbacks = *callbacks;
+	handoff->kept = *kept;
 	handoff->clients.max = HANDOFF_CLIENTS;
 	/* One of systemd's may be another. */
 	r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;

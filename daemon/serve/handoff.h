@@ -11,32 +11,17 @@
 #ifndef PAIMON_SERVE_HANDOFF_H
 #define PAIMON_SERVE_HANDOFF_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/socket.h>
 #include <systemd/sd-event.h>
+
+#include "../model/kept.h"
 
 #define HANDOFF_CLIENTS 64
 
 struct handoff;
 
-/* What the daemon does; all return 0 or a negative errno with *ret_error (freed by the
- * caller; NULL: errno's text will do). data is passed on. */
-struct handoff_callbacks {
-	/* fds stay the caller's. */
-	int (*keep)(void *data, const int *fds, size_t nr, const char *name,
-		    const struct ucred *peer, uint64_t *ret_id, char **ret_error);
-	/* *ret_fd stays the callee's, until the next call. */
-	int (*descriptor)(void *data, uint64_t id, uint32_t cpu, const struct ucred *peer,
-			  int *ret_fd, char **ret_error);
-	int (*claim)(void *data, uint64_t id, const struct ucred *peer, char **ret_error);
-	void *data;
-};
-
-/* Serves on a listening socket, which the server owns from then on, also on failure.
- * 0 or a negative errno. */
-int handoff_new(sd_event *event, int fd, const struct handoff_callbacks *callbacks,
-		struct handoff **ret_handoff);
+/* Serves on a listening socket, which the server owns from then on, also on failure. kept: who
+ * executes the requests. 0 or a negative errno. */
+int handoff_new(sd_event *event, int fd, const struct kept *kept, struct handoff **ret_handoff);
 struct handoff *handoff_free(struct handoff *handoff);
 
 #endif

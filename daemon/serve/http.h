@@ -32,14 +32,8 @@ struct http_callbacks {
 	 * *ret_restart, likewise, has the keys of which a change takes a restart. */
 	int (*reload)(void *data, char **ret_text, char **ret_restart);
 	char *const *(*allowed_hosts)(void *data); /* NULL-terminated, or NULL */
-	/*
-	 * 0 and what is answered is written, or a negative errno: -EINVAL (the request), -ENOENT
-	 * (the id), -EEXIST, -EACCES, -ENOSPC, -ENODEV (no event can be kept), or another.
-	 * *ret_error is freed by the caller.
-	 */
-	int (*events)(void *data, const struct http_events_request *request, struct json *json,
-		      char **ret_error);
 	void *data;
+	struct kept kept; /* who executes the requests for kept events */
 };
 
 struct http_socket {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "../util/cleanup.h"
 
@@ -11,6 +13,27 @@ bool peer_get(int fd, struct ucred *ret_peer)
 	socklen_t size = sizeof(*ret_peer);
 
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size);
+}
+
+/* The name of a process, or "": it is gone, or hidden from us. */
+static void read_comm(pid_t pid, char ret_comm[16])
+{
+	char path[32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file || !fgets(ret_comm, 16, file))
+		ret_comm[0] = '\0';
+	if (file)
+		fclose(file);
+	ret_comm[strcspn(ret_comm, "\n")] = '\0';
+}
+
+void peer_owner(const struct ucred *peer, struct kept_owner *ret_owner)
+{
+	*ret_owner = (struct kept_owner){.uid = peer->uid, .pid = peer->pid};
+	read_comm(peer->pid, ret_owner->comm);
 }
 
 bool peer_is_operator(int fd)

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "serve/encode/kept.h"
 #include "source/events/events_source.h"
 #include "util/json.h"
 
@@ -25,7 +26,7 @@ static struct json_object *show_json(struct source *source, uint64_t id)
 	struct buffer buffer = {};
 	struct json json = {.buffer = &buffer};
 
-	return events_show(source, id, &json) ? NULL : parsed(&buffer);
+	return events_show(source, id, true, encode_kept, &json) ? NULL : parsed(&buffer);
 }
 
 static struct json_object *list_json(struct source *source)
@@ -33,7 +34,9 @@ static struct json_object *list_json(struct source *source)
 	struct buffer buffer = {};
 	struct json json = {.buffer = &buffer};
 
-	events_list(source, &json);
+	json_open(&json, NULL, '[');
+	assert_int_equal(events_list(source, encode_kept, &json), 0);
+	json_close(&json, ']');
 	return parsed(&buffer);
 }
 

@@ -33,11 +33,16 @@ static sd_event *event;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static uint64_t last_id;
 
+static int on_ready(void *data, char **ret_error)
+{
+	return 0;
+}
+
 static int on_keep(void *data, const int *fds, size_t nr, const char *name,
-		   const struct ucred *peer, uint64_t *ret_id, char **ret_error)
+		   const struct kept_owner *owner, uint64_t *ret_id, char **ret_error)
 {
 	must(memchr(name, '\0', PAIMON_HANDOFF_NAME_LEN));
-	must(peer->pid == getpid());
+	must(owner->pid == (uint32_t)getpid());
 	for (size_t i = 0; i < nr; i++)
 		must(fcntl(fds[i], F_GETFD) == FD_CLOEXEC);
 	if (!nr)
@@ -46,14 +51,14 @@ static int on_keep(void *data, const int *fds, size_t nr, const char *name,
 	return 0;
 }
 
-static int on_descriptor(void *data, uint64_t id, uint32_t cpu, const struct ucred *peer,
-			 int *ret_fd, char **ret_error)
+static int on_descriptor(void *data, uint64_t id, uint32_t cpu, uint32_t uid, int *ret_fd,
+			 char **ret_error)
 {
 	*ret_fd = cpu ? -1 : STDERR_FILENO;
 	return cpu ? -ENOENT : 0;
 }
 
-static int on_claim(void *data, uint64_t id, const struct ucred *peer, char **ret_error)
+static int on_release(void *data, uint64_t id, uint32_t uid, char **ret_error)
 {
 	must(asprintf(ret_error, "%0300d", 0) > 0);
 	return id & 1 ? -EINVAL : 0;
@@ -61,7 +66,12 @@ static int on_claim(void *data, uint64_t id, const struct ucred *peer, char **re
 
 static void start(void)
 {
-	const struct handoff_callbacks callbacks = {on_keep, on_descriptor, on_claim, NULL};
+	static const struct kept_ops ops = {
+		.ready = on_ready,
+		.keep = on_keep,
+		.descriptor = on_descriptor,
+		.release = on_release,
+	};
 	struct handoff *handoff;
 	int fd;
 
@@ -72,7 +82,7 @@ static void start(void)
 	/* The descriptor that the event loop has for timers, from the first one on. */
 	must(sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 1ULL << 50, 0, NULL, NULL) >=
 	     0);
-	must(!handoff_new(event, fd, &callbacks, &handoff));
+	must(!handoff_new(event, fd, &(struct kept){&ops, NULL}, &handoff));
 }
 
 static int dial(void)

@@ -28,6 +28,9 @@ const struct seed fuzz_seeds[] = {
 	SEED("3HEAD /healthz" HOST "\r\nGET /v1/snapshot" HOST "X: y\r\n z\r\n\r\n"),
 	SEED("1GET /?a=%00&collect[]=%zz;b" HOST "Cookie: a=b; c\r\nExpect: 100-continue\r\n\r\n"),
 	SEED("0POST /v1/events" HOST "Content-Length: 21\r\n\r\n{\"a\": \"b\\ud83d\\ude00\"}"),
+	SEED("0POST /v1/events" HOST "Content-Length: 26\r\n\r\n{\"spec\":\"x\",\"cpus\":\"0-1\"}"),
+	SEED("0PATCH /v1/events/7" HOST "Content-Length: 13\r\n\r\n{\"terms\":\"x\"}"),
+	SEED("0DELETE /v1/events/8" HOST "\r\n"),
 	SEED("1GET http://127.0.0.1:1/v1/snapshot" HOST "\r\n"),
 	SEED("1GET http://evil.example?a=b" HOST "Host: localhost\r\n\r\n"),
 	SEED("0GET /metrics?&a&=&b=c&&&collect[]=%00" HOST "Accept: text/plain;version=1.0.0\r\n"
@@ -80,21 +83,57 @@ static char *const *on_allowed_hosts(void *data)
 	return NULL;
 }
 
-static int on_events(void *data, const struct http_events_request *request, struct json *json,
-		     char **ret_error)
+static int on_ready(void *data, char **ret_error)
 {
 	must(!over_tcp);
-	json_open(json, NULL, '{');
-	for (size_t i = 0; i < request->nr_members; i++)
-		json_string(json, request->members[i].key, request->members[i].value);
-	json_close(json, '}');
 	return 0;
+}
+
+static int on_list(void *data, kept_tell *tell, void *user)
+{
+	tell(user, &(struct kept_event){.name = "x"});
+	return 0;
+}
+
+static int on_show(void *data, uint64_t id, bool reads, kept_tell *tell, void *user)
+{
+	must(id);
+	tell(user, &(struct kept_event){.id = id, .name = "x"});
+	return 0;
+}
+
+static int on_open(void *data, const char *spec, const char *name, const char *cpus,
+		   const struct kept_owner *owner, uint64_t *ret_id, char **ret_error)
+{
+	must(spec);
+	*ret_id = 1 + strlen(spec) + strlen(name ?: "") + strlen(cpus ?: "");
+	return 0;
+}
+
+static int on_set(void *data, uint64_t id, const char *terms, char **ret_error)
+{
+	must(id && terms);
+	return strlen(terms) & 1 ? -EINVAL : 0;
+}
+
+static int on_close(void *data, uint64_t id, char **ret_error)
+{
+	must(id);
+	return id & 1 ? -ENOENT : 0;
 }
 
 static void start(void)
 {
+	static const struct kept_ops ops = {
+		.ready = on_ready,
+		.list = on_list,
+		.show = on_show,
+		.open = on_open,
+		.set = on_set,
+		.close = on_close,
+	};
 	const struct http_callbacks callbacks = {
-		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, on_events, NULL,
+		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, NULL, {&ops, NULL},
 	};
 	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), unix_fd;
 	socklen_t size = sizeof(tcp_address);

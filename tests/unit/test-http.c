@@ -259,6 +259,8 @@ struct server {
 	bool full; /* all cells of them */
 	int nr_snapshots;
 	bool reload_fails, reload_lacks, reload_takes_restart;
+	bool keeps_none, no_memory;
+	char asked[64]; /* of kept events */
 };
 
 static int on_snapshot(void *data, const char *const *names, struct snapshot **ret_snapshot,
@@ -328,33 +330,101 @@ static char *const *on_allowed_hosts(void *data)
 	return server->hosts;
 }
 
-/* What was asked, as text; id 7 is not there. */
-static int on_events(void *data, const struct http_events_request *request, struct json *json,
-		     char **ret_error)
+/* Kept events: 7 is not there, and the next one gets the id 8. Who is told of has been asked for
+ * as its texts say. */
+static int on_ready(void *data, char **ret_error)
 {
-	char text[256], *p = text;
+	const struct server *server = data;
 
-	if (request->id == 7) {
-		*ret_error = strdup("there is no 7");
+	if (!server->keeps_none)
+		return 0;
+	*ret_error = strdup("none are kept");
+	return -ENODEV;
+}
+
+static int on_list(void *data, kept_tell *tell, void *user)
+{
+	static const unsigned int cpus[] = {0, 3};
+	static const struct kept_level levels[] = {{0, 5}, {3, 6}};
+
+	tell(user, &(struct kept_event){.id = 1,
+					.name = "count",
+					.value = 4,
+					.opened_ns = 1500000000,
+					.enabled_ns = 2500000000,
+					.cpus = cpus,
+					.nr_cpus = 2});
+	tell(user, &(struct kept_event){.id = UINT64_MAX,
+					.name = "level",
+					.value = 11,
+					.levels = levels,
+					.nr_levels = 2});
+	return ((const struct server *)data)->no_memory ? -ENOMEM : 0;
+}
+
+static int on_show(void *data, uint64_t id, bool reads, kept_tell *tell, void *user)
+{
+	const struct server *server = data;
+
+	if (id == 7)
+		return -ENOENT;
+	tell(user,
+	     &(struct kept_event){.id = id, .name = reads ? "read" : "new", .spec = server->asked});
+	return 0;
+}
+
+static int on_open(void *data, const char *spec, const char *name, const char *cpus,
+		   const struct kept_owner *owner, uint64_t *ret_id, char **ret_error)
+{
+	struct server *server = data;
+	char comm[16] = "";
+	FILE *file = fopen("/proc/self/comm", "re");
+
+	assert_non_null(file);
+	assert_non_null(fgets(comm, sizeof(comm), file));
+	fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	assert_string_equal(owner->comm, comm);
+	assert_int_equal(owner->uid, getuid());
+	assert_int_equal(owner->pid, getpid());
+	if (!strcmp(spec, "none")) {
+		*ret_error = strdup("no such PMU");
 		return -ENOENT;
 	}
-	p += sprintf(p, "%s %llu ", request->method, (unsigned long long)request->id);
-	if (!request->has_body)
-		p += sprintf(p, "-");
-	for (size_t i = 0; i < request->nr_members; i++)
-		p += sprintf(p, "%s=%s;", request->members[i].key, request->members[i].value);
-	sprintf(p, " uid %u", request->peer.uid);
-	json_open(json, NULL, '{');
-	json_string(json, "asked", text);
-	json_close(json, '}');
+	snprintf(server->asked, sizeof(server->asked), "%s %s %s", spec, name ?: "-", cpus ?: "-");
+	*ret_id = 8;
 	return 0;
+}
+
+static int on_set(void *data, uint64_t id, const char *terms, char **ret_error)
+{
+	struct server *server = data;
+
+	snprintf(server->asked, sizeof(server->asked), "%llu %s", (unsigned long long)id, terms);
+	return 0;
+}
+
+static int on_close(void *data, uint64_t id, char **ret_error)
+{
+	if (id != 7)
+		return 0;
+	*ret_error = strdup("there is no 7");
+	return -ENOENT;
 }
 
 static int setup(void **state)
 {
 	struct server *s = calloc(1, sizeof(*s));
+	static const struct kept_ops ops = {
+		.ready = on_ready,
+		.list = on_list,
+		.show = on_show,
+		.open = on_open,
+		.set = on_set,
+		.close = on_close,
+	};
 	struct http_callbacks callbacks = {
-		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, on_events, s,
+		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, s, {&ops, s},
 	};
 	socklen_t size = sizeof(s->tcp_address);
 	struct http_socket sockets[2];
@@ -789,16 +859,34 @@ static void expect_body(struct server *s, const char *line, const char *body, co
 static void test_events(void **state)
 {
 	struct server *s = *state;
-	char uid[32];
 
-	snprintf(uid, sizeof(uid), "uid %u\"", getuid());
-	expect(s, false, "GET /v1/events", "GET 0 -");
-	expect(s, false, "GET /v1/events", uid);
-	expect(s, false, "GET /v1/events/18446744073709551615", "GET 18446744073709551615 -");
-	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}", "POST 0 spec=x; uid");
-	expect_body(s, "PATCH /v1/events/3", "{}", "PATCH 3  uid");
-	expect(s, false, "DELETE /v1/events/3", "DELETE 3 -");
+	expect(s, false, "GET /v1/events", "[{\"id\":1,\"name\":\"count\",");
+	expect(s, false, "GET /v1/events", "\"cpus\":[0,3],");
+	expect(s, false, "GET /v1/events",
+	       "\"opened_timestamp_seconds\":1.5,\"value\":4,\"enabled_seconds\":2.5,");
+	expect(s, false, "GET /v1/events",
+	       "\"value\":null,\"levels\":[{\"cpu\":0,\"value\":5},{\"cpu\":3,\"value\":6}],");
+	expect(s, false, "GET /v1/events/18446744073709551615",
+	       "{\"id\":18446744073709551615,\"name\":\"read\",");
+	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}",
+		    "{\"id\":8,\"name\":\"new\",\"spec\":\"x - -\",");
+	expect_body(s, "POST /v1/events", "{\"cpus\":\"0\",\"spec\":\"x\",\"name\":\"y\"}",
+		    "\"spec\":\"x y 0\",");
+	expect_body(s, "PATCH /v1/events/3", "{\"terms\": \"z\"}",
+		    "{\"id\":3,\"name\":\"read\",\"spec\":\"3 z\",");
+	expect(s, false, "DELETE /v1/events/3", "{\"closed\":3}");
 	expect_error(s, false, "GET /v1/events/7", 404);
+	expect(s, false, "GET /v1/events/7", "there is no event of this id");
+	expect_error(s, false, "DELETE /v1/events/7", 404);
+	/* 404 is for ids. */
+	expect_body(s, "POST /v1/events", "{\"spec\": \"none\"}",
+		    "{\"error\":{\"code\":400,\"message\":\"no such PMU\"}}");
+	expect_body(s, "POST /v1/events", "{\"name\": \"x\"}", "\"message\":\"spec is missing\"");
+	expect_body(s, "PATCH /v1/events/3", "{}", "\"message\":\"terms is missing\"");
+	expect_body(s, "POST /v1/events", "", "\"message\":\"the body is missing\"");
+	expect_body(s, "PATCH /v1/events/3", "", "\"message\":\"the body is missing\"");
+	expect_body(s, "POST /v1/events", "{\"spec\":\"x\",\"cpu\":\"0\"}",
+		    "\"message\":\"cpu: there is no such key\"");
 	for (const char *const *id = (const char *[]){"", "0", "-1", "1x", "1/", "0x1", " 1",
 						      "18446744073709551616", NULL};
 	     *id; id++) {
@@ -818,6 +906,12 @@ static void test_events(void **state)
 	expect(s, false, "POST /v1/events/3", "Allow: GET, HEAD, PATCH, DELETE\r\n");
 	expect_error(s, true, "GET /v1/events", 404);
 	expect_error(s, true, "DELETE /v1/events/3", 404);
+	/* What could not be told of in full is not told of at all. */
+	s->no_memory = true;
+	expect(s, false, "GET /v1/events", "{\"error\":{\"code\":503,\"message\":\"no memory\"}}");
+	s->keeps_none = true;
+	expect_body(s, "POST /v1/events", "{\"a\": \"b\"}",
+		    "{\"error\":{\"code\":503,\"message\":\"none are kept\"}}");
 }
 
 /* Processes are shown to operators, in /v1/snapshot. */

@@ -9,8 +9,10 @@
 #ifndef PAIMON_EVENTS_SOURCE_H
 #define PAIMON_EVENTS_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "../../model/kept.h"
 #include "events.h"
 
 struct source;
@@ -22,12 +24,6 @@ struct events_owner {
 	uint32_t pid;
 	char comm[16];
 };
-
-struct ucred;
-
-/* The owner for the peer of a socket. */
-void events_owner(enum events_origin origin, const struct ucred *peer,
-		  struct events_owner *ret_owner);
 
 /*
  * Opens an event and keeps it. spec: event_spec.h; name: NULL for one generated from
@@ -73,19 +69,12 @@ int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_er
 /* Closes an event. 0, or -ENOENT with *ret_error. */
 int events_close(struct source *source, uint64_t id, char **ret_error);
 
-struct json;
+/* Tell all events, or the one of this id, after reading them unless reads is false. 0, -ENOENT:
+ * there is no such id, or -ENOMEM. */
+int events_list(struct source *source, kept_tell *tell, void *user);
+int events_show(struct source *source, uint64_t id, bool reads, kept_tell *tell, void *user);
 
-/* Write the events, or the one of this id, as /v1/events has them. 0, or -ENOENT: there is
- * no such id. */
-void events_list(struct source *source, struct json *json);
-int events_show(struct source *source, uint64_t id, struct json *json);
-/* The same of one that has just been opened: nothing is read. */
-int events_show_new(struct source *source, uint64_t id, struct json *json);
-
-struct http_events_request;
-
-/* Does what is asked of /v1/events: http_callbacks.events. */
-int events_request(struct source *source, const struct http_events_request *request,
-		   struct json *json, char **ret_error);
+/* All of this, for the server; data is the source, in any state. */
+extern const struct kept_ops events_kept_ops;
 
 #endif

@@ -4,8 +4,8 @@
  * their source: registry.c holds them, names.c finds them by name, open.c opens and changes
  * them, from_config.c does so for the configuration, account.c reads them, stalled.c handles
  * perf events that no longer count, recover.c takes over from an earlier daemon, cpus.c
- * follows the CPUs, handoff.c takes events from other processes, read.c serves them as
- * metrics and show.c as JSON, request.c executes requests, events.c is the source.
+ * follows the CPUs, handoff.c takes events from other processes, read.c tells them as
+ * metrics and show.c one by one, kept.c executes requests, events.c is the source.
  *
  * On the daemon's one thread.
  */
