@@ -15,6 +15,7 @@
 
 #include "config.h"
 #include "model/snapshot.h"
+#include "model/status.h"
 #include "process/fdstore.h"
 #include "process/privilege.h"
 #include "self/cost.h"
@@ -96,23 +97,28 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 	return 0;
 }
 
-static void on_status(void *data, struct json *json)
+static int on_status(void *data, struct status *ret_status)
 {
 	struct daemon *daemon = data;
 	bool replay = daemon->options->replay;
+	struct status status = {
+		.input = replay ? "replay" : NULL,
+		.state_dir = replay ? NULL : daemon->config->state_dir,
+		.config_path = daemon->options->config_path,
+	};
+	int r;
 
-	json_open(json, NULL, '{');
-	self_status(&daemon->self, json);
-	json_string(json, "input", replay ? "replay" : NULL);
-	json_string(json, "state_dir", replay ? NULL : daemon->config->state_dir);
-	sockets_status(&daemon->sockets, json);
-	json_open(json, "config", '{');
-	json_string(json, "path", daemon->options->config_path);
-	json_boolean(json, "last_reload_successful", daemon->self.last_reload_successful);
-	json_close(json, '}');
-	sources_status(&daemon->sources, json);
-	cost_status(&daemon->self.cost, json);
-	json_close(json, '}');
+	self_status(&daemon->self, &status);
+	r = sockets_status(&daemon->sockets, &status);
+	if (!r)
+		r = sources_status(&daemon->sources, &status);
+	if (r < 0) {
+		status_clear(&status);
+		return r;
+	}
+	cost_status(&daemon->self.cost, &status.cost);
+	*ret_status = status;
+	return 0;
 }
 
 static void on_page(void *data, struct page *ret_page)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "sockets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,24 +138,21 @@ void sockets_close(struct sockets *sockets)
 	free(sockets->http);
 }
 
-static void listener_status(int fd, struct json *json)
+int sockets_status(const struct sockets *sockets, struct status *status)
 {
-	char name[LISTEN_NAME_LEN];
-	bool local = listen_name(fd, name);
+	static_assert(sizeof(status->listen->address) == LISTEN_NAME_LEN, "a name fits");
+	status->listen = calloc(sockets->nr_http + 1, sizeof(*status->listen));
+	if (!status->listen)
+		return -ENOMEM;
+	for (size_t i = 0; i < sockets->nr_http; i++) {
+		struct status_listener *listener = &status->listen[status->nr_listen];
 
-	json_open(json, NULL, '{');
-	json_string(json, "address", name);
-	json_boolean(json, "loopback", local);
-	json_close(json, '}');
-}
-
-void sockets_status(const struct sockets *sockets, struct json *json)
-{
-	json_open(json, "listen", '[');
-	for (size_t i = 0; i < sockets->nr_http; i++)
-		if (!sockets->http[i].is_unix)
-			listener_status(sockets->http[i].fd, json);
-	json_close(json, ']');
-	json_string(json, "handoff",
-		    sockets->handoff_at.sun_path[0] ? sockets->handoff_at.sun_path : NULL);
+		if (sockets->http[i].is_unix)
+			continue;
+		listener->loopback = listen_name(sockets->http[i].fd, listener->address);
+		status->nr_listen++;
+	}
+	if (sockets->handoff_at.sun_path[0])
+		status->handoff = sockets->handoff_at.sun_path;
+	return 0;
 }

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+#include "model/status.h"
 #include "serve/http.h"
-#include "util/json.h"
 
 struct config;
 
@@ -31,8 +31,8 @@ int sockets_open(struct sockets *sockets, const struct config *config, bool repl
 /* Removes the paths of own sockets. The servers close the descriptors. */
 void sockets_close(struct sockets *sockets);
 
-/* Adds "listen" and "handoff" to /v1/status. */
-void sockets_status(const struct sockets *sockets, struct json *json);
+/* Fills in listen and handoff. 0 or -ENOMEM. */
+int sockets_status(const struct sockets *sockets, struct status *status);
 
 /* The next step for an error with a path, before or instead of setting another one. */
 const char *path_advice(int error);

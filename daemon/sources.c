@@ -279,32 +279,37 @@ static void source_tell_all(const struct source *source, source_tell *tell, void
 
 static void add_problem(void *user, const char *text)
 {
-	json_string(user, NULL, text);
+	buffer_add(user, text, strlen(text) + 1);
 }
 
-static void source_status(const struct source *source, struct json *json)
+static struct status_source source_status(const struct source *source)
 {
-	json_open(json, NULL, '{');
-	json_string(json, "name", source->ops->name);
-	json_string(json, "state", source_state_name(source));
+	struct status_source status = {
+		.name = source->ops->name,
+		.state = source_state_name(source),
+		.reason = source->reason[0] ? source->reason : NULL,
+	};
+
 	if (source->state == SOURCE_UP) {
-		json_string(json, "backend", source->backend);
-		json_boolean(json, "adopted", source->adopted);
-		json_real(json, "attached_timestamp_seconds", source->attached_ns * 1e-9);
+		status.backend = source->backend;
+		status.adopted = source->adopted;
+		status.attached_ns = source->attached_ns;
 	}
-	json_string(json, "reason", source->reason[0] ? source->reason : NULL);
-	json_open(json, "problems", '[');
-	source_tell_all(source, add_problem, json);
-	json_close(json, ']');
-	json_close(json, '}');
+	source_tell_all(source, add_problem, &status.problems);
+	return status;
 }
 
-void sources_status(const struct sources *sources, struct json *json)
+int sources_status(const struct sources *sources, struct status *status)
 {
-	json_open(json, "sources", '[');
-	for (size_t i = 0; i < NR_SOURCES; i++)
-		source_status(&sources->all[i], json);
-	json_close(json, ']');
+	int r = 0;
+
+	static_assert(NR_SOURCES <= STATUS_MAX_SOURCES, "all fit in");
+	status->nr_sources = NR_SOURCES;
+	for (size_t i = 0; i < NR_SOURCES; i++) {
+		status->sources[i] = source_status(&sources->all[i]);
+		r = r ?: status->sources[i].problems.error;
+	}
+	return r;
 }
 
 struct failures {

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
+#include "model/status.h"
 #include "source/source.h"
 #include "util/buffer.h"
-#include "util/json.h"
 
 #define NR_SOURCES 3
 
@@ -52,8 +52,8 @@ int sources_check_names(const struct sources *sources, const char *const *names,
  * fails without affecting others. */
 int sources_read(struct sources *sources, const char *const *names, struct snapshot *snapshot);
 
-/* Adds "sources" to /v1/status. */
-void sources_status(const struct sources *sources, struct json *json);
+/* Fills in sources. 0 or -ENOMEM. */
+int sources_status(const struct sources *sources, struct status *status);
 /* What does not count as configured, a line for each, to be freed; NULL: nothing. */
 char *sources_failures(const struct sources *sources);
 

@@ -184,12 +184,7 @@ int cost_read(struct cost *cost, struct snapshot *snapshot)
 	return r;
 }
 
-static void add_number(struct json *json, const char *key, bool known, double value)
-{
-	json_real(json, key, known ? value : NAN);
-}
-
-void cost_status(struct cost *cost, struct json *json)
+void cost_status(struct cost *cost, struct status_cost *ret_cost)
 {
 	const struct cost_sample *from = &cost->before;
 	struct cost_sample now = take_sample(cost);
@@ -204,18 +199,18 @@ void cost_status(struct cost *cost, struct json *json)
 	look_for_changes(cost);
 	for (size_t i = 0; i < cost->nr_maps; i++)
 		bytes += cost->maps[i].bytes;
-	json_open(json, "cost", '{');
-	add_number(json, "events_per_second", same, events * 1e9 / ns);
-	add_number(json, "ns_per_event", measured && events, (double)run_ns / events);
-	add_number(json, "bpf_cpu_percent", measured, run_ns * 100 / ns);
-	add_number(json, "daemon_cpu_percent", ns > 0, (now.cpu_ns - from->cpu_ns) * 100 / ns);
-	json_boolean(json, "run_times", now.run_times);
-	json_integer(json, "map_bytes", bytes);
-	json_integer(json, "recursion_misses", now.misses);
+	*ret_cost = (struct status_cost){
+		.events_per_second = same ? events * 1e9 / ns : NAN,
+		.ns_per_event = measured && events ? (double)run_ns / events : NAN,
+		.bpf_cpu_percent = measured ? run_ns * 100 / ns : NAN,
+		.daemon_cpu_percent = ns > 0 ? (now.cpu_ns - from->cpu_ns) * 100 / ns : NAN,
+		.run_times = now.run_times,
+		.map_bytes = bytes,
+		.recursion_misses = now.misses,
+	};
 	if (!process_measure(&process)) {
-		json_integer(json, "resident_bytes", process.resident_bytes);
-		json_integer(json, "descriptors", process.descriptors);
-		json_integer(json, "descriptors_max", process.descriptors_max);
+		ret_cost->resident_bytes = process.resident_bytes;
+		ret_cost->descriptors = process.descriptors;
+		ret_cost->descriptors_max = process.descriptors_max;
 	}
-	json_close(json, '}');
 }

@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "../model/snapshot.h"
+#include "../model/status.h"
 #include "../source/source.h"
-#include "../util/json.h"
 
 #define COST_MAX_MAPS 64
 
@@ -51,7 +51,6 @@ void cost_tick(struct cost *cost);
 /* Adds the metrics. 0 or a negative errno. */
 int cost_read(struct cost *cost, struct snapshot *snapshot);
 
-/* Adds "cost" to /v1/status. */
-void cost_status(struct cost *cost, struct json *json);
+void cost_status(struct cost *cost, struct status_cost *ret_cost);
 
 #endif

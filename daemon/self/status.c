@@ -59,10 +59,11 @@ int self_read(struct self *self, struct snapshot *snapshot)
 	return r == -ENOMEM ? r : 0;
 }
 
-void self_status(const struct self *self, struct json *json)
+void self_status(const struct self *self, struct status *status)
 {
-	json_string(json, "version", PAIMON_VERSION);
-	json_string(json, "revision", PAIMON_REVISION);
-	json_integer(json, "pid", getpid());
-	json_real(json, "uptime_seconds", (clock_ns(CLOCK_MONOTONIC) - self->started_ns) * 1e-9);
+	status->version = PAIMON_VERSION;
+	status->revision = PAIMON_REVISION;
+	status->pid = getpid();
+	status->uptime_seconds = (clock_ns(CLOCK_MONOTONIC) - self->started_ns) * 1e-9;
+	status->last_reload_successful = self->last_reload_successful;
 }

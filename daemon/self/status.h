@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 
 #include "../model/snapshot.h"
-#include "../util/json.h"
+#include "../model/status.h"
 #include "cost.h"
 
 #define SELF "self" /* the name for collect[], in addition to those of sources */
@@ -30,7 +30,7 @@ void self_init(struct self *ret_self);
 /* Adds the metrics. 0 or -ENOMEM. */
 int self_read(struct self *self, struct snapshot *snapshot);
 
-/* Adds version and the like to /v1/status. */
-void self_status(const struct self *self, struct json *json);
+/* Fills in version and the like. */
+void self_status(const struct self *self, struct status *status);
 
 #endif

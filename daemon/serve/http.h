@@ -13,7 +13,7 @@
 
 #include "../model/kept.h"
 #include "../model/snapshot.h"
-#include "../util/json.h"
+#include "../model/status.h"
 #include "encode/page.h"
 
 struct http;
@@ -26,7 +26,8 @@ struct http_callbacks {
 	 */
 	int (*snapshot)(void *data, const char *const *names, struct snapshot **ret_snapshot,
 			char **ret_error);
-	void (*status)(void *data, struct json *json);	 /* writes an object */
+	/* 0 or -ENOMEM; status_clear() frees it. */
+	int (*status)(void *data, struct status *ret_status);
 	void (*page)(void *data, struct page *ret_page); /* texts stay the callee's */
 	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless;
 	 * *ret_restart, likewise, has the keys of which a change takes a restart. */

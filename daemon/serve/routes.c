@@ -14,6 +14,7 @@
 #include "encode/json.h"
 #include "negotiate.h"
 #include "encode/page.h"
+#include "encode/status.h"
 #include "encode/text.h"
 #include "peer.h"
 #include "reply.h"
@@ -148,8 +149,12 @@ static enum MHD_Result get_status(const struct request *request)
 	const struct http_callbacks *callbacks = request->callbacks;
 	struct buffer body = {};
 	struct json json = {.buffer = &body};
+	struct status status;
 
-	callbacks->status(callbacks->data, &json);
+	if (callbacks->status(callbacks->data, &status) < 0)
+		return reply_no_memory(request->connection);
+	encode_status(&status, &json);
+	status_clear(&status);
 	return reply_json(request->connection, &body);
 }
 

@@ -18,6 +18,7 @@
 #include <json-c/json.h>
 
 #include "self/cost.h"
+#include "serve/encode/status.h"
 #include "source/iopf/iopf_source.h"
 
 #define STATS "/proc/sys/kernel/bpf_stats_enabled"
@@ -102,13 +103,13 @@ static double status_of(const char *key)
 {
 	struct buffer buffer = {};
 	struct json json = {.buffer = &buffer};
+	struct status values = {};
 	struct json_object *status, *value;
 	double result;
 	char *text;
 
-	json_open(&json, NULL, '{');
-	cost_status(&cost, &json);
-	json_close(&json, '}');
+	cost_status(&cost, &values.cost);
+	encode_status(&values, &json);
 	text = buffer_take_string(&buffer);
 	status = json_tokener_parse(text);
 	free(text);

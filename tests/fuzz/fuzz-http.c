@@ -60,11 +60,10 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 	return 0;
 }
 
-static void on_status(void *data, struct json *json)
+static int on_status(void *data, struct status *ret_status)
 {
-	json_open(json, NULL, '{');
-	json_string(json, "version", "9.8");
-	json_close(json, '}');
+	*ret_status = (struct status){.version = "9.8"};
+	return 0;
 }
 
 static void on_page(void *data, struct page *ret_page)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <paimon/histogram.h>
 #include <poll.h>
@@ -293,11 +294,32 @@ static int on_snapshot(void *data, const char *const *names, struct snapshot **r
 	return 0;
 }
 
-static void on_status(void *data, struct json *json)
+static int on_status(void *data, struct status *ret_status)
 {
-	json_open(json, NULL, '{');
-	json_string(json, "version", "9.8");
-	json_close(json, '}');
+	static const char problems[] = "no such PMU\0not on CPU 1";
+	const struct server *server = data;
+	struct status status = {
+		.version = "9.8",
+		.uptime_seconds = 1.5,
+		.nr_listen = 2,
+		.nr_sources = 2,
+		.sources =
+			{{.name = "x", .state = "failed", .reason = "why"},
+			 {.name = "y", .state = "up", .backend = "b", .attached_ns = 2500000000}},
+		.cost = {.ns_per_event = NAN, .map_bytes = 4096},
+	};
+
+	if (server->no_memory)
+		return -ENOMEM;
+	status.listen = calloc(2, sizeof(*status.listen));
+	assert_non_null(status.listen);
+	status.listen[0] = (struct status_listener){"127.0.0.1:1", true};
+	status.listen[1] = (struct status_listener){"[::]:2", false};
+	buffer_add(&status.sources[1].problems, problems, sizeof(problems));
+	if (server->keeps_none)
+		status.cost.descriptors_max = 7;
+	*ret_status = status;
+	return 0;
 }
 
 static void on_page(void *data, struct page *ret_page)
@@ -574,6 +596,33 @@ static void test_routes(void **state)
 	expect_error(s, true, "POST /v1/reload", 404);
 	expect_error(s, false, "GET /v1/reload", 405);
 	expect(s, false, "GET /v1/reload", "Allow: POST\r\n");
+}
+
+/* All values, in their order; what is unknown is null or is not there. */
+static void test_status(void **state)
+{
+	struct server *s = *state;
+
+	assert_string_equal(
+		body_of(expect(s, false, "GET /v1/status", "200 OK")),
+		"{\"version\":\"9.8\",\"revision\":null,\"pid\":0,\"uptime_seconds\":1.5,"
+		"\"input\":null,\"state_dir\":null,"
+		"\"listen\":[{\"address\":\"127.0.0.1:1\",\"loopback\":true},"
+		"{\"address\":\"[::]:2\",\"loopback\":false}],"
+		"\"handoff\":null,\"config\":{\"path\":null,\"last_reload_successful\":false},"
+		"\"sources\":[{\"name\":\"x\",\"state\":\"failed\",\"reason\":\"why\","
+		"\"problems\":[]},"
+		"{\"name\":\"y\",\"state\":\"up\",\"backend\":\"b\",\"adopted\":false,"
+		"\"attached_timestamp_seconds\":2.5,\"reason\":null,"
+		"\"problems\":[\"no such PMU\",\"not on CPU 1\"]}],"
+		"\"cost\":{\"events_per_second\":0,\"ns_per_event\":null,\"bpf_cpu_percent\":0,"
+		"\"daemon_cpu_percent\":0,\"run_times\":false,\"map_bytes\":4096,"
+		"\"recursion_misses\":0}}");
+	s->keeps_none = true;
+	expect(s, false, "GET /v1/status",
+	       "\"resident_bytes\":0,\"descriptors\":0,\"descriptors_max\":7}}");
+	s->no_memory = true;
+	expect_error(s, false, "GET /v1/status", 503);
 }
 
 /* A page for people: nothing of what it shows is markup, and nothing runs. */
@@ -1220,6 +1269,7 @@ int main(void)
 		cmocka_unit_test(test_host),
 		TEST(test_routes),
 		TEST(test_page),
+		TEST(test_status),
 		TEST(test_hosts),
 		TEST(test_targets),
 		TEST(test_host_lines),

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The status of paimond, as values: the daemon fills them in, the server writes them. Texts are
+ * the daemon's, and valid until it changes; the struct owns listen and problems. One thread.
+ */
+#ifndef PAIMON_STATUS_H
+#define PAIMON_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../util/buffer.h"
+
+#define STATUS_MAX_SOURCES 16
+
+/* A TCP socket of the server. */
+struct status_listener {
+	char address[64]; /* with port; "": unknown */
+	bool loopback;	  /* only reachable from this machine */
+};
+
+struct status_source {
+	const char *name, *state;
+	/* While it is up; else NULL, and the other two do not apply. */
+	const char *backend;
+	bool adopted;
+	uint64_t attached_ns;	/* CLOCK_REALTIME */
+	const char *reason;	/* or NULL */
+	struct buffer problems; /* what does not count as configured: texts, each with its NUL */
+};
+
+struct status_cost {
+	/* Over the last seconds; NAN: unknown. */
+	double events_per_second, ns_per_event, bpf_cpu_percent, daemon_cpu_percent;
+	bool run_times; /* the kernel measures them */
+	uint64_t map_bytes;
+	uint64_t recursion_misses;
+	/* Of the process; descriptors_max 0: these three are unknown. */
+	uint64_t resident_bytes, descriptors, descriptors_max;
+};
+
+struct status {
+	const char *version, *revision;
+	uint32_t pid;
+	double uptime_seconds;
+	const char *input;     /* "replay" or NULL */
+	const char *state_dir; /* or NULL */
+	struct status_listener *listen;
+	size_t nr_listen;
+	const char *handoff; /* path of the hand-off socket, or NULL */
+	const char *config_path;
+	bool last_reload_successful;
+	struct status_source sources[STATUS_MAX_SOURCES];
+	size_t nr_sources;
+	struct status_cost cost;
+};
+
+/* Frees what the struct owns. */
+void status_clear(struct status *status);
+
+#endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "status.h"
+
+#include <string.h>
+
+static void add_listeners(const struct status *status, struct json *json)
+{
+	json_open(json, "listen", '[');
+	for (size_t i = 0; i < status->nr_listen; i++) {
+		json_open(json, NULL, '{');
+		json_string(json, "address", status->listen[i].address);
+		json_boolean(json, "loopback", status->listen[i].loopback);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void add_source(const struct status_source *source, struct json *json)
+{
+	const char *text = source->problems.data, *end = text + source->problems.size;
+
+	json_open(json, NULL, '{');
+	json_string(json, "name", source->name);
+	json_string(json, "state", source->state);
+	if (source->backend) {
+		json_string(json, "backend", source->backend);
+		json_boolean(json, "adopted", source->adopted);
+		json_real(json, "attached_timestamp_seconds", source->attached_ns * 1e-9);
+	}
+	json_string(json, "reason", source->reason);
+	json_open(json, "problems", '[');
+	for (; text < end; text += strlen(text) + 1)
+		json_string(json, NULL, text);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+static void add_cost(const struct status_cost *cost, struct json *json)
+{
+	json_open(json, "cost", '{');
+	json_real(json, "events_per_second", cost->events_per_second);
+	json_real(json, "ns_per_event", cost->ns_per_event);
+	json_real(json, "bpf_cpu_percent", cost->bpf_cpu_percent);
+	json_real(json, "daemon_cpu_percent", cost->daemon_cpu_percent);
+	json_boolean(json, "run_times", cost->run_times);
+	json_integer(json, "map_bytes", cost->map_bytes);
+	json_integer(json, "recursion_misses", cost->recursion_misses);
+	if (cost->descriptors_max) {
+		json_integer(json, "resident_bytes", cost->resident_bytes);
+		json_integer(json, "descriptors", cost->descriptors);
+		json_integer(json, "descriptors_max", cost->descriptors_max);
+	}
+	json_close(json, '}');
+}
+
+void encode_status(const struct status *status, struct json *json)
+{
+	json_open(json, NULL, '{');
+	json_string(json, "version", status->version);
+	json_string(json, "revision", status->revision);
+	json_integer(json, "pid", status->pid);
+	json_real(json, "uptime_seconds", status->uptime_seconds);
+	json_string(json, "input", status->input);
+	json_string(json, "state_dir", status->state_dir);
+	add_listeners(status, json);
+	json_string(json, "handoff", status->handoff);
+	json_open(json, "config", '{');
+	json_string(json, "path", status->config_path);
+	json_boolean(json, "last_reload_successful", status->last_reload_successful);
+	json_close(json, '}');
+	json_open(json, "sources", '[');
+	for (size_t i = 0; i < status->nr_sources; i++)
+		add_source(&status->sources[i], json);
+	json_close(json, ']');
+	add_cost(&status->cost, json);
+	json_close(json, '}');
+}
