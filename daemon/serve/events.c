@@ -6,7 +6,7 @@
 
 #include "../util/cleanup.h"
 #include "../util/fail.h"
-#include "../util/json.h"
+#include "json.h"
 #include "encode/kept.h"
 #include "peer.h"
 #include "reply.h"

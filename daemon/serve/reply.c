@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "../util/cleanup.h"
-#include "../util/json.h"
+#include "json.h"
 #include "clients.h"
 #include "encode/gzip.h"
 #include "negotiate.h"

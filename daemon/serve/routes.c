@@ -8,7 +8,7 @@
 
 #include "../util/cleanup.h"
 #include "../util/clock.h"
-#include "../util/json.h"
+#include "json.h"
 #include "clients.h"
 #include "encode/gzip.h"
 #include "encode/json.h"

@@ -8,7 +8,7 @@
 
 #include "serve/encode/kept.h"
 #include "source/events/events_source.h"
-#include "util/json.h"
+#include "serve/json.h"
 
 static struct json_object *parsed(struct buffer *buffer)
 {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
-#include "util/json.h"
+#include "serve/json.h"
 
 static char *written(struct buffer *buffer)
 {

@@ -14,7 +14,7 @@
 #define PAIMON_ENCODE_JSON_H
 
 #include "../../model/snapshot.h"
-#include "../../util/json.h"
+#include "../json.h"
 
 /* A snapshot on its way: a piece is a point. It outlives this. */
 struct snapshot_json {

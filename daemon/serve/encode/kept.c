@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "kept.h"
 
-#include "../../util/json.h"
+#include "../json.h"
 
 static void add_cpus(struct json *json, const struct kept_event *event)
 {

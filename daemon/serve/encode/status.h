@@ -4,7 +4,7 @@
 #define PAIMON_ENCODE_STATUS_H
 
 #include "../../model/status.h"
-#include "../../util/json.h"
+#include "../json.h"
 
 /* Adds the object. */
 void encode_status(const struct status *status, struct json *json);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "../util/utf8.h"
 
 static void add_string(struct buffer *buffer, const char *text)
 {

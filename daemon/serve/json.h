@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
+#include "../util/buffer.h"
 
 /* A JSON text that is being written. */
 struct json {
