@@ -6,8 +6,8 @@
 
 #include "../util/cleanup.h"
 #include "../util/fail.h"
-#include "json.h"
 #include "encode/kept.h"
+#include "json.h"
 #include "peer.h"
 #include "reply.h"
 

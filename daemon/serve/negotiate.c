@@ -80,28 +80,36 @@ static bool next_range(char **rest, struct range *ret_range)
 }
 
 /* The forms, the newest first. A range that says no version means the one that is usual. */
-static const struct text_form {
-	enum text_format format;
-	const char *type, *any, *version;
+static const struct scraped {
+	const struct encoder *encoder;
+	const char *version;
 	bool usual;
-} text_forms[] = {
-	{TEXT_OPENMETRICS, "application/openmetrics-text", "application/*", "1.0.0", true},
-	{TEXT_OPENMETRICS, "application/openmetrics-text", "application/*", "0.0.1", false},
-	{TEXT_PROMETHEUS, "text/plain", "text/*", "1.0.0", false},
-	{TEXT_PROMETHEUS, "text/plain", "text/*", "0.0.4", true},
+} scraped[] = {
+	{&encoders[ENCODER_OPENMETRICS], "1.0.0", true},
+	{&encoders[ENCODER_OPENMETRICS], "0.0.1", false},
+	{&encoders[ENCODER_TEXT], "1.0.0", false},
+	{&encoders[ENCODER_TEXT], "0.0.4", true},
 };
-#define NR_FORMS (sizeof(text_forms) / sizeof(*text_forms))
+#define NR_FORMS (sizeof(scraped) / sizeof(*scraped))
 
 /* How exactly a range names a form; NO_MATCH: not at all. */
 enum match { NO_MATCH, BY_ANY, BY_GROUP, BY_TYPE, BY_VERSION };
 
-static enum match match(const struct range *range, const struct text_form *form)
+/* Is a range all of the group that a type is of, as "text" and an asterisk? */
+static bool is_group(const char *name, const char *type)
+{
+	size_t length = strcspn(type, "/") + 1;
+
+	return !strncasecmp(name, type, length) && !strcmp(name + length, "*");
+}
+
+static enum match match(const struct range *range, const struct scraped *form)
 {
 	if (range->version ? strcmp(range->version, form->version) : !form->usual)
 		return NO_MATCH;
-	if (!strcasecmp(range->name, form->type))
+	if (!strcasecmp(range->name, form->encoder->type))
 		return range->version ? BY_VERSION : BY_TYPE;
-	if (!strcasecmp(range->name, form->any))
+	if (is_group(range->name, form->encoder->type))
 		return BY_GROUP;
 	return strcmp(range->name, "*/*") ? NO_MATCH : BY_ANY;
 }
@@ -130,7 +138,7 @@ struct http_form http_negotiate(const char *accept)
 
 	for (char *rest = copy; next_range(&rest, &range);)
 		for (size_t i = 0; i < NR_FORMS; i++) {
-			enum match by = match(&range, &text_forms[i]);
+			enum match by = match(&range, &scraped[i]);
 
 			if (by == NO_MATCH || by < found[i].by ||
 			    (by == found[i].by && range.q <= found[i].q))
@@ -146,15 +154,15 @@ struct http_form http_negotiate(const char *accept)
 		     (found[i].by > found[best].by ||
 		      (found[i].by == found[best].by && found[i].by >= BY_TYPE))))
 			best = i;
-	return (struct http_form){text_forms[best].format, text_forms[best].version,
+	return (struct http_form){scraped[best].encoder, scraped[best].version,
 				  found[best].q > 0 ? found[best].escaping : NULL};
 }
 
 void http_form_type(const struct http_form *form, char ret_type[HTTP_FORM_TYPE_LEN])
 {
 	snprintf(ret_type, HTTP_FORM_TYPE_LEN, "%s; version=%s; charset=utf-8%s%s",
-		 form->format == TEXT_OPENMETRICS ? "application/openmetrics-text" : "text/plain",
-		 form->version, form->escaping ? "; escaping=" : "", form->escaping ?: "");
+		 form->encoder->type, form->version, form->escaping ? "; escaping=" : "",
+		 form->escaping ?: "");
 }
 
 bool http_wants_gzip(const char *accept_encoding)

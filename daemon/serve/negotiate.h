@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 
-#include "encode/text.h"
+#include "encode/encoder.h"
 
 /* A form that is scraped, as its Content-Type has it. */
 struct http_form {
-	enum text_format format;
+	const struct encoder *encoder;
 	const char *version;
 	const char *escaping; /* a scheme for names, or NULL: none was asked for */
 };

@@ -6,11 +6,11 @@
 #include <strings.h>
 
 #include "../util/cleanup.h"
-#include "json.h"
 #include "clients.h"
 #include "encode/gzip.h"
-#include "negotiate.h"
 #include "encode/page.h"
+#include "json.h"
+#include "negotiate.h"
 
 struct client *request_client(struct MHD_Connection *connection)
 {

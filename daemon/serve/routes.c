@@ -8,14 +8,13 @@
 
 #include "../util/cleanup.h"
 #include "../util/clock.h"
-#include "json.h"
 #include "clients.h"
 #include "encode/gzip.h"
 #include "encode/json.h"
-#include "negotiate.h"
 #include "encode/page.h"
 #include "encode/status.h"
-#include "encode/text.h"
+#include "json.h"
+#include "negotiate.h"
 #include "peer.h"
 #include "reply.h"
 
@@ -68,7 +67,7 @@ static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const ch
 
 /* Takes a snapshot in the form that is asked for. 0, or -ENOMEM, or -EINVAL with *ret_error. */
 static int make_text(const struct request *request, const struct collect *collect,
-		     enum text_format format, bool gzip, struct reply_body **ret_body,
+		     const struct encoder *encoder, bool gzip, struct reply_body **ret_body,
 		     bool *ret_gzip, char **ret_error)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
@@ -79,7 +78,7 @@ static int make_text(const struct request *request, const struct collect *collec
 
 	if (r < 0)
 		return r == -EINVAL && *ret_error ? r : -ENOMEM;
-	encode_text(snapshot, format, &text);
+	encoder->encode(snapshot, &text);
 	snapshot_free(snapshot);
 	*ret_gzip = gzip && !text.error && text.size >= MIN_GZIP && !gzip_buffer(&text);
 	*ret_body = reply_body_new(&text);
@@ -93,7 +92,7 @@ static enum MHD_Result get_metrics(const struct request *request)
 	_cleanup_free_ char *accept = request_header(connection, MHD_HTTP_HEADER_ACCEPT, &nr);
 	const struct http_form form = http_negotiate(accept);
 	bool gzip = request_takes_gzip(connection), is_gzip = gzip;
-	struct shared_text *shared = &request->answers->texts[2 * form.format + gzip];
+	struct shared_text *shared = &request->answers->texts[2 * (form.encoder - encoders) + gzip];
 	_cleanup_free_ char *error = NULL;
 	char type[HTTP_FORM_TYPE_LEN];
 	struct collect collect = {};
@@ -110,7 +109,7 @@ static enum MHD_Result get_metrics(const struct request *request)
 	answers_expire(request->answers, false);
 	if (request->over_budget && shared->body)
 		return reply_with(connection, MHD_HTTP_OK, type, shared->body, gzip, NULL);
-	r = make_text(request, &collect, form.format, gzip, &body, &is_gzip, &error);
+	r = make_text(request, &collect, form.encoder, gzip, &body, &is_gzip, &error);
 	if (r == -EINVAL)
 		return reply_error(connection, MHD_HTTP_BAD_REQUEST, error, NULL);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
+#include "encode/encoder.h"
 #include "reply.h"
 
 /*
@@ -22,7 +23,7 @@ struct shared_text {
 };
 
 struct answers {
-	struct shared_text texts[4]; /* by enum text_format, each plain and gzip */
+	struct shared_text texts[2 * NR_ENCODERS]; /* of each encoder, plain and gzip */
 };
 
 enum MHD_Result answer(struct request *request);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "serve/encode/kept.h"
-#include "source/events/events_source.h"
 #include "serve/json.h"
+#include "source/events/events_source.h"
 
 static struct json_object *parsed(struct buffer *buffer)
 {

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "serve/encode/encoder.h"
 #include "serve/encode/json.h"
-#include "serve/encode/text.h"
 #include "source/iopf/iopf_source.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"
@@ -94,7 +94,7 @@ static void write_maps(const uint8_t *data, size_t size, uint64_t *const maps[NR
 }
 
 /* Each line is a comment, or a series and its value, of UTF-8 without control characters. */
-static void check_text(const struct snapshot *snapshot, enum text_format format)
+static void check_text(const struct snapshot *snapshot, const struct encoder *encoder)
 {
 	struct buffer buffer = {};
 	bool start = true;
@@ -102,7 +102,7 @@ static void check_text(const struct snapshot *snapshot, enum text_format format)
 	uint32_t c;
 	int length;
 
-	encode_text(snapshot, format, &buffer);
+	encoder->encode(snapshot, &buffer);
 	must(!buffer.error);
 	text = buffer_take_string(&buffer);
 	must(text);
@@ -144,8 +144,8 @@ static void serve(int (*read)(struct source *source, struct snapshot *snapshot),
 	must(snapshot);
 	got = read(source, snapshot);
 	must(!got || got == r);
-	check_text(snapshot, TEXT_PROMETHEUS);
-	check_text(snapshot, TEXT_OPENMETRICS);
+	for (size_t i = 0; i < NR_ENCODERS; i++)
+		check_text(snapshot, &encoders[i]);
 	check_json(snapshot);
 	snapshot_free(snapshot);
 }

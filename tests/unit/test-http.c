@@ -28,7 +28,6 @@
 #include "serve/http.h"
 #include "serve/listen.h"
 #include "serve/negotiate.h"
-#include "serve/encode/text.h"
 #include "util/clock.h"
 
 #define TEXT_PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"

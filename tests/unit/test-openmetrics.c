@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "model/snapshot.h"
+#include "serve/encode/encoder.h"
 #include "serve/encode/json.h"
 #include "serve/encode/text.h"
 
@@ -47,12 +48,12 @@ static struct snapshot *make(const char *input)
 	return s;
 }
 
-static void assert_text(const char *input, enum text_format format, const char *expected)
+static void assert_text(const char *input, int encoder, const char *expected)
 {
 	struct snapshot *s = make(input);
 	struct buffer buffer = {};
 
-	encode_text(s, format, &buffer);
+	encoders[encoder].encode(s, &buffer);
 	buffer_add(&buffer, "", 1);
 	assert_int_equal(buffer.error, 0);
 	assert_string_equal(buffer.data, expected);
@@ -62,7 +63,7 @@ static void assert_text(const char *input, enum text_format format, const char *
 
 static void test_prometheus(void **state)
 {
-	assert_text(NULL, TEXT_PROMETHEUS,
+	assert_text(NULL, ENCODER_TEXT,
 		    "# HELP x_events_total Back\\\\slash and \"quotes\".\n"
 		    "# TYPE x_events_total counter\n"
 		    "x_events_total{device=\"a\\\\b\\\"c\\nd\"} 18446744073709551615\n"
@@ -82,7 +83,7 @@ static void test_prometheus(void **state)
 static void test_openmetrics(void **state)
 {
 	assert_text(
-		"replay", TEXT_OPENMETRICS,
+		"replay", ENCODER_OPENMETRICS,
 		"# HELP x_events Back\\\\slash and \\\"quotes\\\".\n"
 		"# TYPE x_events counter\n"
 		"x_events_total{device=\"a\\\\b\\\"c\\nd\",input=\"replay\"} 18446744073709551615\n"
@@ -110,7 +111,7 @@ static void test_labels(void **state)
 
 	assert_int_equal(snapshot_add_histogram(s, &histogram, labels, 2, cells, 1), 0);
 	assert_int_equal(snapshot_add_histogram(s, &histogram, NULL, 0, cells, 0), 0);
-	encode_text(s, TEXT_OPENMETRICS, &buffer);
+	encode_openmetrics(s, &buffer);
 	buffer_add(&buffer, "", 1);
 	assert_string_equal(
 		buffer.data,

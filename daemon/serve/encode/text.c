@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum text_format { TEXT_PROMETHEUS, TEXT_OPENMETRICS };
+
 static const char *const types[] = {
 	[METRIC_GAUGE] = "gauge",
 	[METRIC_COUNTER] = "counter",
@@ -138,7 +140,7 @@ static void add_value(struct buffer *buffer, const struct point *point)
 	buffer_add(buffer, "\n", 1);
 }
 
-void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer)
+static void encode(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer)
 {
 	struct buffer labels = {}, start = {};
 
@@ -166,4 +168,14 @@ void encode_text(const struct snapshot *snapshot, enum text_format format, struc
 	buffer->error = buffer->error ?: labels.error ?: start.error;
 	free(labels.data);
 	free(start.data);
+}
+
+void encode_text(const struct snapshot *snapshot, struct buffer *buffer)
+{
+	encode(snapshot, TEXT_PROMETHEUS, buffer);
+}
+
+void encode_openmetrics(const struct snapshot *snapshot, struct buffer *buffer)
+{
+	encode(snapshot, TEXT_OPENMETRICS, buffer);
 }

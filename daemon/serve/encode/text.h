@@ -9,11 +9,10 @@
 #include "../../model/snapshot.h"
 #include "../../util/buffer.h"
 
-enum text_format {
-	TEXT_PROMETHEUS,  /* text/plain, of version 0.0.4 and, with plain names, of 1.0.0 */
-	TEXT_OPENMETRICS, /* application/openmetrics-text, of version 0.0.1 and 1.0.0 */
-};
+/* text/plain, of version 0.0.4 and, with plain names, of 1.0.0. */
+void encode_text(const struct snapshot *snapshot, struct buffer *buffer);
 
-void encode_text(const struct snapshot *snapshot, enum text_format format, struct buffer *buffer);
+/* application/openmetrics-text, of version 0.0.1 and 1.0.0. */
+void encode_openmetrics(const struct snapshot *snapshot, struct buffer *buffer);
 
 #endif
