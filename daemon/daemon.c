@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model/snapshot.h"
 #include "model/status.h"
 #include "process/fdstore.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "daemon.h"
 #include "util/cleanup.h"
 #include "util/standard.h"

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "process/fdstore.h"
 #include "serve/listen.h"
 #include "util/log.h"

@@ -10,7 +10,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "model/snapshot.h"
 #include "util/clock.h"
 #include "util/log.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../util/cleanup.h"
 #include "../util/lock.h"
 #include "../util/state.h"

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../model/snapshot.h"
 
 struct source;

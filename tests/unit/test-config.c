@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "config.h"
+#include "config/config.h"
 
 /* Linked in place of strdup (--wrap): the one of this many calls fails. */
 static int strdup_fails_in;

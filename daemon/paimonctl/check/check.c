@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "../../source/events/events_source.h"
 #include "../../util/address.h"
 #include "../../util/cleanup.h"

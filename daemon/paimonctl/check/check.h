@@ -28,7 +28,7 @@ struct finding {
 #define CHECK_MAX_FINDINGS 32
 #define CHECK_UNIT "/lib/systemd/system/paimond.service"
 
-#include "../../config.h"
+#include "../../config/config.h"
 
 struct check {
 	const char *socket;

@@ -2,7 +2,7 @@
 /* paimonctl check: the PMUs for NNPA and cryptography, and how paimond uses them. */
 #include <stdio.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "../../source/pai/probe.h"
 #include "check.h"
 

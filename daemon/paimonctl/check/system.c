@@ -17,7 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "../../opener/opener.h"
 #include "../../source/events/probe.h"
 #include "../../source/iopf/probe.h"

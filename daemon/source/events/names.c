@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "registry.h"
 
 #define NO_EVENT UINT32_MAX

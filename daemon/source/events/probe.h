@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 
 /* The number of perf events, if the maximum number of events is kept. */
 uint64_t events_max_slots(const struct config *config);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "../pins.h"
 #include "iopf.h"
 #include "iopf.skel.h"

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 #include "iopf.h"
 
 extern const char *const iopf_backend_names[IOPF_NR_BACKENDS];

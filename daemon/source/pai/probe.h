@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../config.h"
+#include "../../config/config.h"
 
 /*
  * Looks for the PMU of a name in sysfs. own: is it paimon.ko's, with a tracepoint? 0, or -ENODEV:

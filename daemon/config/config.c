@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "config_file.h"
-#include "util/address.h"
-#include "util/cleanup.h"
-#include "util/cpulist.h"
-#include "util/event_spec.h"
-#include "util/fail.h"
+#include "../util/address.h"
+#include "../util/cleanup.h"
+#include "../util/cpulist.h"
+#include "../util/event_spec.h"
+#include "../util/fail.h"
+#include "file.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
 #define DEFAULT_SOCKET "/run/paimon/paimond.sock"

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "config_errors.h"
+#include "errors.h"
 
 struct config_file {
 	const char *path;
