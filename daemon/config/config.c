@@ -19,31 +19,20 @@
 #include "../util/event_spec.h"
 #include "../util/fail.h"
 #include "file.h"
+#include "keys.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
 #define DEFAULT_SOCKET "/run/paimon/paimond.sock"
 #define DEFAULT_LISTEN "127.0.0.1:10190"
 #define EVENT_SECTION "event "
-#define MAX_EVENTS 4096 /* what `max` of [events] may be */
 #define MAX_CPU 8191
 #define MAX_SOCKET (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define MAX_STATE_DIR (PATH_MAX - 64) /* with the name of a pin it is a path */
-#define NR(array) (sizeof(array) / sizeof(*(array)))
 #define DIGITS "0123456789"
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "-._"
 #define LIST_SEPARATORS " \t,"
 
-struct key {
-	const char *section, *name;
-	/* 0, or a negative errno with *ret_error: what is wrong with the value. */
-	int (*set)(const struct key *key, void *target, const char *value, char **ret_error);
-	size_t offset;		  /* of the target */
-	uint32_t max;		  /* of a number; of a path's length; 0: none */
-	const char *const *words; /* the values there are, to NULL, in the order of their enum;
-				   * of a path: the one that stands for none */
-};
-
-static int set_string(char **target, const char *value)
+int config_set_string(char **target, const char *value)
 {
 	char *copy = strdup(value);
 
@@ -54,21 +43,21 @@ static int set_string(char **target, const char *value)
 	return 0;
 }
 
-static int set_none(char **target)
+int config_set_none(char **target)
 {
 	free(*target);
 	*target = NULL;
 	return 0;
 }
 
-/* Stored without //, /./ and a / at the end, so that equal paths are equal texts. */
-static int set_path(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_path(const struct config_key *key, void *target, const char *value,
+		      char **ret_error)
 {
 	_cleanup_free_ char *copy = NULL, *clean = NULL;
 	char *state = NULL, *to;
 
 	if (key->words && !strcmp(value, key->words[0]))
-		return set_none(target);
+		return config_set_none(target);
 	copy = strdup(value);
 	clean = to = malloc(strlen(value) + 2);
 	if (!copy || !clean)
@@ -86,24 +75,25 @@ static int set_path(const struct key *key, void *target, const char *value, char
 	if (key->max && strlen(clean) > key->max)
 		return fail(ret_error, -EINVAL, "is longer than the %u bytes that it may have",
 			    key->max);
-	return set_string(target, clean);
+	return config_set_string(target, clean);
 }
 
-static int set_listen(const struct key *key, void *target, const char *value, char **ret_error)
+static int config_parse_listen(const struct config_key *key, void *target, const char *value,
+			       char **ret_error)
 {
 	struct sockaddr_storage address;
 	socklen_t size;
 
 	if (!strcmp(value, "no"))
-		return set_none(target);
+		return config_set_none(target);
 	if (address_parse(value, &address, &size) < 0)
 		return fail(ret_error, -EINVAL,
 			    "is not IPV4:PORT or [IPV6]:PORT with a numeric address, which has "
 			    "%%INTERFACE behind it if it is link-local and only then, or no");
-	return set_string(target, value);
+	return config_set_string(target, value);
 }
 
-static char **free_strings(char **strings)
+char **config_free_strings(char **strings)
 {
 	for (char **s = strings; s && *s; s++)
 		free(*s);
@@ -111,8 +101,8 @@ static char **free_strings(char **strings)
 	return NULL;
 }
 
-/* A list of words, separated by blanks or commas, in place of the one before. */
-static int set_list(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_list(const struct config_key *key, void *target, const char *value,
+		      char **ret_error)
 {
 	_cleanup_free_ char *copy = strdup(value);
 	char **list = calloc(strlen(value) / 2 + 2, sizeof(*list)), *state = NULL;
@@ -122,29 +112,31 @@ static int set_list(const struct key *key, void *target, const char *value, char
 	     word = strtok_r(NULL, LIST_SEPARATORS, &state)) {
 		list[nr] = strdup(word);
 		if (!list[nr++]) {
-			list = free_strings(list);
+			list = config_free_strings(list);
 			break;
 		}
 	}
 	if (!copy || !list) {
-		free_strings(list);
+		config_free_strings(list);
 		return -ENOMEM;
 	}
-	free_strings(*(char ***)target);
+	config_free_strings(*(char ***)target);
 	*(char ***)target = list;
 	return 0;
 }
 
-static int set_hosts(const struct key *key, void *target, const char *value, char **ret_error)
+static int config_parse_hosts(const struct config_key *key, void *target, const char *value,
+			      char **ret_error)
 {
 	if (value[strspn(value, HOST_CHARS LIST_SEPARATORS)])
 		return fail(ret_error, -EINVAL,
 			    "is not a list of names of hosts, which have no port (addresses are "
 			    "served without being listed)");
-	return set_list(key, target, value, ret_error);
+	return config_parse_list(key, target, value, ret_error);
 }
 
-static int set_word(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_word(const struct config_key *key, void *target, const char *value,
+		      char **ret_error)
 {
 	char all[128] = "";
 	unsigned int i = 0;
@@ -161,7 +153,8 @@ static int set_word(const struct key *key, void *target, const char *value, char
 	return fail(ret_error, -EINVAL, "is not %s", all);
 }
 
-static int set_flag(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_flag(const struct config_key *key, void *target, const char *value,
+		      char **ret_error)
 {
 	bool yes = !strcmp(value, "yes");
 
@@ -171,7 +164,8 @@ static int set_flag(const struct key *key, void *target, const char *value, char
 	return 0;
 }
 
-static int set_number(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_number(const struct config_key *key, void *target, const char *value,
+			char **ret_error)
 {
 	unsigned long number = strtoul(value, NULL, 10); /* ULONG_MAX if it is too large */
 
@@ -181,8 +175,8 @@ static int set_number(const struct key *key, void *target, const char *value, ch
 	return 0;
 }
 
-/* Seconds, stored as nanoseconds. */
-static int set_seconds(const struct key *key, void *target, const char *value, char **ret_error)
+int config_parse_seconds(const struct config_key *key, void *target, const char *value,
+			 char **ret_error)
 {
 	size_t length = strspn(value, DIGITS);
 	double seconds = strtod(value, NULL);
@@ -200,15 +194,17 @@ static int set_seconds(const struct key *key, void *target, const char *value, c
 
 /* What it takes of the machine is looked at when the event is opened: its PMU may be there by
  * then. */
-static int set_spec(const struct key *key, void *target, const char *value, char **ret_error)
+static int config_parse_spec(const struct config_key *key, void *target, const char *value,
+			     char **ret_error)
 {
 	int r = *value ? event_spec_check(value, ret_error) : fail(ret_error, -EINVAL, "is empty");
 
-	return r ?: set_string(target, value);
+	return r ?: config_set_string(target, value);
 }
 
 /* Stored in the one way that the kernel writes a list. */
-static int set_cpus(const struct key *key, void *target, const char *value, char **ret_error)
+static int config_parse_cpus(const struct config_key *key, void *target, const char *value,
+			     char **ret_error)
 {
 	_cleanup_free_ unsigned int *cpus = NULL;
 	char *list;
@@ -227,7 +223,7 @@ static int set_cpus(const struct key *key, void *target, const char *value, char
 }
 
 static const char *const no_path[] = {"no", NULL};
-static const char *const wanted_words[] =
+const char *const config_wanted_words[] =
 	{[SOURCE_AUTO] = "auto", [SOURCE_YES] = "yes", [SOURCE_NO] = "no", NULL};
 static const char *const iopf_backends[] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",
@@ -246,35 +242,50 @@ static const char *const pai_backends[] = {
 	NULL,
 };
 
-#define AT(member) .offset = offsetof(struct config, member)
-#define OF_EVENT(member) .offset = offsetof(struct config_event, member)
-
-static const struct key keys[] = {
-	{"paimond", "state_dir", set_path, AT(state_dir), .max = MAX_STATE_DIR},
-	{"paimond", "socket", set_path, AT(socket), .max = MAX_SOCKET},
-	{"paimond", "listen", set_listen, AT(listen)},
-	{"paimond", "handoff", set_path, AT(handoff), .max = MAX_SOCKET, .words = no_path},
-	{"paimond", "allowed_hosts", set_hosts, AT(allowed_hosts)},
-	{"iopf", "enable", set_word, AT(iopf), .words = wanted_words},
-	{"iopf", "backend", set_word, AT(iopf_backend), .words = iopf_backends},
-	{"iopf", "max_devices", set_number, AT(iopf_max_devices), .max = 1024},
-	{"iopf", "group_timeout", set_seconds, AT(iopf_group_timeout_ns), .max = 86400},
-	{"iopf", "include", set_list, AT(iopf_include)},
-	{"iopf", "exclude", set_list, AT(iopf_exclude)},
-	{"events", "enable", set_word, AT(events_wanted), .words = wanted_words},
-	{"events", "max", set_number, AT(events_max), .max = MAX_EVENTS},
-	{"events", "per_cpu", set_flag, AT(events_per_cpu)},
-	{"pai", "enable", set_word, AT(pai), .words = wanted_words},
-	{"pai", "mode", set_word, AT(pai_mode), .words = pai_modes},
-	{"pai", "backend", set_word, AT(pai_backend), .words = pai_backends},
-	{"pai", "accept_throttling_panic", set_flag, AT(pai_accept_throttling_panic)},
-	{"pai", "max_cgroups", set_number, AT(pai_max_cgroups), .max = 1024},
-	{"pai", "per_cpu", set_flag, AT(pai_per_cpu)},
+static const struct config_key paimond_keys[] = {
+	{"state_dir", config_parse_path, CONFIG_AT(state_dir), .max = MAX_STATE_DIR},
+	{"socket", config_parse_path, CONFIG_AT(socket), .max = MAX_SOCKET},
+	{"listen", config_parse_listen, CONFIG_AT(listen)},
+	{"handoff", config_parse_path, CONFIG_AT(handoff), .max = MAX_SOCKET, .words = no_path},
+	{"allowed_hosts", config_parse_hosts, CONFIG_AT(allowed_hosts)},
 };
+CONFIG_SECTION(paimond_section, "paimond", paimond_keys);
 
-static const struct key event_keys[] = {
-	{"event NAME", "spec", set_spec, OF_EVENT(spec)},
-	{"event NAME", "cpus", set_cpus, OF_EVENT(cpus)},
+static const struct config_key iopf_keys[] = {
+	{"enable", config_parse_word, CONFIG_AT(iopf), .words = config_wanted_words},
+	{"backend", config_parse_word, CONFIG_AT(iopf_backend), .words = iopf_backends},
+	{"max_devices", config_parse_number, CONFIG_AT(iopf_max_devices), .max = 1024},
+	{"group_timeout", config_parse_seconds, CONFIG_AT(iopf_group_timeout_ns), .max = 86400},
+	{"include", config_parse_list, CONFIG_AT(iopf_include)},
+	{"exclude", config_parse_list, CONFIG_AT(iopf_exclude)},
+};
+CONFIG_SECTION(iopf_section, "iopf", iopf_keys);
+
+static const struct config_key events_keys[] = {
+	{"enable", config_parse_word, CONFIG_AT(events_wanted), .words = config_wanted_words},
+	{"max", config_parse_number, CONFIG_AT(events_max), .max = CONFIG_MAX_EVENTS},
+	{"per_cpu", config_parse_flag, CONFIG_AT(events_per_cpu)},
+};
+CONFIG_SECTION(events_section, "events", events_keys);
+
+static const struct config_key event_keys[] = {
+	{"spec", config_parse_spec, CONFIG_OF_EVENT(spec), .required = true},
+	{"cpus", config_parse_cpus, CONFIG_OF_EVENT(cpus)},
+};
+CONFIG_SECTION(event_section, "event NAME", event_keys);
+
+static const struct config_key pai_keys[] = {
+	{"enable", config_parse_word, CONFIG_AT(pai), .words = config_wanted_words},
+	{"mode", config_parse_word, CONFIG_AT(pai_mode), .words = pai_modes},
+	{"backend", config_parse_word, CONFIG_AT(pai_backend), .words = pai_backends},
+	{"accept_throttling_panic", config_parse_flag, CONFIG_AT(pai_accept_throttling_panic)},
+	{"max_cgroups", config_parse_number, CONFIG_AT(pai_max_cgroups), .max = 1024},
+	{"per_cpu", config_parse_flag, CONFIG_AT(pai_per_cpu)},
+};
+CONFIG_SECTION(pai_section, "pai", pai_keys);
+
+const struct config_section *const config_sections[] = {
+	&paimond_section, &iopf_section, &events_section, &event_section, &pai_section, NULL,
 };
 
 /* Where something is in the files. path: NULL if nowhere; one for each file. */
@@ -283,24 +294,23 @@ struct place {
 	unsigned int line;
 };
 
-struct event_places {
+struct places {
 	struct place section; /* the first of this name */
-	struct place keys[NR(event_keys)];
+	struct place keys[CONFIG_MAX_KEYS];
 };
 
 struct loader {
 	struct config *config;
 	struct config_errors errors;
-	struct place places[NR(keys)];
-	struct event_places *events; /* of those of config */
-	char **paths;		     /* of the files of the folder, to NULL */
-	int error;		     /* the first one of reading files, or 0 */
+	struct places *sections; /* of the table */
+	struct places *events;	 /* of those of config */
+	char **paths;		 /* of the files of the folder, to NULL */
+	int error;		 /* the first one of reading files, or 0 */
 	/* The section that is being read. */
-	char section[96];
-	const struct key *keys;
-	size_t nr_keys;
+	char name[96];
+	const struct config_section *section;
 	void *target;
-	struct place *key_places;
+	struct places *places;
 };
 
 /* Sections */
@@ -321,7 +331,7 @@ bool config_event_name_valid(const char *name)
 static int find_event(struct loader *loader, const char *name)
 {
 	struct config *config = loader->config;
-	struct event_places *places;
+	struct places *places;
 	struct config_event *events;
 	size_t i = 0;
 
@@ -329,7 +339,7 @@ static int find_event(struct loader *loader, const char *name)
 		i++;
 	if (i < config->nr_events)
 		return i;
-	if (i == MAX_EVENTS)
+	if (i == CONFIG_MAX_EVENTS)
 		return -ENOSPC;
 	events = reallocarray(config->events, i + 1, sizeof(*events));
 	config->events = events ?: config->events;
@@ -337,7 +347,7 @@ static int find_event(struct loader *loader, const char *name)
 	loader->events = places ?: loader->events;
 	if (!events || !places)
 		return -ENOMEM;
-	places[i] = (struct event_places){};
+	places[i] = (struct places){};
 	events[i] = (struct config_event){.name = strdup(name)};
 	if (!events[i].name)
 		return -ENOMEM;
@@ -362,66 +372,92 @@ static bool begin_event(struct config_file *file, const char *name)
 					      : strerror(-event));
 		return false;
 	}
-	if (!loader->events[event].section.path)
-		loader->events[event].section = (struct place){file->path, file->line};
-	loader->keys = event_keys;
-	loader->nr_keys = NR(event_keys);
 	loader->target = &loader->config->events[event];
-	loader->key_places = loader->events[event].keys;
+	loader->places = &loader->events[event];
 	return true;
+}
+
+/* The index of a section in the table; that of its end if there is none of this name. */
+static size_t find_section(const char *name)
+{
+	size_t i = 0;
+
+	while (config_sections[i] && strcmp(config_sections[i]->name, name))
+		i++;
+	return i;
+}
+
+/* No section has this name. */
+static void refuse_section(struct config_file *file, const char *name)
+{
+	struct buffer known = {};
+	struct loader *loader = file->data;
+	_cleanup_free_ char *names = NULL;
+
+	for (size_t i = 0; config_sections[i]; i++) {
+		buffer_add_string(&known, !i ? "[" : config_sections[i + 1] ? ", [" : " and [");
+		buffer_add_string(&known, config_sections[i]->name);
+		buffer_add_string(&known, "]");
+	}
+	names = buffer_take_string(&known);
+	config_error(&loader->errors, file->path, file->line, "no section [%.80s] (there are %s)",
+		     name, names ?: "others");
 }
 
 static bool begin_section(struct config_file *file, const char *name)
 {
+	bool is_event = !strncmp(name, EVENT_SECTION, strlen(EVENT_SECTION));
 	struct loader *loader = file->data;
+	size_t i = find_section(is_event ? CONFIG_EVENT_SECTION : name);
 
-	snprintf(loader->section, sizeof(loader->section), "%s", name);
-	if (!strncmp(name, EVENT_SECTION, strlen(EVENT_SECTION)))
-		return begin_event(file, name + strlen(EVENT_SECTION));
-	loader->target = loader->config;
-	for (size_t i = 0; i < NR(keys); i++) {
-		if (strcmp(keys[i].section, name))
-			continue;
-		loader->keys = &keys[i];
-		loader->key_places = &loader->places[i];
-		for (loader->nr_keys = 0; i < NR(keys) && !strcmp(keys[i].section, name); i++)
-			loader->nr_keys++;
-		return true;
+	snprintf(loader->name, sizeof(loader->name), "%s", name);
+	if (!config_sections[i]) {
+		refuse_section(file, name);
+		return false;
 	}
-	config_error(&loader->errors, file->path, file->line,
-		     "no section [%.80s] (there are [paimond], [iopf], [events], [event NAME] and "
-		     "[pai])",
-		     name);
-	return false;
+	loader->section = config_sections[i];
+	loader->target = loader->config;
+	loader->places = &loader->sections[i];
+	if (is_event && !begin_event(file, name + strlen(EVENT_SECTION)))
+		return false;
+	if (!loader->places->section.path)
+		loader->places->section = (struct place){file->path, file->line};
+	return true;
+}
+
+/* The key of a section, or NULL. */
+static const struct config_key *find_key(const struct config_section *section, const char *name)
+{
+	for (size_t i = 0; i < section->nr_keys; i++)
+		if (!strcmp(section->keys[i].name, name))
+			return &section->keys[i];
+	return NULL;
 }
 
 static void take_key(struct config_file *file, const char *name, const char *value)
 {
 	struct loader *loader = file->data;
 	_cleanup_free_ char *error = NULL;
-	const struct key *key;
+	const struct config_key *key = find_key(loader->section, name);
 	struct place *place;
-	size_t i = 0;
 	int r;
 
-	while (i < loader->nr_keys && strcmp(loader->keys[i].name, name))
-		i++;
-	if (i == loader->nr_keys) {
+	if (!key) {
 		config_error(&loader->errors, file->path, file->line,
-			     "[%s] has no key %.60s (see paimond.conf(5))", loader->section, name);
+			     "[%s] has no key %.60s (see paimond.conf(5))", loader->name, name);
 		return;
 	}
-	key = &loader->keys[i];
-	place = &loader->key_places[i];
+	place = &loader->places->keys[key - loader->section->keys];
 	if (place->path == file->path)
 		r = fail(&error, -EINVAL, "is a second one in this file, after that in line %u",
 			 place->line);
 	else
-		r = value ? key->set(key, (char *)loader->target + key->offset, value, &error) : 0;
+		r = value ? key->parse(key, (char *)loader->target + key->offset, value, &error)
+			  : 0;
 	*place = (struct place){file->path, file->line};
 	if (r < 0)
 		config_error(&loader->errors, file->path, file->line, "[%s] %s = %.60s: %s",
-			     loader->section, name, value ?: "", error ?: strerror(-r));
+			     loader->name, name, value ?: "", error ?: strerror(-r));
 }
 
 /* Files */
@@ -485,11 +521,8 @@ static int load_folder(struct loader *loader, const char *path)
 /* Where a key of [paimond] was set last. */
 static const struct place *place_of(const struct loader *loader, const char *name)
 {
-	size_t i = 0;
-
-	while (strcmp(keys[i].name, name))
-		i++;
-	return &loader->places[i];
+	return &loader->sections[find_section("paimond")]
+			.keys[find_key(&paimond_section, name) - paimond_section.keys];
 }
 
 /* The path of a key may neither be that of a socket nor below it. */
@@ -512,16 +545,24 @@ static void check_path(struct loader *loader, const char *key, const char *path,
 			     key, socket_key, socket);
 }
 
+/* What an event lacks. */
+static void check_event(struct loader *loader, const char *name, const struct places *places)
+{
+	const struct config_section *section = config_sections[find_section(CONFIG_EVENT_SECTION)];
+
+	for (size_t i = 0; i < section->nr_keys; i++)
+		if (section->keys[i].required && !places->keys[i].path)
+			config_error(&loader->errors, places->section.path, places->section.line,
+				     "[event %s] has no %s", name, section->keys[i].name);
+}
+
 /* What only all of it together shows. */
 static void check_whole(struct loader *loader)
 {
 	const struct config *config = loader->config;
 
 	for (size_t i = 0; i < config->nr_events; i++)
-		if (!loader->events[i].keys[0].path)
-			config_error(&loader->errors, loader->events[i].section.path,
-				     loader->events[i].section.line, "[event %s] has no spec",
-				     config->events[i].name);
+		check_event(loader, config->events[i].name, &loader->events[i]);
 	check_path(loader, "state_dir", config->state_dir, "socket", config->socket);
 	check_path(loader, "state_dir", config->state_dir, "handoff", config->handoff);
 	check_path(loader, "handoff", config->handoff, "socket", config->socket);
@@ -541,23 +582,30 @@ static struct config *config_new(void)
 	config->events_max = 128;
 	config->pai_max_cgroups = 64;
 	/* The unit binds the folder to a path that its user can reach. */
-	if (set_string(&config->state_dir, getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
-	    set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
-	    set_string(&config->listen, DEFAULT_LISTEN) < 0 ||
-	    set_string(&config->handoff, PAIMON_HANDOFF_PATH) < 0)
+	if (config_set_string(&config->state_dir,
+			      getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
+	    config_set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
+	    config_set_string(&config->listen, DEFAULT_LISTEN) < 0 ||
+	    config_set_string(&config->handoff, PAIMON_HANDOFF_PATH) < 0)
 		return config_free(config);
 	return config;
 }
 
 int config_load(const char *path, bool required, struct config **ret_config, char **ret_error)
 {
-	struct loader loader = {.config = config_new()};
+	struct loader loader = {
+		.config = config_new(),
+		.sections = calloc(find_section("") /* all */, sizeof(*loader.sections)),
+	};
 	struct stat stat;
 	char *error;
 	int r;
 
-	if (!loader.config)
+	if (!loader.config || !loader.sections) {
+		config_free(loader.config);
+		free(loader.sections);
 		return -ENOMEM;
+	}
 	/* A link to nowhere is not a file that is not there. */
 	if (required || !lstat(path, &stat) || errno != ENOENT)
 		load_file(&loader, path);
@@ -566,7 +614,8 @@ int config_load(const char *path, bool required, struct config **ret_config, cha
 	if (!r && loader.errors.nr)
 		r = loader.error ?: -EINVAL;
 	error = config_errors_take(&loader.errors);
-	free_strings(loader.paths);
+	config_free_strings(loader.paths);
+	free(loader.sections);
 	free(loader.events);
 	if (r < 0) {
 		config_free(loader.config);
@@ -582,9 +631,9 @@ struct config *config_free(struct config *config)
 {
 	if (!config)
 		return NULL;
-	free_strings(config->allowed_hosts);
-	free_strings(config->iopf_include);
-	free_strings(config->iopf_exclude);
+	config_free_strings(config->allowed_hosts);
+	config_free_strings(config->iopf_include);
+	config_free_strings(config->iopf_exclude);
 	for (size_t i = 0; i < config->nr_events; i++) {
 		free(config->events[i].name);
 		free(config->events[i].spec);
