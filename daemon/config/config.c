@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <paimon/handoff.h>
 #include <stdio.h>
@@ -15,8 +14,6 @@
 
 #include "../util/address.h"
 #include "../util/cleanup.h"
-#include "../util/cpulist.h"
-#include "../util/event_spec.h"
 #include "../util/fail.h"
 #include "file.h"
 #include "keys.h"
@@ -25,58 +22,9 @@
 #define DEFAULT_SOCKET "/run/paimon/paimond.sock"
 #define DEFAULT_LISTEN "127.0.0.1:10190"
 #define EVENT_SECTION "event "
-#define MAX_CPU 8191
 #define MAX_SOCKET (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define MAX_STATE_DIR (PATH_MAX - 64) /* with the name of a pin it is a path */
-#define DIGITS "0123456789"
-#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "-._"
-#define LIST_SEPARATORS " \t,"
-
-int config_set_string(char **target, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return -ENOMEM;
-	free(*target);
-	*target = copy;
-	return 0;
-}
-
-int config_set_none(char **target)
-{
-	free(*target);
-	*target = NULL;
-	return 0;
-}
-
-int config_parse_path(const struct config_key *key, void *target, const char *value,
-		      char **ret_error)
-{
-	_cleanup_free_ char *copy = NULL, *clean = NULL;
-	char *state = NULL, *to;
-
-	if (key->words && !strcmp(value, key->words[0]))
-		return config_set_none(target);
-	copy = strdup(value);
-	clean = to = malloc(strlen(value) + 2);
-	if (!copy || !clean)
-		return -ENOMEM;
-	*to = '\0';
-	for (char *word = strtok_r(copy, "/", &state); word; word = strtok_r(NULL, "/", &state)) {
-		if (!strcmp(word, ".."))
-			return fail(ret_error, -EINVAL, "has .. in it");
-		if (strcmp(word, "."))
-			to += sprintf(to, "/%s", word);
-	}
-	if (value[0] != '/' || !*clean)
-		return fail(ret_error, -EINVAL, "is not an absolute path%s%s",
-			    key->words ? ", and not " : "", key->words ? key->words[0] : "");
-	if (key->max && strlen(clean) > key->max)
-		return fail(ret_error, -EINVAL, "is longer than the %u bytes that it may have",
-			    key->max);
-	return config_set_string(target, clean);
-}
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static int config_parse_listen(const struct config_key *key, void *target, const char *value,
 			       char **ret_error)
@@ -93,155 +41,17 @@ static int config_parse_listen(const struct config_key *key, void *target, const
 	return config_set_string(target, value);
 }
 
-char **config_free_strings(char **strings)
-{
-	for (char **s = strings; s && *s; s++)
-		free(*s);
-	free(strings);
-	return NULL;
-}
-
-int config_parse_list(const struct config_key *key, void *target, const char *value,
-		      char **ret_error)
-{
-	_cleanup_free_ char *copy = strdup(value);
-	char **list = calloc(strlen(value) / 2 + 2, sizeof(*list)), *state = NULL;
-	size_t nr = 0;
-
-	for (char *word = copy && list ? strtok_r(copy, LIST_SEPARATORS, &state) : NULL; word;
-	     word = strtok_r(NULL, LIST_SEPARATORS, &state)) {
-		list[nr] = strdup(word);
-		if (!list[nr++]) {
-			list = config_free_strings(list);
-			break;
-		}
-	}
-	if (!copy || !list) {
-		config_free_strings(list);
-		return -ENOMEM;
-	}
-	config_free_strings(*(char ***)target);
-	*(char ***)target = list;
-	return 0;
-}
-
 static int config_parse_hosts(const struct config_key *key, void *target, const char *value,
 			      char **ret_error)
 {
-	if (value[strspn(value, HOST_CHARS LIST_SEPARATORS)])
+	if (value[strspn(value, HOST_CHARS CONFIG_LIST_SEPARATORS)])
 		return fail(ret_error, -EINVAL,
 			    "is not a list of names of hosts, which have no port (addresses are "
 			    "served without being listed)");
 	return config_parse_list(key, target, value, ret_error);
 }
 
-int config_parse_word(const struct config_key *key, void *target, const char *value,
-		      char **ret_error)
-{
-	char all[128] = "";
-	unsigned int i = 0;
-
-	for (; key->words[i]; i++) {
-		if (!strcmp(value, key->words[i])) {
-			*(unsigned int *)target = i;
-			return 0;
-		}
-		if (i)
-			strcat(all, key->words[i + 1] ? ", " : " or ");
-		strcat(all, key->words[i]);
-	}
-	return fail(ret_error, -EINVAL, "is not %s", all);
-}
-
-int config_parse_flag(const struct config_key *key, void *target, const char *value,
-		      char **ret_error)
-{
-	bool yes = !strcmp(value, "yes");
-
-	if (!yes && strcmp(value, "no"))
-		return fail(ret_error, -EINVAL, "is not yes or no");
-	*(bool *)target = yes;
-	return 0;
-}
-
-int config_parse_number(const struct config_key *key, void *target, const char *value,
-			char **ret_error)
-{
-	unsigned long number = strtoul(value, NULL, 10); /* ULONG_MAX if it is too large */
-
-	if (value[strspn(value, DIGITS)] || number < 1 || number > key->max)
-		return fail(ret_error, -EINVAL, "is not a number from 1 to %u", key->max);
-	*(uint32_t *)target = number;
-	return 0;
-}
-
-int config_parse_seconds(const struct config_key *key, void *target, const char *value,
-			 char **ret_error)
-{
-	size_t length = strspn(value, DIGITS);
-	double seconds = strtod(value, NULL);
-
-	if (length && value[length] == '.')
-		length += 1 + strspn(value + length + 1, DIGITS);
-	/* What would be rounded to 0, by strtod() already, is not meant as never. */
-	if (!length || value[length] || (seconds < 0.001 && value[strspn(value, "0.")]) ||
-	    seconds > key->max)
-		return fail(ret_error, -EINVAL,
-			    "is not a number of seconds, 0 (never) or from 0.001 to %u", key->max);
-	*(uint64_t *)target = seconds * 1e9 + 0.5;
-	return 0;
-}
-
-/* What it takes of the machine is looked at when the event is opened: its PMU may be there by
- * then. */
-static int config_parse_spec(const struct config_key *key, void *target, const char *value,
-			     char **ret_error)
-{
-	int r = *value ? event_spec_check(value, ret_error) : fail(ret_error, -EINVAL, "is empty");
-
-	return r ?: config_set_string(target, value);
-}
-
-/* Stored in the one way that the kernel writes a list. */
-static int config_parse_cpus(const struct config_key *key, void *target, const char *value,
-			     char **ret_error)
-{
-	_cleanup_free_ unsigned int *cpus = NULL;
-	char *list;
-	size_t nr = 0;
-	int r = cpulist_parse(value, MAX_CPU, &cpus, &nr);
-
-	if (r == -EINVAL || (!r && !nr))
-		return fail(ret_error, -EINVAL, "is not a list of CPUs from 0 to %u, as 0-3,8",
-			    MAX_CPU);
-	list = r ? NULL : cpulist_format(cpus, nr);
-	if (!list)
-		return -ENOMEM;
-	free(*(char **)target);
-	*(char **)target = list;
-	return 0;
-}
-
 static const char *const no_path[] = {"no", NULL};
-const char *const config_wanted_words[] =
-	{[SOURCE_AUTO] = "auto", [SOURCE_YES] = "yes", [SOURCE_NO] = "no", NULL};
-static const char *const iopf_backends[] = {
-	[IOPF_BACKEND_MODULE] = "paimon.ko",
-	[IOPF_BACKEND_FENTRY] = "fentry",
-	[IOPF_BACKEND_KPROBE_MULTI] = "kprobe.multi",
-	[IOPF_BACKEND_KPROBE] = "kprobe",
-	[IOPF_BACKEND_AUTO] = "auto",
-	NULL,
-};
-static const char *const pai_modes[] =
-	{[PAI_AUTO] = "auto", [PAI_COUNTING] = "counting", [PAI_SAMPLING] = "sampling", NULL};
-static const char *const pai_backends[] = {
-	[PAI_BACKEND_AUTO] = "auto",
-	[PAI_BACKEND_TRACEPOINT] = "tracepoint",
-	[PAI_BACKEND_PERF_EVENT] = "perf_event",
-	NULL,
-};
-
 static const struct config_key paimond_keys[] = {
 	{"state_dir", config_parse_path, CONFIG_AT(state_dir), .max = MAX_STATE_DIR},
 	{"socket", config_parse_path, CONFIG_AT(socket), .max = MAX_SOCKET},
@@ -250,43 +60,6 @@ static const struct config_key paimond_keys[] = {
 	{"allowed_hosts", config_parse_hosts, CONFIG_AT(allowed_hosts)},
 };
 CONFIG_SECTION(paimond_section, "paimond", paimond_keys);
-
-static const struct config_key iopf_keys[] = {
-	{"enable", config_parse_word, CONFIG_AT(iopf), .words = config_wanted_words},
-	{"backend", config_parse_word, CONFIG_AT(iopf_backend), .words = iopf_backends},
-	{"max_devices", config_parse_number, CONFIG_AT(iopf_max_devices), .max = 1024},
-	{"group_timeout", config_parse_seconds, CONFIG_AT(iopf_group_timeout_ns), .max = 86400},
-	{"include", config_parse_list, CONFIG_AT(iopf_include)},
-	{"exclude", config_parse_list, CONFIG_AT(iopf_exclude)},
-};
-CONFIG_SECTION(iopf_section, "iopf", iopf_keys);
-
-static const struct config_key events_keys[] = {
-	{"enable", config_parse_word, CONFIG_AT(events_wanted), .words = config_wanted_words},
-	{"max", config_parse_number, CONFIG_AT(events_max), .max = CONFIG_MAX_EVENTS},
-	{"per_cpu", config_parse_flag, CONFIG_AT(events_per_cpu)},
-};
-CONFIG_SECTION(events_section, "events", events_keys);
-
-static const struct config_key event_keys[] = {
-	{"spec", config_parse_spec, CONFIG_OF_EVENT(spec), .required = true},
-	{"cpus", config_parse_cpus, CONFIG_OF_EVENT(cpus)},
-};
-CONFIG_SECTION(event_section, "event NAME", event_keys);
-
-static const struct config_key pai_keys[] = {
-	{"enable", config_parse_word, CONFIG_AT(pai), .words = config_wanted_words},
-	{"mode", config_parse_word, CONFIG_AT(pai_mode), .words = pai_modes},
-	{"backend", config_parse_word, CONFIG_AT(pai_backend), .words = pai_backends},
-	{"accept_throttling_panic", config_parse_flag, CONFIG_AT(pai_accept_throttling_panic)},
-	{"max_cgroups", config_parse_number, CONFIG_AT(pai_max_cgroups), .max = 1024},
-	{"per_cpu", config_parse_flag, CONFIG_AT(pai_per_cpu)},
-};
-CONFIG_SECTION(pai_section, "pai", pai_keys);
-
-const struct config_section *const config_sections[] = {
-	&paimond_section, &iopf_section, &events_section, &event_section, &pai_section, NULL,
-};
 
 /* Where something is in the files. path: NULL if nowhere; one for each file. */
 struct place {
@@ -646,19 +419,4 @@ struct config *config_free(struct config *config)
 	free(config->handoff);
 	free(config);
 	return NULL;
-}
-
-static bool matches(char *const *patterns, const char *device)
-{
-	for (; patterns && *patterns; patterns++)
-		if (!fnmatch(*patterns, device, 0))
-			return true;
-	return false;
-}
-
-bool config_serves(char *const *include, char *const *exclude, const char *device)
-{
-	bool all = !include || !*include;
-
-	return (all || matches(include, device)) && !matches(exclude, device);
 }

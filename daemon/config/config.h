@@ -96,7 +96,4 @@ struct config *config_free(struct config *config);
 	"is not a name: 1 to 63 letters, digits and " CONFIG_EVENT_NAME_CHARS ", not digits alone"
 bool config_event_name_valid(const char *name);
 
-/* Is a device to be served? include: NULL or empty for all; exclude wins. */
-bool config_serves(char *const *include, char *const *exclude, const char *device);
-
 #endif

@@ -39,7 +39,7 @@ struct config_section {
 	static_assert(sizeof(rows) / sizeof(*(rows)) <= CONFIG_MAX_KEYS, "all keys have a place"); \
 	const struct config_section symbol = {text, rows, sizeof(rows) / sizeof(*(rows))}
 
-/* All sections, to NULL, in the order in which messages name them. */
+/* All sections, to NULL, in the order in which messages name them: ../sections.c. */
 extern const struct config_section *const config_sections[];
 
 extern const struct config_section paimond_section;
@@ -54,6 +54,7 @@ extern const struct config_section paimond_section;
 int config_parse_path(const struct config_key *key, void *target, const char *value,
 		      char **ret_error);
 /* A list of words, separated by blanks or commas, in place of the one before. */
+#define CONFIG_LIST_SEPARATORS " \t,"
 int config_parse_list(const struct config_key *key, void *target, const char *value,
 		      char **ret_error);
 /* One of key->words, stored as its number. */

@@ -116,6 +116,12 @@ extern const struct source_ops iopf_source;
 extern const struct source_ops events_source;
 extern const struct source_ops pai_source;
 
+/* Their sections of the configuration (config/keys.h). */
+struct config_section;
+extern const struct config_section iopf_section;
+extern const struct config_section events_section, event_section;
+extern const struct config_section pai_section;
+
 /* paimon_series_dropped_total, with a label reason: one family with points of all sources. */
 extern const struct metric metric_dropped;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "source/iopf/iopf_source.h"
 #include "fuzz.h"
 #include "util/address.h"
 #include "util/utf8.h"
@@ -55,10 +56,10 @@ static void check(const struct config *config)
 	}
 	for (char **host = config->allowed_hosts; host && *host; host++)
 		must(**host && !strpbrk(*host, " ,"));
-	config_serves(config->iopf_include, config->iopf_exclude, "0000:00:01.0");
+	iopf_serves(config->iopf_include, config->iopf_exclude, "0000:00:01.0");
 	must(!config->iopf_exclude || !*config->iopf_exclude ||
 	     strcmp(config->iopf_exclude[0], "*") ||
-	     !config_serves(config->iopf_include, config->iopf_exclude, "soft0"));
+	     !iopf_serves(config->iopf_include, config->iopf_exclude, "soft0"));
 }
 
 /* Lines PATH:LINE: what, in UTF-8. */

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "source/iopf/iopf_source.h"
 
 /* Linked in place of strdup (--wrap): the one of this many calls fails. */
 static int strdup_fails_in;
@@ -633,15 +634,15 @@ static void test_serves(void **state)
 	char *const none[] = {NULL}, *const include[] = {pci, dsa, NULL};
 	char *const exclude[] = {odd, NULL};
 
-	assert_true(config_serves(NULL, NULL, "x"));
-	assert_true(config_serves(none, none, "x"));
-	assert_true(config_serves(include, NULL, "dsa0"));
-	assert_false(config_serves(include, NULL, "dsa10"));
-	assert_false(config_serves(include, NULL, "x"));
-	assert_true(config_serves(include, exclude, "0000:6a:00.0"));
-	assert_false(config_serves(include, exclude, "0000:6a:00.1"));
-	assert_true(config_serves(NULL, exclude, "x"));
-	assert_false(config_serves(NULL, exclude, "y.2"));
+	assert_true(iopf_serves(NULL, NULL, "x"));
+	assert_true(iopf_serves(none, none, "x"));
+	assert_true(iopf_serves(include, NULL, "dsa0"));
+	assert_false(iopf_serves(include, NULL, "dsa10"));
+	assert_false(iopf_serves(include, NULL, "x"));
+	assert_true(iopf_serves(include, exclude, "0000:6a:00.0"));
+	assert_false(iopf_serves(include, exclude, "0000:6a:00.1"));
+	assert_true(iopf_serves(NULL, exclude, "x"));
+	assert_false(iopf_serves(NULL, exclude, "y.2"));
 }
 
 int main(void)

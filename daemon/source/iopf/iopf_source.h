@@ -100,4 +100,7 @@ uint64_t iopf_events(const struct iopf *iopf);
  */
 int iopf_source_run(struct source *source, enum iopf_program program, uint64_t args[8]);
 
+/* Is a device to be served? include: NULL or empty for all; exclude wins. */
+bool iopf_serves(char *const *include, char *const *exclude, const char *device);
+
 #endif

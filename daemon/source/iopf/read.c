@@ -277,7 +277,7 @@ static int add_device(struct snapshot *snapshot, const struct config *config,
 
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, d->name);
 	label.value = utf8_name(raw, buffer);
-	if (!config_serves(config->iopf_include, config->iopf_exclude, label.value))
+	if (!iopf_serves(config->iopf_include, config->iopf_exclude, label.value))
 		return 0;
 	r = add_counts(snapshot, &of_device, d, &label);
 	if (!r)

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The sections of the configuration: those of the sources too. */
+#include "config/keys.h"
+#include "source/source.h"
+
+const struct config_section *const config_sections[] = {
+	&paimond_section, &iopf_section, &events_section, &event_section, &pai_section, NULL,
+};
