@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Requests for kept events: the JSON of /v1/events. Unknown keys are errors. */
+#include "events.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "encode/kept.h"
 #include "json.h"
 #include "peer.h"
-#include "reply.h"
 
 #define EVENTS_PATH "/v1/events"
 #define MAX_MEMBERS 8 /* of a body */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is common to all requests and answers of libmicrohttpd.
- * Called by routes.c and what it calls, on the daemon's one thread.
+ * A request of libmicrohttpd, its headers, and the answers that all routes have in common.
+ * Called by http.c, routes.c and events.c, on the daemon's one thread.
  */
 #ifndef PAIMON_REPLY_H
 #define PAIMON_REPLY_H
@@ -74,8 +74,5 @@ enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *tex
 enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
 			    const char *message, const char *allow);
 enum MHD_Result reply_no_memory(struct MHD_Connection *connection);
-
-/* Answers a request for /v1/events or /v1/events/ID. */
-enum MHD_Result answer_events(const struct request *request);
 
 #endif

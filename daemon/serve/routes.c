@@ -13,10 +13,10 @@
 #include "encode/json.h"
 #include "encode/page.h"
 #include "encode/status.h"
+#include "events.h"
 #include "json.h"
 #include "negotiate.h"
 #include "peer.h"
-#include "reply.h"
 
 #define BLOCK (16 << 10) /* of a stream: what is made at once */
 #define MAX_COLLECT 32

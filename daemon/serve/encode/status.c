@@ -17,7 +17,7 @@ static void add_listeners(const struct status *status, struct json *json)
 
 static void add_source(const struct status_source *source, struct json *json)
 {
-	const char *text = source->problems.data, *end = text + source->problems.size;
+	const char *texts = source->problems.data;
 
 	json_open(json, NULL, '{');
 	json_string(json, "name", source->name);
@@ -29,8 +29,8 @@ static void add_source(const struct status_source *source, struct json *json)
 	}
 	json_string(json, "reason", source->reason);
 	json_open(json, "problems", '[');
-	for (; text < end; text += strlen(text) + 1)
-		json_string(json, NULL, text);
+	for (size_t i = 0; i < source->problems.size; i += strlen(texts + i) + 1)
+		json_string(json, NULL, texts + i);
 	json_close(json, ']');
 	json_close(json, '}');
 }
