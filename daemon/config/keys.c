@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../util/buffer.h"
 #include "../util/cleanup.h"
 #include "../util/fail.h"
 
@@ -95,19 +96,21 @@ int config_parse_list(const struct config_key *key, void *target, const char *va
 int config_parse_word(const struct config_key *key, void *target, const char *value,
 		      char **ret_error)
 {
-	char all[128] = "";
-	unsigned int i = 0;
+	_cleanup_free_ char *all = NULL;
+	struct buffer known = {};
 
-	for (; key->words[i]; i++) {
+	for (unsigned int i = 0; key->words[i]; i++) {
 		if (!strcmp(value, key->words[i])) {
+			free(known.data);
 			*(unsigned int *)target = i;
 			return 0;
 		}
 		if (i)
-			strcat(all, key->words[i + 1] ? ", " : " or ");
-		strcat(all, key->words[i]);
+			buffer_add_string(&known, key->words[i + 1] ? ", " : " or ");
+		buffer_add_string(&known, key->words[i]);
 	}
-	return fail(ret_error, -EINVAL, "is not %s", all);
+	all = buffer_take_string(&known);
+	return all ? fail(ret_error, -EINVAL, "is not %s", all) : -ENOMEM;
 }
 
 int config_parse_flag(const struct config_key *key, void *target, const char *value,
