@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
 
-#include "iopf_queue.h"
+#include "iopf_queue/iopf_queue.h"
 #include "soft.h"
 
 struct soft_device {

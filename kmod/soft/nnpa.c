@@ -11,7 +11,7 @@
 
 #include <paimon/nnpa.h>
 
-#include "pai_ext.h"
+#include "pai/pai_ext.h"
 #include "soft.h"
 
 /* Stands for a control register of the CPU. */

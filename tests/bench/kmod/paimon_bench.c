@@ -20,7 +20,7 @@
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
-#include "iopf_queue.h"
+#include "iopf_queue/iopf_queue.h"
 
 #define BATCH 64	  /* groups in flight */
 #define MAX_SAMPLES 1024U /* a round's times */

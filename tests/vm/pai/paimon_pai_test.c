@@ -25,7 +25,7 @@
 #include <paimon/nnpa.h>
 #include <paimon/record.h>
 
-#include "pai_ext.h"
+#include "pai/pai_ext.h"
 
 static bool name_taken;
 module_param(name_taken, bool, 0);

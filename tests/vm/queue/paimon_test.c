@@ -18,7 +18,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "iopf_queue.h"
+#include "iopf_queue/iopf_queue.h"
 
 #define MAX_RECORDS 64
 #define PASID 7
