@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The differences between the kernels that paimon.ko builds for. The rest of the
- * module does not depend on the kernel. Kbuild checks the kernel's headers; version
+ * The differences between the kernels that the modules build for. The rest of them does
+ * not depend on the kernel. Kbuild checks the kernel's headers; version
  * numbers are not used, because stable kernels backport changes.
  */
 #ifndef PAIMON_COMPAT_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon.ko: the tracepoints (trace.h), the fault queue (iopf_queue.h) and the
- * PMU pai_ext (pai_ext.h) for other modules, and the hook on the kernel's own
- * fault handler (iopf_hook.h).
+ * paimon.ko: the tracepoints (trace.h), which the other modules of paimon fire too, and
+ * the hook on the kernel's own fault handler (iopf_hook.h). It is the only module that a
+ * production machine loads.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -22,6 +22,13 @@ static u64 paimon_trace_id(u64 dev)
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_request);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_handle);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_response);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_discard);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_pai_sample);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_pai_mode);
+
 /* Tracepoints may be in use before this is called, so it must not fail. */
 static int __init paimon_init(void)
 {
@@ -39,6 +46,6 @@ static void __exit paimon_exit(void)
 
 module_init(paimon_init);
 module_exit(paimon_exit);
-MODULE_DESCRIPTION("Tracepoints, I/O page-fault queue and PAI PMU of paimon");
+MODULE_DESCRIPTION("Tracepoints of paimon, and hooks on the I/O page fault handler");
 MODULE_VERSION(PAIMON_VERSION);
 MODULE_LICENSE("GPL");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The I/O page fault queue: collects the page requests of a group, lets a worker
- * handle them on the address space of their PASID, and sends the device one
- * response per group. The interface and its contract are in iopf_queue.h; "cN"
- * names the invariant for which a line is needed. This file is long, because it is
- * one subject with one set of locks.
+ * paimon_iopf.ko, the I/O page fault queue: collects the page requests of a group, lets
+ * a worker handle them on the address space of their PASID, and sends the device one
+ * response per group. The interface and its contract are in iopf_queue.h; "cN" names the
+ * invariant for which a line is needed. This file is long, because it is one subject with
+ * one set of locks.
  *
  * A group is open from its first request to the one that closes it, and is in the
  * table of its device for exactly that time. After that it belongs to the worker
@@ -32,6 +32,7 @@
 #include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/sched/mm.h>
@@ -643,3 +644,7 @@ void paimon_iopf_queue_fail_alloc(struct paimon_iopf_queue *queue, unsigned int 
 	atomic_set(&queue->fail_alloc, min_t(unsigned int, nth, INT_MAX));
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_queue_fail_alloc);
+
+MODULE_DESCRIPTION("I/O page fault queue of paimon");
+MODULE_VERSION(PAIMON_VERSION);
+MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The I/O page fault queue of paimon.ko, for drivers of page-requesting
+ * The I/O page fault queue, paimon_iopf.ko, for drivers of page-requesting
  * devices. "cN" refers to the invariant with this number; the test with the same
  * number checks it.
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PMU pai_ext: NNPA counters as perf events, like the driver of IBM z, with
+ * paimon_pai.ko, the PMU pai_ext: NNPA counters as perf events, like the driver of IBM z, with
  * counters that a provider supplies (pai_ext.h). "aN" names the invariant for which a
  * line is needed.
  *
@@ -415,7 +415,7 @@ static void find_sampling(void)
 		for_each_kernel_tracepoint(find_sched_switch, NULL);
 	}
 	if (!sched_switch)
-		pr_warn("paimon: " PMU_NAME
+		pr_warn("paimon_pai: " PMU_NAME
 			" counts but does not sample: cannot find %s (error %d)\n",
 			ret ? overflow.symbol_name : "sched_switch", ret ?: -ENOENT);
 }
@@ -510,3 +510,7 @@ void paimon_pai_unregister(const struct paimon_pai_provider *old)
 	mutex_unlock(&pai_registration);
 }
 EXPORT_SYMBOL_GPL(paimon_pai_unregister);
+
+MODULE_DESCRIPTION("PMU pai_ext of paimon");
+MODULE_VERSION(PAIMON_VERSION);
+MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The PMU pai_ext of paimon.ko: the interface for a provider, which executes and
+ * The PMU pai_ext of paimon_pai.ko: the interface for a provider, which executes and
  * counts NNPA functions in place of the hardware. "aN" refers to the invariant with
  * this number; the test with the same number checks it.
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The software NNPA unit. Each CPU executes functions and, while the PMU of paimon.ko
+ * The software NNPA unit. Each CPU executes functions and, while the PMU of paimon_pai.ko
  * has a control block in force, counts them in the counters of this block.
  *
  * The control block is per CPU: it is set and used on its CPU with interrupts off.

@@ -6,8 +6,8 @@
  *	main.c		module parameters, the misc device, load and unload
  *	file.c		one open file: ioctls, its queue of unread responses
  *	binding.c	PASIDs and the address spaces behind them
- *	endpoint.c	the devices: depth, counters, the queue of paimon.ko
- *	nnpa.c		the NNPA unit, whose counters the PMU of paimon.ko reads
+ *	endpoint.c	the devices: depth, counters, the queue of paimon_iopf.ko
+ *	nnpa.c		the NNPA unit, whose counters the PMU of paimon_pai.ko reads
  *
  * Locking order: all locks here are spinlocks and innermost; none is held while
  * another one of them is taken, nor during a flush or sleep. soft_device.lock is

@@ -71,7 +71,7 @@ def perf_events(pid):
 
 
 def unload():
-    run("/tests/cases/lib/unload", "paimon_soft", "paimon")
+    run("/tests/cases/lib/unload")
 
 
 def fresh_start():
