@@ -106,7 +106,8 @@ struct paimon_soft_stats {
 };
 
 /* Makes the nth allocation of the queue from now on fail once (1: the next), to
- * test c8 and c9; 0 cancels. -EPERM unless the module was loaded with debug=1. */
+ * test c8 and c9; 0 cancels. -EPERM unless a debug build of the module was loaded
+ * with debug=1. */
 struct paimon_soft_fail {
 	__u32 size;
 	__u32 nth;

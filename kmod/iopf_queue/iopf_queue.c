@@ -46,9 +46,12 @@ struct paimon_iopf_queue {
 	struct workqueue_struct *wq;
 	refcount_t users; /* its owner, and those that flush it */
 	unsigned int flags;
-	atomic_t fail_alloc; /* number of the allocation that fails, counted down; 0: none */
 	struct mutex lock;
 	struct list_head devices;
+#ifdef PAIMON_DEBUG
+	atomic_t fail_alloc;   /* number of the allocation that fails, counted down; 0: none */
+	unsigned long visited; /* groups that reports compared to find theirs (c18) */
+#endif
 };
 
 enum iopf_state {
@@ -108,6 +111,55 @@ static struct hlist_head *iopf_bucket(struct paimon_iopf_device *dev,
 	return &dev->partial[hash % PAIMON_IOPF_BUCKETS];
 }
 
+#ifdef PAIMON_DEBUG
+/* Is this the allocation that fails for a test? */
+static bool iopf_fails(struct paimon_iopf_queue *queue)
+{
+	return atomic_read(&queue->fail_alloc) && !atomic_dec_if_positive(&queue->fail_alloc);
+}
+
+static void iopf_visit(struct paimon_iopf_queue *queue)
+{
+	queue->visited++;
+}
+
+/**
+ * paimon_iopf_queue_fail_alloc - make an allocation fail, to test c8 and c9
+ * @queue: the queue
+ * @nth: which one from now on, 1 is the next; 0: cancel
+ *
+ * A request is one allocation. Any context.
+ */
+void paimon_iopf_queue_fail_alloc(struct paimon_iopf_queue *queue, unsigned int nth)
+{
+	atomic_set(&queue->fail_alloc, min_t(unsigned int, nth, INT_MAX));
+}
+EXPORT_SYMBOL_GPL(paimon_iopf_queue_fail_alloc);
+
+/**
+ * paimon_iopf_queue_visited - what reports take to find their groups, to test c18
+ * @queue: the queue
+ *
+ * Exact if only one of its devices reports, and not at the moment. Any context.
+ *
+ * Return: the number of groups that the reports of all devices have compared with theirs.
+ */
+unsigned long paimon_iopf_queue_visited(const struct paimon_iopf_queue *queue)
+{
+	return queue->visited;
+}
+EXPORT_SYMBOL_GPL(paimon_iopf_queue_visited);
+#else
+static bool iopf_fails(struct paimon_iopf_queue *queue)
+{
+	return false;
+}
+
+static void iopf_visit(struct paimon_iopf_queue *queue)
+{
+}
+#endif
+
 /* The open group that a request belongs to, or NULL (c16, c18). */
 static struct iopf_group *iopf_find(struct paimon_iopf_device *dev,
 				    const struct paimon_iopf_fault *fault)
@@ -115,7 +167,7 @@ static struct iopf_group *iopf_find(struct paimon_iopf_device *dev,
 	struct iopf_group *group;
 
 	hlist_for_each_entry(group, iopf_bucket(dev, fault), node) {
-		dev->visited++;
+		iopf_visit(dev->queue);
 		if (iopf_same_group(iopf_first(group), fault))
 			return group;
 	}
@@ -125,12 +177,6 @@ static struct iopf_group *iopf_find(struct paimon_iopf_device *dev,
 static bool iopf_has_handler(const struct paimon_iopf_device *dev)
 {
 	return dev->ops->handle || dev->ops->get_mm;
-}
-
-/* Is this the allocation that fails for a test? */
-static bool iopf_fails(struct paimon_iopf_queue *queue)
-{
-	return atomic_read(&queue->fail_alloc) && !atomic_dec_if_positive(&queue->fail_alloc);
 }
 
 static void iopf_put_queue(struct paimon_iopf_queue *queue)
@@ -631,19 +677,6 @@ int paimon_iopf_discard_owner(struct paimon_iopf_device *dev, const void *owner)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_discard_owner);
-
-/**
- * paimon_iopf_queue_fail_alloc - make an allocation fail, to test c8 and c9
- * @queue: the queue
- * @nth: which one from now on, 1 is the next; 0: cancel
- *
- * A request is one allocation. Any context.
- */
-void paimon_iopf_queue_fail_alloc(struct paimon_iopf_queue *queue, unsigned int nth)
-{
-	atomic_set(&queue->fail_alloc, min_t(unsigned int, nth, INT_MAX));
-}
-EXPORT_SYMBOL_GPL(paimon_iopf_queue_fail_alloc);
 
 MODULE_DESCRIPTION("I/O page fault queue of paimon");
 MODULE_VERSION(PAIMON_VERSION);

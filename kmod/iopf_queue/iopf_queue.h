@@ -8,7 +8,7 @@
  * a queue and reports the page requests of the device in the order of their
  * arrival. The queue collects the requests of a group, a worker handles them,
  * and the driver gets one response per group. All functions except
- * paimon_iopf_device_init() and paimon_iopf_queue_fail_alloc() may sleep.
+ * paimon_iopf_device_init() and those of a debug build may sleep.
  *
  * Ownership: the driver owns the device and the queue. Both must exist until
  * paimon_iopf_queue_free() or, for a device, until
@@ -94,14 +94,13 @@ struct paimon_iopf_ops {
 
 #define PAIMON_IOPF_BUCKETS 1024
 
-/* All members belong to the queue; read visited only while nothing is reported. */
+/* All members belong to the queue. */
 struct paimon_iopf_device {
 	const char *name;
 	const struct paimon_iopf_ops *ops;
 	struct paimon_iopf_queue *queue;
 	struct list_head entry; /* in queue->devices */
 	spinlock_t lock;
-	unsigned long visited; /* groups that reports compared to find theirs (c18) */
 	struct list_head open; /* groups without their closing request, oldest first */
 	struct hlist_head partial[PAIMON_IOPF_BUCKETS]; /* the same, by pasid, grpid and owner */
 };
@@ -123,6 +122,8 @@ int paimon_iopf_flush_device(struct paimon_iopf_device *dev);
 int paimon_iopf_queue_discard_partial(struct paimon_iopf_queue *queue);
 int paimon_iopf_discard_owner(struct paimon_iopf_device *dev, const void *owner);
 
+/* For tests: only in a debug build (make PAIMON_DEBUG=1). */
 void paimon_iopf_queue_fail_alloc(struct paimon_iopf_queue *queue, unsigned int nth);
+unsigned long paimon_iopf_queue_visited(const struct paimon_iopf_queue *queue);
 
 #endif

@@ -213,7 +213,8 @@ int soft_endpoint_stats(u32 device, struct paimon_soft_stats *ret_stats)
 
 void soft_endpoint_fail_alloc(u32 nth)
 {
-	paimon_iopf_queue_fail_alloc(queue, nth);
+	if (IS_ENABLED(PAIMON_DEBUG))
+		paimon_iopf_queue_fail_alloc(queue, nth);
 }
 
 /* Waits for all devices, because they share a queue. */

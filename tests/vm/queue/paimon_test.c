@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon_test.ko: holds the fault queue of paimon.ko to its rules, from the side
- * of a driver, with devices whose handler does what a test wants.
+ * paimon_test.ko: holds the fault queue, paimon_iopf.ko of a debug build, to its rules,
+ * from the side of a driver, with devices whose handler does what a test wants.
  *
  * Everything runs in module_init; each rule prints "ok cN" or "not ok cN - why"
  * to the kernel log. Rules that show only in a real address space (c6, c10, c19)
@@ -424,13 +424,13 @@ static void test_c18(void)
 
 	for (i = 0; i < 512; i++)
 		partial(a, i, 10);
-	before = a->iopf.visited;
+	before = paimon_iopf_queue_visited(queue);
 	for (i = 0; i < 512; i++)
 		last(a, i * 257 % 512, 11); /* neither the oldest nor the newest first */
 	flush(a);
 	expect("c18", a->nr_responses == 512);
 	/* A scan of what is outstanding would look at 256 groups for each. */
-	expect("c18", a->iopf.visited - before <= 4 * 512);
+	expect("c18", paimon_iopf_queue_visited(queue) - before <= 4 * 512);
 }
 
 static void test_c20(void)
