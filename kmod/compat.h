@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The differences between the kernels that the modules build for. The rest of them does
- * not depend on the kernel. Kbuild checks the kernel's headers; version
+ * Where the modules depend on the kernel. The rest of them does not.
+ *
+ * First, the differences between kernels. Kbuild checks the kernel's headers; version
  * numbers are not used, because stable kernels backport changes.
+ *
+ * Second, what no kernel offers to modules, and why it is used all the same:
+ *	in		what				why
+ *	paimon.ko	kprobes on the functions of	The handler has no tracepoints for
+ *			the fault handler		recoverable faults. (iopf_hook.c)
+ *			layouts of the handler before	A worker gets the address of its
+ *			Linux 6.9			group, a discard that of its queue,
+ *							and neither names a device.
+ *	paimon_pai.ko	perf_event_overflow()		No exported function gives a sample
+ *							to a perf event.
+ *			the tracepoint sched_switch	Its samples belong to the task that
+ *							is scheduled out. (pai_ext.c)
+ *			the bus of PMUs			perf_pmu_register() answers a name
+ *							that is taken with a stack trace.
  */
 #ifndef PAIMON_COMPAT_H
 #define PAIMON_COMPAT_H
 
+#include <linux/device.h>
+#include <linux/err.h>
 #include <linux/iommu.h>
+#include <linux/kprobes.h>
 #include <linux/perf_event.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
@@ -102,6 +122,57 @@ static inline void paimon_save_raw_data(struct perf_sample_data *data, struct pe
 	data->raw = raw;
 	data->sample_flags |= PERF_SAMPLE_RAW;
 #endif
+}
+
+/*
+ * The address of a function of the kernel, for direct calls alone: it may lie behind
+ * ENDBR. Or an ERR_PTR.
+ */
+static inline void *paimon_find_function(const char *name)
+{
+	/* Never armed: only its address is used. */
+	struct kprobe probe = {.symbol_name = name, .flags = KPROBE_FLAG_DISABLED};
+	int ret = register_kprobe(&probe);
+
+	if (ret)
+		return ERR_PTR(ret);
+	unregister_kprobe(&probe);
+	return probe.addr;
+}
+
+static inline void paimon_find_sched_switch_visit(struct tracepoint *tracepoint, void *ret_found)
+{
+	if (!strcmp(tracepoint->name, "sched_switch"))
+		*(struct tracepoint **)ret_found = tracepoint;
+}
+
+/* The tracepoint, or NULL. */
+static inline struct tracepoint *paimon_find_sched_switch(void)
+{
+	struct tracepoint *found = NULL;
+
+	for_each_kernel_tracepoint(paimon_find_sched_switch_visit, &found);
+	return found;
+}
+
+/* -EEXIST: the kernel has a PMU with this name. Any PMU gives access to the bus of all PMUs. */
+static inline int paimon_check_pmu_name(const char *name)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.disabled = 1,
+	};
+	struct perf_event *event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
+	struct device *dev;
+
+	if (IS_ERR(event))
+		return PTR_ERR(event);
+	dev = bus_find_device_by_name(event->pmu->dev->bus, NULL, name);
+	perf_event_release_kernel(event);
+	put_device(dev);
+	return dev ? -EEXIST : 0;
 }
 
 #endif

@@ -35,7 +35,6 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/export.h>
-#include <linux/kprobes.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/perf_event.h>
@@ -79,9 +78,9 @@ enum {
 	PAI_ADDED = 0,
 };
 
-/* Kernel functions that are not exported to modules; NULL: no sampling. The call is a static
- * call, because a function without indirect callers may have no ENDBR instruction, which an
- * indirect call needs (IBT). */
+/* Not exported to modules (compat.h); NULL: no sampling. The call is a static call, because a
+ * function without indirect callers may have no ENDBR instruction, which an indirect call needs
+ * (IBT). */
 DEFINE_STATIC_CALL_NULL(pai_overflow, perf_event_overflow);
 static struct tracepoint *sched_switch;
 
@@ -391,53 +390,19 @@ static void name_counters(void)
 	}
 }
 
-static void find_sched_switch(struct tracepoint *tracepoint, void *unused)
-{
-	if (!strcmp(tracepoint->name, "sched_switch"))
-		sched_switch = tracepoint;
-}
-
-/* Looks up the functions that sampling needs; without them the PMU only counts, and logs this. */
+/* Looks up what sampling needs; without it the PMU only counts, and logs this. */
 static void find_sampling(void)
 {
-	/* Never armed; only its address is used. It may point behind ENDBR, which is
-	 * fine for a direct call. */
-	struct kprobe overflow = {
-		.symbol_name = "perf_event_overflow",
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	int ret = register_kprobe(&overflow);
+	void *overflow = paimon_find_function("perf_event_overflow");
 
-	sched_switch = NULL;
-	if (!ret) {
-		static_call_update(pai_overflow, (void *)overflow.addr);
-		unregister_kprobe(&overflow);
-		for_each_kernel_tracepoint(find_sched_switch, NULL);
-	}
-	if (!sched_switch)
+	sched_switch = IS_ERR(overflow) ? NULL : paimon_find_sched_switch();
+	if (sched_switch)
+		static_call_update(pai_overflow, overflow);
+	else
 		pr_warn("paimon_pai: " PMU_NAME
 			" counts but does not sample: cannot find %s (error %d)\n",
-			ret ? overflow.symbol_name : "sched_switch", ret ?: -ENOENT);
-}
-
-/* -EEXIST: the kernel has a PMU with this name. Any PMU gives access to the bus of all PMUs. */
-static int check_name(void)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_DUMMY,
-		.disabled = 1,
-	};
-	struct perf_event *event = perf_event_create_kernel_counter(&attr, -1, current, NULL, NULL);
-	struct device *dev;
-
-	if (IS_ERR(event))
-		return PTR_ERR(event);
-	dev = bus_find_device_by_name(event->pmu->dev->bus, NULL, PMU_NAME);
-	perf_event_release_kernel(event);
-	put_device(dev);
-	return dev ? -EEXIST : 0;
+			IS_ERR(overflow) ? "perf_event_overflow" : "sched_switch",
+			PTR_ERR_OR_ZERO(overflow) ?: -ENOENT);
 }
 
 static int pai_register(const struct paimon_pai_provider *new)
@@ -446,7 +411,7 @@ static int pai_register(const struct paimon_pai_provider *new)
 
 	if (provider)
 		return -EEXIST;
-	ret = check_name();
+	ret = paimon_check_pmu_name(PMU_NAME);
 	if (ret)
 		return ret;
 	pai_cpus = alloc_percpu(struct pai_cpu);
