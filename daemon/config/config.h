@@ -38,7 +38,7 @@ enum pai_mode {
 
 /* Where samples of pai_ext come from. */
 enum pai_backend {
-	PAI_BACKEND_AUTO,	/* the tracepoint, if paimon.ko provides the PMU */
+	PAI_BACKEND_AUTO,	/* the tracepoint, if paimon_pai.ko provides the PMU */
 	PAI_BACKEND_TRACEPOINT, /* paimon_pai_sample */
 	PAI_BACKEND_PERF_EVENT,
 };

@@ -12,7 +12,7 @@
  *				group	read(2) of one group on each CPU
  *				prints lines of a name and of the ns of reading all once
  *
- * Used by ./dev bench, in a guest: it needs the PMU of paimon.ko and /dev/paimon-soft.
+ * Used by ./dev bench, in a guest: it needs the PMU of paimon_pai.ko and /dev/paimon-soft.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -67,6 +67,7 @@ void check_bpffs(struct check *check);
 void check_state_dir(struct check *check);
 void check_tracefs(struct check *check);
 void check_module(struct check *check);
+void check_other_modules(struct check *check);
 void check_functions(struct check *check);
 void check_attach(struct check *check);
 void check_iopf(struct check *check);

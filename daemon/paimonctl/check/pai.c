@@ -54,7 +54,7 @@ void check_pai(struct check *check)
 	}
 	snprintf(names, sizeof(names), "%s%s%s",
 		 own   ? "pai_ext of the kernel's own driver"
-		 : ext ? "pai_ext of paimon.ko"
+		 : ext ? "pai_ext of paimon_pai.ko"
 		       : "",
 		 ext && crypto ? ", " : "", crypto ? "pai_crypto" : "");
 	if (config->pai == SOURCE_NO) {

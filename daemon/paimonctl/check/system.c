@@ -280,6 +280,28 @@ void check_module(struct check *check)
 	}
 }
 
+void check_other_modules(struct check *check)
+{
+	static const char *const names[] = {"paimon_soft", "paimon_iopf", "paimon_pai"};
+	char loaded[64] = "", path[64];
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s", names[i]);
+		if (!access(path, F_OK))
+			length += (size_t)snprintf(loaded + length, sizeof(loaded) - length, "%s%s",
+						   length ? ", " : "", names[i]);
+	}
+	if (length)
+		check_add(check, "other modules", CHECK_OK, NULL,
+			  "%s: for driver developers, not needed in production", loaded);
+	else
+		check_add(
+			check, "other modules", CHECK_OK, NULL,
+			"none loaded, none needed: paimon_soft, paimon_iopf and paimon_pai are for "
+			"driver developers");
+}
+
 void check_iopf(struct check *check)
 {
 	const bool works[IOPF_NR_BACKENDS] = {

@@ -44,7 +44,7 @@ static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index")
 /* Of enum pai_refusal. */
 static const char *const refusals[] = {
 	[PAI_HAS_NO_TRACEPOINT] =
-		"this pai_ext is not paimon.ko's, and has no tracepoint (set backend = auto)",
+		"this pai_ext is not paimon_pai.ko's, and has no tracepoint (set backend = auto)",
 	[PAI_MAY_PANIC] = "does not sample: a throttled event of this driver can panic the machine "
 			  "(paimonctl check; accept_throttling_panic)",
 };

@@ -9,8 +9,8 @@
 #include "../../config/config.h"
 
 /*
- * Looks for the PMU of a name in sysfs. own: is it paimon.ko's, with a tracepoint? 0, or -ENODEV:
- * this machine has none.
+ * Looks for the PMU of a name in sysfs. own: is it paimon_pai.ko's, with a tracepoint? 0, or
+ * -ENODEV: this machine has none.
  */
 int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own);
 

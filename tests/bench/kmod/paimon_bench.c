@@ -3,7 +3,7 @@
  * paimon_bench.ko: what ./dev bench iopf times in a guest. Each write to a
  * parameter runs one round, in the writer's context; results are read back.
  *
- *	groups	  N groups of one request through the fault queue of paimon.ko,
+ *	groups	  N groups of one request through the fault queue, paimon_iopf.ko,
  *		  whose tracepoints fire; group_ns is the median time of one
  *	partials  N partial faults of other groups are outstanding, and a group is
  *		  completed: queue_ns by the fault queue, scan_ns by one that scans
@@ -248,5 +248,5 @@ static void __exit bench_exit(void)
 
 module_init(bench_init);
 module_exit(bench_exit);
-MODULE_DESCRIPTION("Benchmarks of paimon.ko's tracepoints and fault queue");
+MODULE_DESCRIPTION("Benchmarks of the tracepoints and fault queue of paimon");
 MODULE_LICENSE("GPL");
