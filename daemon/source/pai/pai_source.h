@@ -48,7 +48,7 @@ struct pai_pmu {
 	const struct metric *events, *cpu_events;
 	/* valid while the PMU exists */
 	struct reader *reader; /* slot cpu * reader->nr_events + number; NULL: no such PMU */
-	bool own; /* of paimon_pai.ko: with a tracepoint; it either samples or counts */
+	bool own;     /* of paimon_pai.ko: with a tracepoint; it either samples or counts */
 	bool adopted; /* everything was adopted from an earlier daemon */
 	struct pai_plan plan;
 	struct pai_pmu_cpu *cpus;
