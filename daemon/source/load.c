@@ -19,7 +19,8 @@
 
 #define LOG "-- BEGIN PROG LOAD LOG --\n"
 
-/* What libbpf warned of since load_begin(): first, or as the verdict of the verifier. */
+/* The first warning of libbpf since load_begin(), or the verdict of the verifier if there is
+ * one. */
 static char first[160];
 static bool verdict;
 
@@ -38,7 +39,8 @@ static const char *find_verdict(const char *log)
 	return found;
 }
 
-/* It has several lines for one failure, and whole logs of the verifier. */
+/* libbpf prints several lines per failure, and whole logs of the verifier. Keeps the first line,
+ * or the verdict. */
 static int keep_first(enum libbpf_print_level level, const char *format, va_list ap)
 {
 	_cleanup_free_ char *text = NULL;
@@ -107,7 +109,7 @@ int load_failed(struct source *source, int error)
 	return source_fail(source, error, "cannot load the BPF programs: %s", why);
 }
 
-/* A number in what the kernel tells of a descriptor, by what stands before it. -1: none. */
+/* The number after key in the fdinfo of a descriptor, or -1. */
 static int read_info(int fd, const char *key)
 {
 	char path[64], line[128];
@@ -140,7 +142,7 @@ int load_compiled(void)
 
 bool load_fits(int array)
 {
-	int owner = read_info(array, "owner_jited"); /* none: it has had no program yet */
+	int owner = read_info(array, "owner_jited"); /* -1: it has never held a program */
 	int now = owner < 0 ? -1 : load_compiled();
 
 	return now < 0 || now == owner;

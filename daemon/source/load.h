@@ -13,25 +13,25 @@
 struct source;
 
 /*
- * Before an object is opened: is there BTF of the kernel? What libbpf says from here on
- * is kept for load_failed(), and not printed. 0, or a negative errno and the source's
+ * Called before an object is opened; checks that the kernel has BTF. From here on, messages of
+ * libbpf are stored for load_failed(), and not printed. 0, or a negative errno and the source's
  * reason; source may be NULL.
  */
 int load_begin(struct source *source);
 
-/* Why it failed, as "Invalid argument (prog 'x': ...)". */
+/* The cause of the failure, as "Invalid argument (prog 'x': ...)". */
 void load_why(int error, char *ret_text, size_t size);
 
-/* Writes that to the source's reason, and returns error. */
+/* Writes the cause to the source's reason, and returns error. */
 int load_failed(struct source *source, int error);
 
-/* Are programs that are loaded now compiled (by the JIT)? 1, 0 (they are interpreted), or -1:
- * that cannot be found out. net.core.bpf_jit_enable may change at any time. */
+/* Does the kernel compile programs that are loaded now (JIT)? 1, 0 (it interprets them), or -1:
+ * unknown. net.core.bpf_jit_enable may change at any time. */
 int load_compiled(void);
 
 /*
- * Would a program array take programs that are loaded now? It takes only such as its first
- * one, compiled or not. Also true if that cannot be found out.
+ * Does a program array accept programs that are loaded now? It accepts only programs like its
+ * first one: either compiled or interpreted. Also true if this is unknown.
  */
 bool load_fits(int array);
 

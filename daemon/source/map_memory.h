@@ -5,9 +5,9 @@
 
 struct bpf_map;
 
-/* All elements of a map that has a descriptor, to read and to write; NULL: errno says why. */
+/* Maps all elements of a map, for reading and writing. NULL on failure, with errno set. */
 void *map_memory(const struct bpf_map *map);
-/* memory: of the same map, or NULL. */
+/* Unmaps it. memory: from map_memory() of the same map, or NULL. */
 void unmap_memory(const struct bpf_map *map, const void *memory);
 
 /* Size of an element of a hash in bytes, besides key and value. */

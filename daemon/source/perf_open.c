@@ -16,14 +16,15 @@
 #include "../util/cleanup.h"
 #include "../util/clock.h"
 
-/* How long paimond goes without the opener after it did not answer: it is asked hundreds of
- * times in a row. */
+/* For how long paimond does not ask the opener again after it did not answer: there can be
+ * hundreds of requests in a row. */
 #define SULK_NS 5000000000ULL
 
-/* Connected to the opener, or a negative errno. */
+/* A connection to the opener, or a negative errno. */
 static int connect_opener(void)
 {
-	/* systemd starts it at the first connection. Nothing else is served meanwhile. */
+	/* systemd starts it at the first connection. The daemon serves nobody else while it
+	 * waits. */
 	static const struct timeval patience = {.tv_sec = 2};
 	const char *path = getenv("PAIMOND_OPENER") ?: OPENER_SOCKET;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -43,7 +44,7 @@ static int connect_opener(void)
 	return connected;
 }
 
-/* 0 with a reply, and the descriptor that came with it or -1; or a negative errno. */
+/* Sends a request. 0 with the reply and its descriptor (-1: none), or a negative errno. */
 static int exchange(const struct opener_request *request, struct opener_reply *ret_reply,
 		    int *ret_fd)
 {
@@ -77,7 +78,7 @@ static int exchange(const struct opener_request *request, struct opener_reply *r
 	return -EBADMSG;
 }
 
-/* The same; where there is no opener, refused: what the kernel said before. */
+/* The same. Returns refused, the error of the kernel, if there is no opener. */
 static int ask(const struct opener_request *request, int refused, struct opener_reply *ret_reply,
 	       int *ret_fd)
 {

@@ -11,19 +11,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An event of a whole CPU. attr: a struct perf_event_attr, of a kernel that may be newer than
- * the headers. A descriptor, which is the caller's, or the kernel's negative errno; -ETIMEDOUT:
- * paimon-opener does not answer, and may later. */
+/* Opens an event that counts everything on a CPU. attr: a struct perf_event_attr, of a kernel
+ * that may be newer than the headers. Returns a descriptor owned by the caller, or the kernel's
+ * negative errno; -ETIMEDOUT: paimon-opener does not answer, try again later. */
 int perf_open(const void *attr, int cpu);
 
-/* Is CAP_PERFMON not enough for it here: kernel.perf_event_paranoid = 3? */
+/* Is CAP_PERFMON not enough to open perf events on this machine (kernel.perf_event_paranoid =
+ * 3)? */
 bool perf_is_paranoid(void);
 
 /*
- * The number of the tracepoint system:event on this kernel. events: NULL, or a folder of a
- * test in place of tracefs, and then nobody else is asked. 0 or a negative errno: -EINVAL is
- * no name, -ENOENT no such tracepoint or no tracefs, -EACCES not for this user, -ETIMEDOUT
- * as above.
+ * The number of the tracepoint system:event on this kernel. events: NULL, or a directory that a
+ * test uses instead of tracefs; then paimon-opener is not asked. 0 or a negative errno: -EINVAL
+ * (not a valid name), -ENOENT (no such tracepoint, or no tracefs), -EACCES (not permitted for this
+ * user), -ETIMEDOUT as above.
  */
 int perf_open_tracepoint(const char *events, const char *text, uint64_t *ret_id);
 

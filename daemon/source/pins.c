@@ -19,7 +19,8 @@
 #include "load.h"
 #include "source.h"
 
-/* Maps of another version of paimon are not ours to read or remove. */
+/* Logs directories with another layout. Another version of paimon owns their maps: paimond does
+ * not read or remove them. */
 static void name_other_layouts(const struct pins *pins)
 {
 	const char *state_dir = pins->source->config->state_dir;
@@ -85,12 +86,12 @@ void pins_remove(const struct pins *pins, const char *name)
 	if (!path || !unlink(path) || errno == ENOENT || errno == ENOTDIR)
 		return;
 	error = errno;
-	/* That all of it is out of reach was said at the start, once. */
+	/* If the whole directory is inaccessible, the log says so once, at the start. */
 	if (!access(pins->source->config->state_dir, X_OK))
 		log_warning("%s: cannot remove %s: %s", pins->name, path, strerror(error));
 }
 
-/* -ENOENT: none. */
+/* Reuses one pinned map. -ENOENT: it is not pinned. */
 static int reuse_map(const struct pins *pins, struct bpf_map *map, const char *path, bool sized)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
@@ -122,7 +123,7 @@ static bool is_program_array(const struct bpf_map *map)
 	return bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY;
 }
 
-/* Do the pinned program arrays take programs that are loaded now? */
+/* Do the pinned program arrays accept programs that are loaded now? */
 static bool arrays_fit(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
@@ -137,8 +138,8 @@ static bool arrays_fit(const struct pins *pins, struct bpf_map *const *maps, siz
 	return true;
 }
 
-/* Without the map that is pinned last there is nothing to go on with. Where it should be
- * there, or an earlier daemon died before it pinned it, that is said. */
+/* The set is incomplete, because its last map is missing: somebody removed it, or an earlier
+ * daemon died before it pinned it. Logs this if other maps of the set are there. */
 static void say_unfinished(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 {
 	for (size_t i = 0; i + 1 < nr; i++) {
@@ -189,7 +190,7 @@ int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t
 
 		if (!is_program_array(maps[i]))
 			continue;
-		/* At once: a set that lacks one is of no use. */
+		/* Atomically, because a set without one of its maps is unusable. */
 		if (!path || asprintf(&new, "%s-new", path) < 0)
 			return -ENOMEM;
 		unlink(new);
@@ -229,7 +230,7 @@ bool pins_is_link_of(int link, int program)
 	       link_info.prog_id == program_info.id;
 }
 
-/* What is in the store, for whoever attaches next in this process. */
+/* Gives a descriptor back to the store, for the next attach in this process. */
 static void give_back(const char *name, int fd)
 {
 	int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -262,7 +263,7 @@ int pins_take(const struct pins *pins, const char *name)
 		return fd;
 	}
 	fd = bpf_obj_get(path);
-	/* Of a daemon outside systemd: a pin would go on after the unit has ended. */
+	/* Pinned by a daemon outside systemd: the pin would outlive the unit. */
 	if (fd >= 0 && fdstore_available() && fdstore_put(name, fd) >= 0)
 		pins_remove(pins, name);
 	return fd;
@@ -270,7 +271,7 @@ int pins_take(const struct pins *pins, const char *name)
 
 void pins_drop(const struct pins *pins, const char *name)
 {
-	/* Nor does it live on in this process. */
+	/* Also drops this process's copy. */
 	_cleanup_close_ int fd = fdstore_take(name);
 
 	fdstore_remove(name);

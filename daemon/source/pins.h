@@ -21,11 +21,11 @@ struct source;
 
 struct pins {
 	struct source *source;
-	const char *name; /* of the source, in the name of the directory */
+	const char *name; /* of the source; part of the directory's name */
 	int layout;
 };
 
-/* The next step for a set that cannot be used, and what is lost: a format and its arguments. */
+/* The next step if the set cannot be used, and what that loses: a format and its arguments. */
 #define PINS_PURGE "stop paimond, then paimonctl purge %s-%d; it loses %s"
 #define PINS_PURGE_OF(pins) (pins)->name, (pins)->layout, state_loses((pins)->name)
 

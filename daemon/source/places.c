@@ -19,14 +19,14 @@ int places_forget(int names, const void *name, uint32_t ticket)
 	uint32_t known;
 	int r = bpf_map_lookup_elem(names, name, &known);
 
-	/* Programs only add names: what is here now, is until it is deleted. */
+	/* Programs only add names: this entry cannot change before it is deleted here. */
 	if (!r && known == ticket)
 		r = bpf_map_delete_elem(names, name);
 	return r == -ENOENT ? 0 : r;
 }
 
-/* An update of a map of maps returns when no program can see the map that was there before:
- * the kernel waits for all that run. */
+/* The kernel returns from an update of a map of maps when no running program can see the
+ * previous inner map any more: it waits for all of them. */
 int places_settle(void)
 {
 	_cleanup_close_ int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "settle", 4, 4, 1, NULL);

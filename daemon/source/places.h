@@ -21,18 +21,18 @@ static inline uint32_t places_state(const uint32_t *state)
 	return __atomic_load_n(state, __ATOMIC_SEQ_CST);
 }
 
-/* From open to closing. Running programs still count in it. */
+/* Sets an open place to closing. Programs that already run still count in it. */
 void places_close(uint32_t *state);
 
-/* Removes a name with this ticket, so that programs that start later do not find the place. 0, or a
- * negative errno: they may find it, and the place must not be freed. */
+/* Removes a name with this ticket, so that programs that start later do not find the place. 0 or
+ * a negative errno: programs may still find it, and the place must not be freed. */
 int places_forget(int names, const void *name, uint32_t ticket);
 
 /* Waits until all BPF programs that run now have ended, about 20 ms. 0, or a negative errno: it
  * could not wait. */
 int places_settle(void);
 
-/* From closing to free, for the next owner. */
+/* Sets a closing place to free, for the next owner. */
 void places_free(uint32_t *state);
 
 #endif

@@ -37,7 +37,7 @@ static bool is_sized(const struct bpf_map *map)
 	return strcmp(bpf_map__name(map), "events_state");
 }
 
-/* The sizes of pinned maps must fit together; *reader takes them. */
+/* Checks that the sizes of the pinned maps match, and sets those of *reader. */
 static int check_sizes(const struct pins *pins, struct reader *reader)
 {
 	const struct events_bpf *bpf = reader->bpf;
@@ -54,7 +54,7 @@ static int check_sizes(const struct pins *pins, struct reader *reader)
 	return 0;
 }
 
-/* Takes the array that an earlier daemon kept, if it fits the maps beside it. */
+/* Adopts the array that an earlier daemon kept, if it matches the pinned maps. */
 static void adopt(struct reader *reader, const struct pins *pins, const char *name)
 {
 	struct bpf_map *map = reader->bpf->maps.events_array;
@@ -73,7 +73,8 @@ static void adopt(struct reader *reader, const struct pins *pins, const char *na
 static int load(struct source *source, struct reader *reader, const struct pins *pins,
 		const char *array)
 {
-	/* Modules' BTF is not for the unprivileged, and not needed. */
+	/* Without this, libbpf also reads the BTF of modules, which requires CAP_SYS_ADMIN and
+	 * is not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	struct bpf_map *maps[NR_MAPS];
 	int first = array ? 1 : 0, r = 0;
@@ -182,7 +183,7 @@ void reader_remove(struct reader *reader, uint32_t slot)
 	reader_set_cpu(reader, slot, -1);
 }
 
-/* Lays down which slots are to be read on which CPU. 0 or -ENOMEM. */
+/* Builds the lists of slots to read, one per CPU. 0 or -ENOMEM. */
 static int lay_down(struct reader *reader)
 {
 	struct reader_part *parts;
@@ -220,7 +221,7 @@ static int lay_down(struct reader *reader)
 	return 0;
 }
 
-/* Reads a part of order, which belongs to one CPU, in one run of the program there. */
+/* Reads the part of order for one CPU, with one run of the program on that CPU. */
 static void read_on(struct reader *reader, int cpu, uint32_t first, uint32_t nr)
 {
 	struct events_value *values = (struct events_value *)reader->values;
@@ -250,7 +251,7 @@ int reader_read(struct reader *reader)
 	return 0;
 }
 
-/* struct perf_event_attr with words that newer kernels have; the headers may be older. */
+/* struct perf_event_attr with members of newer kernels, which the headers may not have. */
 union attr {
 	struct perf_event_attr attr;
 	struct {
@@ -259,7 +260,7 @@ union attr {
 	};
 };
 
-/* A line of a file of sysfs or procfs, or "". */
+/* The first line of a file in sysfs or procfs, or "". */
 static void read_word(const char *path, char ret_word[16])
 {
 	FILE *file = fopen(path, "re");
@@ -271,8 +272,8 @@ static void read_word(const char *path, char ret_word[16])
 	ret_word[strcspn(ret_word, "\n")] = '\0';
 }
 
-/* Does KVM give the counters of CPUs to guests? An event that counts guests too is then refused
- * while there is one, or keeps it from starting. */
+/* Does KVM pass the counters of CPUs to guests (mediated vPMU)? Then the kernel refuses events
+ * that also count guests while such a guest runs, and refuses such a guest while they are open. */
 static bool is_vpmu_mediated(void)
 {
 	static const char *const paths[] = {
@@ -316,7 +317,8 @@ int reader_open(const struct events_event *event, uint32_t type, unsigned int cp
 	u.attr.exclude_guest = !!(exclude & EVENT_EXCLUDE_GUEST);
 	u.attr.exclude_host = !!(exclude & EVENT_EXCLUDE_HOST);
 	r = perf_open(&u, cpu);
-	/* Where the kernel knows nothing of types in there it finds the CPU's PMU itself. */
+	/* Kernels without types in the upper half of config choose the PMU of the CPU
+	 * themselves. */
 	if (r == -ENOENT && generic && u.attr.config >> 32) {
 		u.attr.config = (uint32_t)u.attr.config;
 		r = perf_open(&u, cpu);
@@ -324,7 +326,7 @@ int reader_open(const struct events_event *event, uint32_t type, unsigned int cp
 	return r;
 }
 
-/* These PMUs set a probe wherever they are told to. */
+/* PMUs that place a probe at any address they are given. */
 static bool sets_probes(uint32_t type)
 {
 	static const char *const paths[] = {EVENT_SPEC_PMUS "/kprobe/type",
@@ -340,7 +342,7 @@ static bool sets_probes(uint32_t type)
 	return false;
 }
 
-/* Is there a PMU that counts for CPUs? */
+/* Is there a PMU of the CPUs? */
 static bool has_cpu_pmu(void)
 {
 	static const char *const patterns[] = {EVENT_SPEC_PMUS "/cpu", EVENT_SPEC_PMUS "/*/cpus",

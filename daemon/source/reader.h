@@ -72,7 +72,7 @@ static inline const struct events_terms *events_terms(const struct events_event 
 /* Opens a perf event on the CPU, or returns a negative errno. type: of the PMU if the event spans
  * several; else 0. */
 int reader_open(const struct events_event *event, uint32_t type, unsigned int cpu);
-/* The meaning of an error of reader_open(), and the next step, in parentheses, or "". type: that of
+/* The meaning of an error of reader_open() and the next step, in parentheses, or "". type: of
  * the event. */
 const char *reader_advice(int error, uint32_t type);
 

@@ -41,18 +41,18 @@ typedef void source_tell(void *user, const char *text);
 struct source_ops {
 	const char *name; /* in the configuration and in the label source= */
 
-	/* What the configuration says. */
+	/* The configured mode. */
 	enum source_wanted (*wanted)(const struct config *config);
 
-	/* Is there anything to attach to? 0, -ENODEV (not on this machine, which is
-	 * no failure if the source is `auto`), or another error. */
+	/* Can the source attach on this machine? 0, -ENODEV (not available on this machine,
+	 * which is no failure if the source is `auto`), or another negative errno. */
 	int (*probe)(struct source *source);
 
 	/* Starts or adopts the counting. 0 or a negative errno. */
 	int (*attach)(struct source *source);
 
-	/* Is a better backend available by now? The source is then detached without
-	 * keep, and attached again. NULL: never. */
+	/* Has a better backend become available? The source is then detached without keep, and
+	 * attached again. NULL: never. */
 	bool (*outdated)(struct source *source);
 
 	/* Called every few seconds while it is up, to retry failed operations. May be NULL. */
@@ -89,7 +89,7 @@ struct source_ops {
 	 * daemon to adopt; otherwise it ends. */
 	void (*detach)(struct source *source, bool keep);
 
-	/* Ends what an earlier daemon left; the source is not up. May be NULL. */
+	/* Ends the counting that an earlier daemon kept; the source is not up. May be NULL. */
 	void (*end_left)(struct source *source);
 };
 
@@ -107,7 +107,7 @@ struct source {
 	const char *backend;	      /* "paimon.ko", "fentry", ...; static */
 	bool adopted;		      /* continues with the state of an earlier daemon */
 	uint64_t attached_ns;	      /* CLOCK_REALTIME */
-	struct sd_event_source *wake; /* for wake_fd; owned by the daemon */
+	struct sd_event_source *wake; /* returned by wake_fd; owned by the daemon */
 	char reason[256];
 	void *data; /* private to the source */
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Adds readings to accounts. */
+/* Updates accounts from readings. */
 #include <string.h>
 
 #include "../../util/log.h"
 #include "registry.h"
 
-/* Finds out which slots every event has: there are many of both. */
+/* Builds the list of slots of each event, in one pass: there are many of both. */
 void events_link_slots(struct events *events)
 {
 	const struct reader *reader = events->reader;
@@ -21,7 +21,7 @@ void events_link_slots(struct events *events)
 	}
 }
 
-/* Takes a reading into a slot's account. Returns whether its time has gone on. */
+/* Updates a slot's account with a reading. Returns whether its enabled time has advanced. */
 static bool account(struct events_event *event, struct events_slot *slot,
 		    const struct events_value *value)
 {
@@ -31,7 +31,7 @@ static bool account(struct events_event *event, struct events_slot *slot,
 	if (value->error)
 		return false;
 	if (!(event->flags & EVENTS_LEVEL) && value->reading.value < count.seen.value) {
-		/* Whoever holds a descriptor may reset it; the total goes on (d15). */
+		/* Any holder of a descriptor may reset it; the total continues (d15). */
 		count.base.value += count.seen.value;
 		event->resets++;
 		log_warning("events: %s was reset by someone on CPU %u; its total goes on",
@@ -49,13 +49,13 @@ int events_account_all(struct events *events)
 	struct reader *reader = events->reader;
 	int r = reader_read(reader);
 
-	/* What was not read does not stand still. */
+	/* Without a reading, no perf event is marked as stalled. */
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < reader->nr_slots; i++) {
 		struct events_slot *slot = &reader->slots[i];
 
-		/* While its CPU is off it is as it was. */
+		/* The account does not change while the CPU is offline. */
 		if (!slot->event || reader->cpus[i] < 0 || reader->values[i].error == -ENXIO)
 			continue;
 		if (account(&reader->events[slot->event - 1], slot, &reader->values[i]))

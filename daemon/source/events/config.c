@@ -11,8 +11,8 @@
 #include "../source.h"
 #include "registry.h"
 
-/* What it takes of the machine is looked at when the event is opened: its PMU may be there by
- * then. */
+/* Checks only the syntax. The PMU is looked up when the event is opened: its module may be
+ * loaded later. */
 static int parse_spec(const struct config_key *key, void *target, const char *value,
 		      char **ret_error)
 {
@@ -21,7 +21,7 @@ static int parse_spec(const struct config_key *key, void *target, const char *va
 	return r ?: config_set_string(target, value);
 }
 
-/* Stored in the one way that the kernel writes a list. */
+/* Stored in the kernel's normal form of a list. */
 static int parse_cpus(const struct config_key *key, void *target, const char *value,
 		      char **ret_error)
 {

@@ -41,7 +41,8 @@ int events_read_online(struct events *events, unsigned int **ret_before, size_t 
 	return 1;
 }
 
-/* The PMUs that an event is of; none is known of what is no PMU's, or of one that has gone. */
+/* The PMUs of an event, or NULL if they are unknown: a PMU has been removed, or the event has
+ * none. */
 static struct event_spec *find_pmus(const struct events_event *event)
 {
 	struct event_spec *spec = NULL;
@@ -49,13 +50,13 @@ static struct event_spec *find_pmus(const struct events_event *event)
 	return event_spec_pmus(EVENT_SPEC_PMUS, event->pmu, &spec) < 0 ? NULL : spec;
 }
 
-/* One of them, as slots have its type; i may be 0 where none is known. */
+/* The type of PMU i as stored in slots: 0 unless the event spans several. spec may be NULL. */
 static uint32_t type_of(const struct event_spec *spec, size_t i)
 {
 	return spec && spec->nr_pmus > 1 ? spec->pmus[i].type : 0;
 }
 
-/* Does it count on a CPU? Hybrid machines have PMUs for some of their CPUs. */
+/* Does PMU i count on this CPU? Hybrid machines have one PMU per type of core. */
 static bool counts_on(const struct event_spec *spec, size_t i, unsigned int cpu)
 {
 	_cleanup_free_ unsigned int *cpus = NULL;
@@ -72,7 +73,7 @@ static void open_on(struct events *events, struct events_event *event, uint32_t 
 	struct events_slot *before = events_slot_on(events, event, type, cpu);
 	uint32_t index = before ? before - events->reader->slots : NO_SLOT;
 
-	/* One that was handed over is looked at when its time stands still. */
+	/* A perf event that was handed over is inspected when its time does not advance. */
 	if (event->origin == EVENTS_FROM_HANDOFF) {
 		if (before && events->states[index] == SLOT_DISABLED)
 			events->states[index] = SLOT_STALLED;
@@ -100,7 +101,7 @@ void events_restart(struct events *events, struct events_event *event, uint32_t 
 
 void events_cpu_on(struct events *events, struct events_event *event, unsigned int cpu)
 {
-	/* A slot that was handed over says no type. */
+	/* The slot of a perf event that was handed over has no type. */
 	_cleanup_(event_spec_freep) struct event_spec *spec = event->origin == EVENTS_FROM_HANDOFF
 								      ? NULL
 								      : find_pmus(event);
@@ -112,9 +113,9 @@ void events_cpu_on(struct events *events, struct events_event *event, unsigned i
 }
 
 /*
- * The slot whose perf event is elsewhere than the mask has it. With a descriptor the kernel
- * says where; without one it is tried on the CPU of the mask that has none, if there is
- * but one for it.
+ * A slot whose perf event is no longer on a CPU of the mask. With a descriptor, the kernel tells
+ * the CPU; without one, guess is used: the CPU of the mask without a slot, if only one slot can be
+ * on it.
  */
 static void follow_slot(struct events *events, struct events_event *event, uint32_t index,
 			unsigned int guess)
@@ -132,7 +133,7 @@ static void follow_slot(struct events *events, struct events_event *event, uint3
 		events_move_slot(events, index, cpu);
 }
 
-/* What an event has on one of its PMUs, a system PMU of this mask. */
+/* Follows the cpumask of one of the event's PMUs, a system PMU. */
 static void follow_pmu(struct events *events, struct events_event *event, uint32_t type,
 		       const char *mask)
 {
@@ -149,7 +150,7 @@ static void follow_pmu(struct events *events, struct events_event *event, uint32
 			nr_slots++;
 			nr_outside += !cpulist_has(cpus, nr, slots[i].cpu);
 		}
-	/* A box that does not have the event. */
+	/* This box of the PMU does not have the event. */
 	if (type && !nr_slots)
 		return;
 	for (size_t i = 0; i < nr; i++)
@@ -163,7 +164,7 @@ static void follow_pmu(struct events *events, struct events_event *event, uint32
 		if (slots[i].event == number && slots[i].type == type &&
 		    !cpulist_has(cpus, nr, slots[i].cpu))
 			follow_slot(events, event, i, guess);
-	/* A package or a node that is new. */
+	/* A new CPU in the mask is of a new package or node. */
 	for (size_t i = 0; i < nr; i++)
 		if (!events_slot_on(events, event, type, cpus[i]))
 			open_on(events, event, type, cpus[i]);
@@ -182,7 +183,7 @@ bool events_follow_mask(struct events *events, struct events_event *event)
 	return uncore;
 }
 
-/* Has an event anything on a CPU? */
+/* Has an event a slot on a CPU? */
 static bool has_slot(const struct events *events, const struct events_event *event,
 		     unsigned int cpu)
 {
@@ -194,7 +195,7 @@ static bool has_slot(const struct events *events, const struct events_event *eve
 	return false;
 }
 
-/* What an event's new terms have not reached is opened anew with them. */
+/* Reopens the slots that still have the event's old terms. */
 void events_finish_change(struct events *events, struct events_event *event)
 {
 	bool all = true;
@@ -229,7 +230,7 @@ void events_complete(struct events *events)
 	}
 }
 
-/* A CPU that is back, or new, is noticed at the next reading. */
+/* Called at each reading: finds CPUs that are online again, or new. */
 void events_follow_cpus(struct events *events)
 {
 	_cleanup_free_ unsigned int *before = NULL;
@@ -237,7 +238,7 @@ void events_follow_cpus(struct events *events)
 
 	if (events_read_online(events, &before, &nr_before) <= 0)
 		return;
-	/* What they had counted when they went off. */
+	/* Account for what the old perf events counted before their CPU went offline. */
 	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		struct events_event *event = &events->reader->events[i];

@@ -37,7 +37,8 @@ static void warn_max(const struct source *source)
 			events->reader->nr_events, PINS_PURGE_OF(&pins));
 }
 
-/* For the next who attaches in this process, or in the one after it what systemd has. */
+/* Gives the descriptors back to the store: for the next attach in this process, or in the next
+ * process. */
 static void give_back(struct events *events, bool ends)
 {
 	char name[32];
@@ -92,7 +93,8 @@ static int events_attach(struct source *source)
 		return -ENOMEM;
 	source->data = events;
 	event_spec_ask_tracepoint = ask_tracepoint;
-	/* One more on each CPU: what is opened anew is for a moment beside what it replaces. */
+	/* One slot per CPU more than events: a reopened perf event and the one it replaces exist
+	 * together for a moment. */
 	r = reader_new(source, &pins, NULL, (max + 1) * get_nprocs_conf(), max, &events->reader);
 	if (r < 0) {
 		free(events);
@@ -134,14 +136,14 @@ static int events_reload(struct source *source)
 	warn_max(source);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (events->states[i] == SLOT_STOPPED)
-			events->states[i] = SLOT_STALLED; /* to be tried again */
+			events->states[i] = SLOT_STALLED; /* inspected again, and reopened */
 	events_read_all(events);
 	events_complete(events);
 	events_take_config(source, false);
 	return 0;
 }
 
-/* Its PMU may have come with a module. */
+/* Retries events whose PMU a module may have added. */
 static void events_retry(struct source *source)
 {
 	const struct events *events = source->data;

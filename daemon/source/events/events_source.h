@@ -35,8 +35,8 @@ struct events_owner {
 int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
 
-/* Could that be opened, as far as can be told without a source? opens: on the first of its CPUs it
- * is, for a moment. 0, or a negative errno with *ret_error. */
+/* Can this event be opened, as far as this is known without an attached source? opens: also
+ * opens it for a moment, on its first CPU. 0, or a negative errno with *ret_error. */
 int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
 
 /*
@@ -69,12 +69,12 @@ int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_er
 /* Closes an event. 0, or -ENOENT with *ret_error. */
 int events_close(struct source *source, uint64_t id, char **ret_error);
 
-/* Tell all events, or the one of this id, after reading them unless reads is false. 0, -ENOENT:
- * there is no such id, or -ENOMEM. */
+/* Passes all events, or the one with this id, to a callback, after reading them unless reads is
+ * false. 0, -ENOENT (no such id) or -ENOMEM. */
 int events_list(struct source *source, kept_tell *tell, void *user);
 int events_show(struct source *source, uint64_t id, bool reads, kept_tell *tell, void *user);
 
-/* All of this, for the server; data is the source, in any state. */
+/* These functions, for the server; data is the source, in any state. */
 extern const struct kept_ops events_kept_ops;
 
 #endif

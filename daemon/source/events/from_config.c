@@ -18,7 +18,7 @@ static const struct config_event *configured(const struct config *config, const 
 	return NULL;
 }
 
-/* Is an event as the configuration has it? What cannot be told counts on. */
+/* Does an event match its configuration? If this cannot be determined, it keeps counting. */
 static bool is_as_configured(const struct events_event *event, const struct config_event *wanted)
 {
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
@@ -31,7 +31,7 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 	       !strcmp(spec->text, events_terms(event)->spec);
 }
 
-/* Forgets why events of the configuration are not there. */
+/* Frees the reasons why events of the configuration are not open. */
 void events_clear_absent(struct events_absent *absent, size_t nr)
 {
 	for (size_t i = 0; absent && i < nr; i++)
@@ -39,7 +39,8 @@ void events_clear_absent(struct events_absent *absent, size_t nr)
 	free(absent);
 }
 
-/* The source's reason is the first of what is not there, and how many more. */
+/* Sets the source's reason to that of the first event that is not open, and how many more there
+ * are. */
 static void give_reason(struct source *source)
 {
 	const struct events *events = source->data;
@@ -59,9 +60,9 @@ static void give_reason(struct source *source)
 }
 
 /*
- * Opens what the configuration has, and closes what it has no more. What cannot be
- * opened does not hold up the others; it is named, and again only where something was
- * asked for (again is false) or it fails for another reason.
+ * Opens the events of the configuration, and closes those that are no longer in it. A failure of
+ * one does not stop the others. It is logged; if again is true (a periodic retry), only if the
+ * cause has changed.
  */
 void events_take_config(struct source *source, bool again)
 {
@@ -125,7 +126,7 @@ int events_close(struct source *source, uint64_t id, char **ret_error)
 
 	if (!event)
 		return events_no_event(id, ret_error);
-	/* What the configuration says no longer holds: status and check are to tell. */
+	/* The event no longer matches the configuration: status and check report it. */
 	for (size_t i = 0; i < events->nr_absent && event->origin == EVENTS_FROM_CONFIG; i++) {
 		char *why;
 

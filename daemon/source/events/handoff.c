@@ -15,7 +15,7 @@
 #include "perf_file.h"
 #include "registry.h"
 
-/* Refuses what cannot be kept, or not as one event. */
+/* Refuses perf events that cannot be kept, or not as one event. */
 static int check_file(const struct events *events, const struct perf_file *files, size_t i, int fd,
 		      char **ret_error)
 {
@@ -76,13 +76,13 @@ static int check_file(const struct events *events, const struct perf_file *files
 	return 0;
 }
 
-/* Fills in all but the id, from what the kernel says. */
+/* Fills in everything except the id, from the kernel's description of the perf event. */
 static int describe_file(struct events *events, struct events_event *event, struct perf_file *file,
 			 const char *name, const struct events_owner *owner, char **ret_error)
 {
 	bool generic = file->attr_type == PERF_TYPE_HARDWARE ||
 		       file->attr_type == PERF_TYPE_HW_CACHE;
-	/* Addresses, maybe of the kernel, are not for whoever reads the list. */
+	/* The list of events must not show addresses, which may be the kernel's. */
 	bool is_at_address = file->attr_type == PERF_TYPE_BREAKPOINT ||
 			     !strcmp(file->pmu, "kprobe") || !strcmp(file->pmu, "uprobe");
 	char text[EVENTS_SPEC_LEN], none[] = "";
@@ -107,7 +107,7 @@ static int describe_file(struct events *events, struct events_event *event, stru
 			length += snprintf(text + length, sizeof(text) - length, ",config%d=0x%llx",
 					   i, (unsigned long long)file->config[i]);
 	text[length++] = '/';
-	/* As perf writes it: what is not excluded, of modes, and of guests and the host. */
+	/* Modifiers as in perf(1): the modes, and guests or host, that are not excluded. */
 	for (int i = 0; i < 5; i++)
 		if (!(file->excluded & 1 << i) &&
 		    file->excluded & (i < 3 ? EVENT_EXCLUDE_MODES
@@ -193,7 +193,7 @@ static int not_owner(const struct events_event *event, char **ret_error)
 		    event->name, event->uid);
 }
 
-/* Is there a CPU of that number, or could it come? */
+/* Is this the number of a possible CPU? */
 static bool is_possible(unsigned int cpu)
 {
 	_cleanup_free_ unsigned int *cpus = NULL;
@@ -203,7 +203,7 @@ static bool is_possible(unsigned int cpu)
 	       cpulist_has(cpus, nr, cpu);
 }
 
-/* What an event has on a CPU, of all its PMUs: how many slots, and one of them. */
+/* Counts the slots of an event on a CPU, of all its PMUs, and finds one of them. */
 static size_t slots_on(const struct events *events, const struct events_event *event, uint32_t cpu,
 		       uint32_t *ret_slot)
 {
@@ -268,6 +268,6 @@ int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_er
 		return fail(ret_error, -EACCES,
 			    "%s: the configuration keeps it (take it out of there, and reload)",
 			    event->name);
-	events_close_event(events, event); /* d10, d12: as if it had never been kept */
+	events_close_event(events, event); /* d10, d12: no trace of it is left */
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the server can ask of kept events: struct kept_ops. data is the source. */
+/* The operations of struct kept_ops, for the server. data is the source. */
 #include <errno.h>
 #include <string.h>
 

@@ -11,13 +11,14 @@
 
 #define NO_EVENT UINT32_MAX
 
-/* By the hash of the name, lists of events. */
+/* A hash table of events by name. */
 struct events_names {
 	uint32_t nr_lists; /* a power of 2 */
-	uint32_t closed;   /* how many events were: numbers have come free */
+	uint32_t closed;   /* number of closed events: each makes a number available */
 	struct {
 		uint32_t next;
-		/* Numbers behind this event's name below this are taken, as of so many closed. */
+		/* Numbers below this one, appended to this event's name, are taken; valid while
+		 * closed is unchanged. */
 		uint32_t number, closed;
 	} * events;
 	uint32_t lists[];
@@ -93,12 +94,12 @@ struct events_event *events_find_name(const struct events *events, const char *n
 	return NULL;
 }
 
-/* A name that no other text gets: where it is too long, or not of a name's characters, its
- * beginning, a hash of all of it, and its end. */
+/* A name that is unique for the text. If the text is too long or has other characters than
+ * names: its beginning, a hash of all of it, and its end. */
 static void shorten(const char *text, char ret_name[EVENTS_NAME_LEN])
 {
 	size_t length = strlen(text), ends = 22;
-	bool cut = length >= EVENTS_NAME_LEN - 5; /* leaves room for a number */
+	bool cut = length >= EVENTS_NAME_LEN - 5; /* leaves space for a number */
 
 	for (const char *c = text; *c; c++)
 		cut |= !isalnum((unsigned char)*c) && !strchr(CONFIG_EVENT_NAME_CHARS, *c);
@@ -113,7 +114,7 @@ static void shorten(const char *text, char ret_name[EVENTS_NAME_LEN])
 			*c = '_';
 }
 
-/* A name that nothing has yet, from a text: with a number behind it if need be. */
+/* Generates an unused name from a text, if necessary with a number appended. */
 void events_make_name(const struct events *events, const char *text, char ret_name[EVENTS_NAME_LEN])
 {
 	struct events_names *names = events->names;
@@ -131,6 +132,6 @@ void events_make_name(const struct events *events, const char *text, char ret_na
 	do
 		snprintf(ret_name, EVENTS_NAME_LEN, "%.*s.%u", EVENTS_NAME_LEN - 7, base, number++);
 	while (events_find_name(events, ret_name));
-	names->events[index].number = number - 1; /* it may not come to be */
+	names->events[index].number = number - 1; /* the event may not be created */
 	names->events[index].closed = names->closed;
 }

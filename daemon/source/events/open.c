@@ -19,7 +19,7 @@
 #include "perf_file.h"
 #include "registry.h"
 
-/* Where a perf event is to be. */
+/* A PMU and a CPU on which to open a perf event. */
 struct place {
 	uint32_t type; /* of the PMU, as in a slot */
 	uint32_t cpu;
@@ -31,7 +31,8 @@ static int open_failed(char **ret_error, int r, const struct events_event *event
 		    cpu, strerror(-r), reader_advice(r, event->type));
 }
 
-/* Refuses what would crash the kernel one day: the PMU of a slot says. Those of CPUs stay. */
+/* Refuses PMUs whose perf events can crash the kernel, other than those of CPUs. The perf event
+ * in the slot tells its PMU. */
 static int check_scope(struct events *events, const struct events_event *event, uint32_t index,
 		       char **ret_error)
 {
@@ -48,7 +49,7 @@ static int check_scope(struct events *events, const struct events_event *event, 
 			   : 0;
 }
 
-/* Opens an event in its places, in slots that are not yet in force. */
+/* Opens the perf events of an event, in slots that are not yet in force. */
 static int open_slots(struct events *events, const struct events_event *event,
 		      const struct place *places, size_t nr, uint32_t *slots, char **ret_error)
 {
@@ -101,7 +102,7 @@ static struct events_terms make_terms(const struct event_spec *spec)
 	return terms;
 }
 
-/* Fills in all but the id. */
+/* Fills in everything except the id. */
 int events_describe(struct events *events, struct events_event *event,
 		    const struct event_spec *spec, const char *name, const char *cpus,
 		    const struct events_owner *owner, char **ret_error)
@@ -137,8 +138,8 @@ int events_describe(struct events *events, struct events_event *event,
 	return 0;
 }
 
-/* Adds a PMU, on those CPUs of a list that it has and that are online, to places, which are
- * enough, and marks these CPUs as taken. pmu: NULL for any CPU. */
+/* Adds an element to places for each CPU of the list that the PMU counts on and that is online,
+ * and marks these CPUs as taken. places is large enough. pmu: NULL for any CPU. */
 static int add_places(const struct events *events, const struct event_pmu *pmu, uint32_t type,
 		      const unsigned int *asked, size_t nr_asked, bool *taken, struct place *places,
 		      size_t *nr)
@@ -157,7 +158,7 @@ static int add_places(const struct events *events, const struct event_pmu *pmu, 
 	return r;
 }
 
-/* Why a CPU that was asked for is not to be had. */
+/* The reason why the event cannot be opened on a requested CPU. */
 static int refuse_cpu(const struct events *events, const struct event_spec *spec, unsigned int cpu,
 		      char **ret_error)
 {
@@ -196,7 +197,7 @@ static int choose_places(const struct events *events, const struct event_spec *s
 			       &nr);
 	if (r < 0)
 		return r;
-	/* What a PMU lists may be off. */
+	/* The cpumask of a PMU may list CPUs that are offline. */
 	for (size_t i = 0; i < nr_cpus; i++)
 		if (!taken[i] && (given || !nr || spec->uncore))
 			return refuse_cpu(events, spec, cpus[i], ret_error);
@@ -274,8 +275,8 @@ int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
 
 /* Changing */
 
-/* Opens what replaces the slots of an event. 0, with the new ones in *ret_slots, -1
- * where there is no old one, or a negative errno and nothing is left of them. */
+/* Opens a replacement for each slot of an event. 0, with the new slots in *ret_slots (-1 where
+ * there is no old one), or a negative errno and all of them are closed again. */
 static int open_replacements(struct events *events, const struct events_event *event,
 			     uint32_t number, int64_t *slots, char **ret_error)
 {
@@ -351,7 +352,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	slots = malloc(events->reader->nr_slots * sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	/* First what CPUs that came back need: it moves slots. */
+	/* First, because it reopens events on CPUs that are online again, which moves slots. */
 	events_read_all(events);
 	changed = *event;
 	changed.current++;
@@ -384,7 +385,7 @@ int events_open_again(struct events *events, const struct events_event *event, u
 			close(fd);
 	}
 	r = r ?: events_fill_slot(events, new, fd, type, cpu, event->current);
-	/* Another PMU may have the number by now. */
+	/* The type may be that of another PMU by now. */
 	if (!r) {
 		r = check_scope(events, event, new, &error);
 		if (r < 0)

@@ -61,7 +61,7 @@ struct inspect *inspect_free(struct inspect *inspect)
 	return NULL;
 }
 
-/* Only the kernel gives a file a name without a slash: a memfd's starts with one too. */
+/* Only the kernel names a file without a leading slash: a memfd's name has one. */
 static bool is_perf_event(int fd)
 {
 	static const char name[] = "anon_inode:[perf_event]";
@@ -81,7 +81,8 @@ static int run(struct inspect *inspect)
 
 	if (fd < 0)
 		return fd;
-	/* It writes nothing; -EAGAIN: there are very many files, and it goes on. */
+	/* The program writes no output. -EAGAIN: there are very many files; read again to
+	 * continue. */
 	do {
 		n = read(fd, &none, 1);
 	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
@@ -123,8 +124,8 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 		bpf_map_delete_elem(map, &fds[i]);
 	}
 	for (size_t i = 0; i < nr && !r; i++) {
-		/* The clocks of the software PMU have neither name nor type in older kernels, and
-		 * those of a PMU each, which sysfs does not have, in newer ones. */
+		/* Older kernels have no name or type for the software clocks; newer ones have a
+		 * PMU for each, which is not in sysfs. */
 		if (files[i].revoked) {
 			strcpy(files[i].pmu, "revoked");
 		} else if (files[i].attr_type == PERF_TYPE_SOFTWARE ||

@@ -21,8 +21,8 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error);
 struct inspect *inspect_free(struct inspect *inspect);
 
 /*
- * Looks at 1 to PERF_FILE_MAX descriptors, which stay the caller's. 0 and what they are,
- * or a negative errno with *ret_error: -EBADF (one is no perf event).
+ * Inspects 1 to PERF_FILE_MAX descriptors, which remain the caller's. 0 with their properties, or
+ * a negative errno with *ret_error: -EBADF (one is not a perf event).
  */
 int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf_file *ret_files,
 		 char **ret_error);

@@ -78,7 +78,7 @@ enum event_state events_state_of(const struct events *events, const struct event
 	return state;
 }
 
-/* Is an event of the configuration not there? Something else may have its name. */
+/* Is this event of the configuration not open? Another event may have its name. */
 static bool is_absent(const struct source *source, const char *name)
 {
 	const struct events *events = source->data;
@@ -89,7 +89,7 @@ static bool is_absent(const struct source *source, const char *name)
 	return false;
 }
 
-/* Does an event count, on all of its CPUs that are online, of which there is one? */
+/* Does an event count on all of its online CPUs, of which there is at least one? */
 static bool is_up(const struct source *source, const struct events_event *event)
 {
 	const struct events *events = source->data;
@@ -109,7 +109,7 @@ static int add_up(struct snapshot *snapshot, const char *name, bool up)
 	return snapshot_add_integer(snapshot, &metric_event_up, &label, 1, up);
 }
 
-/* Of those of the configuration that are not there. */
+/* Adds points for events of the configuration that are not open. */
 static int add_absent(const struct source *source, struct snapshot *snapshot)
 {
 	const struct events *events = source->data;
@@ -136,7 +136,7 @@ void events_format_config(const struct events_event *event, char ret_text[24])
 	snprintf(ret_text, 24, "0x%llx", (unsigned long long)events_terms(event)->config[0]);
 }
 
-/* level: it has no count. */
+/* level: the event has a level instead of a count. */
 static int add_reading(struct snapshot *snapshot, const struct label *labels, size_t nr_labels,
 		       bool level, const struct events_reading *reading)
 {
@@ -152,8 +152,8 @@ static int add_reading(struct snapshot *snapshot, const struct label *labels, si
 					    reading->running / 1e9);
 }
 
-/* What an event has counted in a slot, and in the others on its CPU; nothing where one before it
- * is on that CPU too. */
+/* Sums what an event has counted on the CPU of a slot. False if an earlier slot is on the same
+ * CPU, and the sum is that slot's. */
 static bool read_cpu(const struct events *events, uint32_t index, struct events_reading *ret_total)
 {
 	const struct events_slot *slots = events->reader->slots;

@@ -8,7 +8,7 @@
 #include "../../util/log.h"
 #include "registry.h"
 
-/* Of two slots of the same event and CPU the one that the other replaced goes. */
+/* Of two slots of the same event and CPU, removes the one that the other has replaced. */
 static void drop_replaced(struct events *events, const struct events_event *event)
 {
 	struct events_slot *slots = events->reader->slots;
@@ -40,7 +40,7 @@ static int take_descriptor(const struct events_slot *slot, uint32_t index)
 	return -1;
 }
 
-/* Texts are text and ids are given once, whatever the maps hold. */
+/* Makes sure that texts are terminated and ids unique, whatever the maps contain. */
 static void check_event(struct events *events, struct events_event *event)
 {
 	event->name[sizeof(event->name) - 1] = '\0';
@@ -73,13 +73,13 @@ void events_recover(struct events *events)
 		else if (slot->event)
 			reader_set_cpu(reader, i, slot->cpu);
 		else if (reader->reused)
-			reader_remove(reader, i); /* of a daemon that died while it opened one */
+			reader_remove(reader, i); /* a daemon died while it opened it */
 	}
 	events_link_slots(events);
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		if (reader->events[i].id)
 			drop_replaced(events, &reader->events[i]);
-	/* Of slots that there are no more. */
+	/* Descriptors of slots that no longer exist. */
 	fdstore_drop("event-");
 	events_link_slots(events);
 	for (uint32_t i = 0; i < reader->nr_events; i++)

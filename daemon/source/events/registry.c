@@ -14,8 +14,8 @@
 #include "../../util/fail.h"
 #include "../../util/log.h"
 
-/* Descriptors that are not for perf events: of all that paimond has open besides, with as
- * many clients as each of the two listeners takes. */
+/* File descriptors reserved for everything except perf events: what else paimond has open, and
+ * the maximum number of clients of both listeners. */
 #define RESERVED (64 + 2 * 256)
 
 /* Slots */
@@ -25,7 +25,7 @@ void events_store_name(uint32_t slot, char ret_name[32])
 	snprintf(ret_name, 32, "event-%u", slot);
 }
 
-/* Empties a slot, whatever is in it. */
+/* Empties a slot, in any state. */
 void events_free_slot(struct events *events, uint32_t slot)
 {
 	char name[32];
@@ -44,7 +44,7 @@ void events_free_slot(struct events *events, uint32_t slot)
 		events->free_slot = slot;
 }
 
-/* Without descriptors nobody can connect, nor close what has used them up. */
+/* Without free descriptors no client can connect, not even to close events. */
 bool events_have_descriptors(const struct events *events, size_t nr)
 {
 	struct rlimit limit;
@@ -57,8 +57,8 @@ bool events_have_descriptors(const struct events *events, size_t nr)
 }
 
 /*
- * Puts a perf event into a free slot, not yet into force: events_free_slot() undoes it.
- * Takes fd.
+ * Puts a perf event into a free slot, which is not in force yet. events_free_slot() undoes it.
+ * Takes ownership of fd.
  */
 int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t type, uint32_t cpu,
 		     uint32_t terms)
@@ -86,7 +86,7 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t typ
 	return r;
 }
 
-/* Puts a filled slot in the place of another one, whose total goes on in it. */
+/* Replaces a slot with a filled one, in which its total continues. */
 void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 {
 	struct events_slot *slots = events->reader->slots;
@@ -106,7 +106,7 @@ void events_move_slot(struct events *events, uint32_t index, uint32_t cpu)
 	reader_set_cpu(events->reader, index, cpu);
 }
 
-/* A free slot at or behind *index, which is moved there. 0 or -ENOSPC. */
+/* Finds a free slot at or after *index, and sets *index. 0 or -ENOSPC. */
 int events_find_slot(struct events *events, uint32_t *index)
 {
 	uint32_t first = events->free_slot;
@@ -125,7 +125,7 @@ int events_find_slot(struct events *events, uint32_t *index)
 
 struct events_event *events_find(const struct events *events, uint64_t id)
 {
-	/* Who has opened one asks for it next. */
+	/* A client that has opened an event usually asks for it next. */
 	if (id && events->reader->events[events->newest].id == id)
 		return &events->reader->events[events->newest];
 	for (uint32_t i = 0; id && i < events->reader->nr_events; i++)
@@ -134,7 +134,7 @@ struct events_event *events_find(const struct events *events, uint64_t id)
 	return NULL;
 }
 
-/* The number of an event's element, as its slots have it. */
+/* The number of an event: the member event of its slots. */
 uint32_t events_number(const struct events *events, const struct events_event *event)
 {
 	return event - events->reader->events + 1;
@@ -158,7 +158,7 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 {
 	const struct reader *reader = events->reader;
 
-	/* The one behind it is 0, and those after it have been given. */
+	/* The next id would wrap around to 0, and ids after that are in use. */
 	if (reader->state->last_id == UINT64_MAX) {
 		fail(ret_error, -ENOSPC,
 		     "%s: there is no id left for it, since each is given once (to begin with 1 "
@@ -175,7 +175,7 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 	return NULL;
 }
 
-/* Lists an event that has its perf events in slots. Returns its id. */
+/* Puts an event with its slots into force. Returns its id. */
 uint64_t events_put_in_force(struct events *events, struct events_event *event,
 			     const struct events_event *filled, const uint32_t *slots, size_t nr)
 {

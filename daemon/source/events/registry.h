@@ -49,14 +49,14 @@ struct events {
 	char *online;		 /* the same, as text */
 	enum slot_state *states; /* of the slots */
 	uint64_t *given;	 /* of the events: descriptors handed out since start (d14) */
-	bool *lacking;		 /* of the events: it could not be opened on a new CPU */
+	bool *lacking;		 /* of the events: opening it on a new CPU failed */
 	struct events_absent {
 		char *why;   /* why it could not be opened, or was closed; NULL: it is open */
 		bool closed; /* on request: only a reload opens it again */
 	} * absent;	     /* of the configuration's events */
 	size_t nr_absent;    /* of the configuration, opened or not */
 	struct events_names *names;	/* of the events */
-	uint32_t free_slot, free_event; /* before these none is free */
+	uint32_t free_slot, free_event; /* no slot before this one is free */
 	uint32_t newest;		/* the event that was opened last */
 	struct inspect *inspect;	/* NULL: not loaded yet */
 };
@@ -82,7 +82,7 @@ struct events_event *events_find_name(const struct events *events, const char *n
 /* The number of an event: the member event of its slots. */
 uint32_t events_number(const struct events *events, const struct events_event *event);
 
-/* i: the slots of an event, as of the latest reading. */
+/* i: the indices of an event's slots, as of the latest events_link_slots(). */
 #define for_each_slot(i, events, event)                                                    \
 	for (uint32_t i = (events)->first[events_number(events, event) - 1]; i != NO_SLOT; \
 	     i = (events)->next[i])
@@ -110,7 +110,7 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 			     const struct events_event *filled, const uint32_t *slots, size_t nr);
 /* Closes an event and all its perf events. */
 void events_close_event(struct events *events, struct events_event *event);
-/* Returns -ENOENT, with *ret_error. */
+/* Returns -ENOENT with *ret_error: no such event. */
 int events_no_event(uint64_t id, char **ret_error);
 
 /* Reads which CPUs are online. Returns 1 if they have changed, with the previous ones, to be freed;

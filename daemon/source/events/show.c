@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tells kept events: struct kept_event. */
+/* Fills in struct kept_event, the description of a kept event. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* In ascending order, each once. Returns how many are left. */
+/* Sorts the list and removes duplicates. Returns the new length. */
 static size_t sort_cpus(unsigned int *cpus, size_t nr)
 {
 	size_t left = 0;

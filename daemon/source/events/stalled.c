@@ -5,7 +5,7 @@
 #include "perf_file.h"
 #include "registry.h"
 
-/* Marks a slot, and says so once. */
+/* Sets the state of a slot, and logs it once. */
 static void mark(struct events *events, uint32_t index, enum slot_state state, const char *what)
 {
 	const struct events_slot *slot = &events->reader->slots[index];
@@ -24,9 +24,9 @@ int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_
 }
 
 /*
- * A perf event whose time stands still was disabled by someone (d15), or its CPU was off
- * and is back, unnoticed: then it stands still for ever. One of a system PMU may have gone
- * elsewhere.
+ * The enabled time of the perf event does not advance. Either somebody disabled it (d15), or its
+ * CPU was offline and is online again, which stops it permanently. The kernel may also have
+ * migrated an event of a system PMU to another CPU.
  */
 static void look_at_stalled(struct events *events, uint32_t index)
 {
@@ -36,7 +36,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	struct perf_file file;
 
 	if (events->fds[index] < 0) {
-		/* Nobody can say what has become of it; what can be opened anew is. */
+		/* Its state is unknown without a descriptor. It is reopened if possible. */
 		if (handed_over || events->reader->values[index].error == -EINVAL)
 			mark(events, index, SLOT_STOPPED, "counts no more, or elsewhere than");
 		else
@@ -44,7 +44,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	} else if (events_inspect(events, index, &file) < 0) {
 		mark(events, index, SLOT_STOPPED, "stands still, why cannot be seen,");
 	} else if (file.detached && handed_over) {
-		/* Not all that it was opened with is known. */
+		/* Not all of the attributes it was opened with are known. */
 		mark(events, index, SLOT_STOPPED,
 		     "was opened by another process, and counts no more since its CPU was off,");
 	} else if (file.detached) {
@@ -65,7 +65,8 @@ void events_read_all(struct events *events)
 
 	events_follow_cpus(events);
 	r = events_account_all(events);
-	/* Only now: it fills slots, whose readings are those of what was in them before. */
+	/* After all readings are accounted for: reopening fills slots that still have the
+	 * readings of their previous perf events. */
 	for (uint32_t i = 0; !r && i < events->reader->nr_slots; i++)
 		if (events->reader->slots[i].event && events->states[i] == SLOT_STALLED)
 			look_at_stalled(events, i);
