@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The keys of [iopf], and which devices they serve. */
+/* The keys of [iopf], and the choice of devices to serve. */
 #include <fnmatch.h>
 
 #include "../../config/keys.h"

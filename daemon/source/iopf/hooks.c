@@ -34,7 +34,7 @@ int iopf_hooks_set_programs(struct source *source, struct iopf *iopf)
 	return 0;
 }
 
-/* Is fd a link of our dispatcher to its place? */
+/* Is fd the link of our dispatcher to this hook? */
 static bool is_link_of(int fd, const struct iopf_hook *hook)
 {
 	struct bpf_link_info info = {};
@@ -77,9 +77,9 @@ void iopf_hooks_close(struct iopf *iopf)
 }
 
 /*
- * The pin of an attached dispatcher: whoever adopts its link cannot ask for the
- * program, and wants to know whether it is the one that calls what is in the arrays
- * of this layout, and what it costs. NULL: out of memory.
+ * The path of the pin of an attached dispatcher. The daemon that adopts the link cannot get the
+ * program from it, but must know whether the program tail-calls through the arrays of this layout,
+ * and what it costs. NULL: out of memory.
  */
 static char *program_path(struct source *source, const struct iopf_hook *hook)
 {
@@ -147,11 +147,12 @@ void iopf_hooks_drop(struct source *source)
 	for (int i = IOPF_BACKEND_FENTRY; i < IOPF_NR_BACKENDS; i++)
 		for (int j = 0; j < IOPF_NR_FUNCTIONS; j++)
 			drop(source, i, j);
-	/* What is attached next must not count beside them. */
+	/* Wait until they are detached: links that are attached next would count the same
+	 * events. */
 	fdstore_sync();
 }
 
-/* A number in a file of the perf PMU for kprobes, behind a text. */
+/* Reads a number from a file of the PMU kprobe. */
 static int read_kprobe(const char *path, const char *format, unsigned int *ret_number)
 {
 	FILE *file = fopen(path, "re");
@@ -164,7 +165,7 @@ static int read_kprobe(const char *path, const char *format, unsigned int *ret_n
 	return r;
 }
 
-/* A link to a kprobe of our own, by a perf event, which the link holds. */
+/* Attaches through a kprobe of our own: a perf event, which the link holds. */
 static int attach_kprobe(const struct iopf_hook *hook, int program)
 {
 	struct perf_event_attr attr = {.size = sizeof(attr), .config1 = (uintptr_t)hook->target};
@@ -205,8 +206,8 @@ static int attach_hook(const struct iopf_hook *hook)
 }
 
 /*
- * The place where requests come in is attached last: a group whose first request
- * is seen is then followed to its end.
+ * The hook for requests is attached last: if the first request of a group is seen, so is the rest
+ * of the group.
  */
 int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 {

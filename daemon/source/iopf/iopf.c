@@ -30,7 +30,7 @@
 #include "iopf_source.h"
 #include "probe.h"
 
-/* What the kernel says of its functions does not change while it runs. */
+/* Attaching to kernel functions has failed. This does not change until the next boot. */
 static bool functions_refused;
 
 #define NR_MAPS 17
@@ -177,12 +177,13 @@ static struct iopf *iopf_free(struct iopf *iopf)
 	return NULL;
 }
 
-/* Opens the object with the sizes that the configuration or the pins ask for,
- * and loads it. *ret_reused: which maps are an earlier daemon's. */
+/* Opens the object with the map sizes of the configuration or of the pinned maps, and loads it.
+ * *ret_reused: which maps are from an earlier daemon. */
 static int load(struct source *source, struct iopf *iopf, enum iopf_backend backend,
 		enum pins_reused *ret_reused)
 {
-	/* Modules' BTF is not for the unprivileged, and not needed. */
+	/* Without this, libbpf also reads the BTF of modules, which requires CAP_SYS_ADMIN and
+	 * is not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	const struct pins pins = iopf_pins(source);
 	int reused = 0, r;
@@ -222,7 +223,7 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	iopf->state = map_memory(iopf->bpf->maps.iopf_state);
 	if (!iopf->devices || !iopf->departed || !iopf->slots || !iopf->state)
 		return source_fail(source, -errno, "cannot map the BPF maps: %m");
-	/* The daemon before may have died before it said that there are free places. */
+	/* The previous daemon may have died before it announced free places. */
 	__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 	iopf->since_ns = clock_ns(CLOCK_MONOTONIC);
 	iopf->absent = calloc(iopf->max_devices, sizeof(*iopf->absent));
@@ -232,7 +233,7 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	return 0;
 }
 
-/* From load to counting, adopted or afresh. */
+/* Loads the programs, and adopts the links or attaches anew. */
 static int start(struct source *source, struct iopf *iopf, enum iopf_backend backend)
 {
 	const struct pins pins = iopf_pins(source);
@@ -333,7 +334,7 @@ static bool iopf_outdated(struct source *source)
 	return source->backend != iopf_backend_names[wanted];
 }
 
-/* What a dispatcher calls counts as its own run time. */
+/* The run time of a dispatcher includes the program that it tail-calls. */
 static void iopf_objects(const struct source *source, struct source_objects *objects)
 {
 	const struct iopf *iopf = source->data;

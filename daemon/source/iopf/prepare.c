@@ -26,7 +26,7 @@ static const char *const function_hooks[IOPF_NR_FUNCTIONS] = {
 };
 static const struct {
 	const char *link;
-	const char *dispatcher; /* programs */
+	const char *dispatcher; /* prefixes of program names */
 	const char *program;
 } prefixes[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = {.link = ""},
@@ -77,7 +77,7 @@ static void prepare_tracepoints(struct iopf *iopf)
 	}
 }
 
-/* The program that the object has by a name of two parts. */
+/* The program of the object with this prefix and hook in its name. */
 static struct bpf_program *program(struct iopf *iopf, const char *prefix, const char *hook)
 {
 	char name[64];
@@ -86,7 +86,7 @@ static struct bpf_program *program(struct iopf *iopf, const char *prefix, const 
 	return bpf_object__find_program_by_name(iopf->bpf->obj, name);
 }
 
-/* Has a program loaded, as one of its kind of hook. */
+/* Marks a program to be loaded, for the type of its hook. */
 static int prepare_program(struct bpf_program *program, const struct iopf_hook *hook)
 {
 	bpf_program__set_autoload(program, true);

@@ -21,7 +21,7 @@ const char *const iopf_tracepoints[IOPF_NR_PROGRAMS] = {
 	[IOPF_DISCARD] = "paimon_iopf_discard",
 };
 
-/* The kernel's functions, each with the names it has had. */
+/* Kernel functions, each with its names in all supported versions. */
 static struct iopf_kernel_function functions[IOPF_NR_FUNCTIONS] = {
 	[IOPF_FN_REPORT] = {{"iommu_report_device_fault"}, .needed = true},
 	[IOPF_FN_HANDLE] = {{PAIMON_IOPF_WORKERS}},
@@ -36,9 +36,9 @@ bool iopf_module_loaded(void)
 }
 
 /*
- * fentry costs least, and its programs can be preempted: where the kernel does that
- * it comes last. Not everything is everywhere: kprobe.multi needs CONFIG_FPROBE,
- * fentry is on arm64 since 6.4 and on s390x not at all.
+ * fentry costs least, but its programs can be preempted; on kernels that do so it comes last.
+ * Availability: kprobe.multi requires CONFIG_FPROBE; fentry exists on arm64 since 6.4, and not on
+ * s390x.
  */
 const enum iopf_backend *iopf_backend_order(bool preempts)
 {
@@ -50,7 +50,7 @@ const enum iopf_backend *iopf_backend_order(bool preempts)
 	return orders[preempts];
 }
 
-/* Does a function of this id return anything? */
+/* Does the function with this id return a value? */
 static bool returns(const struct btf *btf, uint32_t id)
 {
 	const struct btf_type *proto = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
@@ -83,7 +83,7 @@ bool iopf_functions_found(void)
 		if (f->needed && !f->found)
 			complete = false;
 	}
-	/* Seen once more, at its return, if that says whether it was refused. */
+	/* Also attached at its return if its return value tells whether the request was refused. */
 	if (functions[IOPF_FN_REPORT].found && returns(btf, functions[IOPF_FN_REPORT].id))
 		functions[IOPF_FN_REPORTED] = functions[IOPF_FN_REPORT];
 	btf__free(btf);

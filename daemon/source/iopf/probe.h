@@ -23,12 +23,12 @@ bool iopf_module_loaded(void);
 /* The backends that use functions of the kernel, the best one first. */
 const enum iopf_backend *iopf_backend_order(bool preempts);
 
-/* Does the kernel's BTF have the functions of the I/O page fault handler? Looked up once. */
+/* Does the kernel's BTF have the functions of the I/O page fault handler? The result is cached. */
 bool iopf_functions_found(void);
 
 /* A function of the handler. */
 struct iopf_kernel_function {
-	const char *names[3]; /* that it has had, in the order in which they are tried */
+	const char *names[3]; /* all its names, in the order in which they are tried */
 	bool needed;
 	const char *found; /* its name in this kernel, or NULL */
 	uint32_t id;	   /* in the kernel's BTF */

@@ -24,7 +24,7 @@ struct in_flight {
 	uint64_t partial_requests;
 };
 
-/* Has a group freed by the program that knows how; false if it is not to be. */
+/* Runs the program that frees an expired group; false if the group has not expired. */
 bool iopf_expire(struct iopf *iopf, uint32_t device, uint64_t key)
 {
 	uint64_t args[2] = {device, key};
@@ -34,7 +34,7 @@ bool iopf_expire(struct iopf *iopf, uint32_t device, uint64_t key)
 	       options.retval == 1;
 }
 
-/* Counts a slot, or frees it. */
+/* Adds a slot to *in_flight, or frees it if its group has expired. */
 static void visit_slot(struct iopf *iopf, uint32_t device, const struct iopf_slot *slot,
 		       uint64_t now, struct in_flight *in_flight)
 {
@@ -63,14 +63,14 @@ static void visit_spilled(struct iopf *iopf, uint32_t nr, uint64_t now, struct i
 
 	for (uint32_t i = 0; !r && i < IOPF_MAX_SPILLED; i++) {
 		key = next;
-		/* The next key first: this one may be gone after the visit. */
+		/* Get the next key first: the visit may delete this one. */
 		r = bpf_map_get_next_key(fd, &key, &next);
 		if (!bpf_map_lookup_elem(fd, &key, &slot) && key.device < nr)
 			visit_slot(iopf, key.device, &slot, now, &in_flight[key.device]);
 	}
 }
 
-/* What a device has, and what those had that are gone, without a label device. */
+/* The metrics of a device, and those of departed devices, which have no label device. */
 struct metrics {
 	struct metric requests, groups, stages[IOPF_NR_STAGES], size, discarded, lost;
 };
@@ -201,7 +201,7 @@ static const char *const reason_names[5] = {"overflow", "removed", "nomem", "ref
 static const char *const lost_names[IOPF_NR_LOST] = {"timeout", "overlap", "unseen"};
 static const char *const dropped_names[IOPF_NR_DROPPED] = {"iopf_devices", "iopf_groups"};
 
-/* One counter for each name; those outside always only once they count. */
+/* Adds a counter per name: the first `always` ones in any case, the others if they are not 0. */
 static int add_counters(struct snapshot *snapshot, const struct metric *metric,
 			const struct label *device, const char *label, const char *const *names,
 			const __u64 *values, unsigned int nr, unsigned int always)
@@ -231,14 +231,14 @@ static int add_stage(struct snapshot *snapshot, const struct metrics *metrics,
 
 	for (unsigned int i = 0; i <= PAIMON_HIST_BOUNDS; i++)
 		count += cells[i] = h->cells[i];
-	/* Absent, not zero, where the kernel does not tell when handling begins. */
+	/* Absent instead of 0 if the kernel does not show when handling begins. */
 	if (!count && stage != IOPF_STAGE_TOTAL)
 		return 0;
 	return snapshot_add_histogram(snapshot, &metrics->stages[stage], device, !!device, cells,
 				      h->sum_ns);
 }
 
-/* What was counted; device: its label, or NULL. */
+/* Adds the counts of a device. device: its label, or NULL. */
 static int add_counts(struct snapshot *snapshot, const struct metrics *metrics,
 		      const struct iopf_device *d, const struct label *device)
 {
@@ -289,7 +289,7 @@ static int add_device(struct snapshot *snapshot, const struct config *config,
 	return r;
 }
 
-/* What is counted of a device, as words. */
+/* The counts in struct iopf_device, as an array of u64. */
 #define COUNTS offsetof(struct iopf_device, requests)
 #define NR_COUNTS ((sizeof(struct iopf_device) - COUNTS) / sizeof(uint64_t))
 
@@ -298,7 +298,7 @@ static uint64_t *counts_of(const struct iopf_device *d)
 	return (uint64_t *)((char *)d + COUNTS);
 }
 
-/* Splits what was counted in a place in what its device has, and what departed ones had. */
+/* Splits the counts of a place into those of its current device and those of departed ones. */
 static void split(const struct iopf *iopf, uint32_t index, struct iopf_device *ret_own,
 		  struct iopf_device *add_departed)
 {
@@ -317,7 +317,7 @@ static void split(const struct iopf *iopf, uint32_t index, struct iopf_device *r
 	}
 }
 
-/* Places that are, or were at a time, a device's are below this one. */
+/* All places that are or were in use have an index below this one. */
 static uint32_t nr_places(const struct iopf *iopf)
 {
 	uint32_t nr = iopf->max_devices;

@@ -16,7 +16,7 @@
 #include "../places.h"
 #include "iopf_source.h"
 
-/* Has the kernel such a device, on any bus? Where that is not to be seen, it has. */
+/* Does a bus in sysfs list this device? True if sysfs cannot be read. */
 static bool in_sysfs(const struct iopf_device *d)
 {
 	char name[PAIMON_DEVICE_NAME_LEN];
@@ -37,8 +37,8 @@ static bool in_sysfs(const struct iopf_device *d)
 }
 
 /*
- * When each device was last seen, from what is known of addresses. Those that lead nowhere any
- * more make room; when the table fills up, so do those that have not been seen for long.
+ * Finds when each device last faulted, from the index of addresses. Deletes entries of devices
+ * that no longer exist and, if the table is nearly full, entries not used since idle_since.
  */
 static int look_at_index(struct iopf *iopf, uint64_t idle_since, uint64_t *seen)
 {
@@ -69,7 +69,7 @@ static int look_at_index(struct iopf *iopf, uint64_t idle_since, uint64_t *seen)
 	return 0;
 }
 
-/* The groups of a place that is closing: nobody answers them any more. */
+/* Drops the groups of a closing place: no response to them will come. */
 static void drop_groups(struct iopf *iopf, uint32_t device)
 {
 	int fd = bpf_map__fd(iopf->bpf->maps.iopf_spilled);
@@ -131,7 +131,7 @@ void iopf_recycle(struct iopf *iopf)
 		d->address = 0;
 		places_free(&d->state);
 	}
-	/* Who found no place looks again. */
+	/* Programs that found no free place try again. */
 	if (!r)
 		__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 }

@@ -43,7 +43,7 @@ static const struct metric metric_samples = {
 };
 static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
 
-/* The counters that are not 0, each with one label more. */
+/* Adds the counters that are not 0, each with one additional label. */
 static int add_counters(struct source *source, struct snapshot *snapshot,
 			const struct metric *metric, const uint64_t *counters, struct label *labels,
 			size_t nr_labels)
@@ -70,7 +70,7 @@ struct pai_look *pai_samples_look(const struct pai_samples *samples)
 		const struct pai_counts *departed = &samples->departed[i];
 		enum place_phase phase = place_phase(places_state(&samples->cgroups[i].state));
 
-		/* What comes in while it opens is for the next look. */
+		/* Samples that arrive while the place opens are read next time. */
 		if (i && (phase == PLACE_FREE || phase == PLACE_TAKEN))
 			counts = departed;
 		for (uint32_t number = 1; number < PAI_COUNTERS; number++) {
@@ -105,7 +105,7 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 	return add_counters(source, snapshot, &metric_cgroups, look->own[index], labels, 1);
 }
 
-/* Of each counter that cgroups have, from its 0 on. */
+/* Adds a point for each counter that any cgroup has, also if it is 0. */
 static int add_departed(struct source *source, struct snapshot *snapshot,
 			const struct pai_samples *samples, const struct pai_look *look)
 {
@@ -137,8 +137,8 @@ static int add_task(struct source *source, struct snapshot *snapshot, const stru
 			    labels, 2);
 }
 
-/* Processes, those that are alive and those that have just gone. Of two with the same number
- * the one that began later. */
+/* Processes that run, or have just ended. If two have the same pid, only the one that started
+ * later is shown. */
 struct tasks {
 	struct pai_task_id ids[PAI_MAX_TASKS + 1];
 	struct pai_task tasks[PAI_MAX_TASKS + 1];
@@ -158,7 +158,7 @@ static int read_tasks(const struct pai_samples *samples, struct tasks *tasks)
 					 &tasks->ids[tasks->nr], &tasks->tasks[tasks->nr], &count,
 					 &options);
 	}
-	return r == -ENOENT ? 0 : r; /* it was the last one */
+	return r == -ENOENT ? 0 : r; /* no further key */
 }
 
 static bool is_latest(const struct tasks *tasks, uint32_t index)
@@ -224,7 +224,7 @@ int pai_samples_read(struct source *source, const struct pai_look *look, struct 
 	return r ?: add_tasks(source, snapshot, samples);
 }
 
-/* Is the cgroup of a path not there? */
+/* Has the cgroup with this path been removed? */
 static bool is_gone(const struct pai_samples *samples, const char *path)
 {
 	struct stat st;
@@ -272,7 +272,7 @@ void pai_samples_recycle(struct pai_samples *samples)
 		samples->departed[i] = cgroup->counts;
 		places_free(&cgroup->state);
 	}
-	/* Who found no place looks again. */
+	/* Programs that found no free place try again. */
 	if (!r)
 		places_free(&samples->cgroups[0].state);
 }
@@ -289,7 +289,7 @@ void pai_samples_reap(struct pai_samples *samples)
 
 		id = next;
 		r = bpf_map_get_next_key(fd, &id, &next);
-		/* Number 0 is a CPU that idles. */
+		/* Process 0 is the idle task. */
 		if (!id.tgid || id.tgid == PAI_OTHER_TGID || !kill(id.tgid, 0) || errno != ESRCH)
 			continue;
 		for (uint32_t j = 0; j < samples->nr_gone; j++)

@@ -22,7 +22,7 @@
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 #define MAX_CPU 8191
 
-/* Of z; the order is that of PAI_EXT and PAI_CRYPTO. */
+/* The PMUs, indexed by PAI_EXT and PAI_CRYPTO. */
 static const struct pai_pmu pmus[] = {
 	{.name = "pai_ext",
 	 .pins = "nnpa",
@@ -39,9 +39,9 @@ static const struct pai_pmu pmus[] = {
 };
 static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index");
 
-/* What is refused */
+/* Refusals */
 
-/* Of enum pai_refusal. */
+/* Indexed by enum pai_refusal. */
 static const char *const refusals[] = {
 	[PAI_HAS_NO_TRACEPOINT] =
 		"this pai_ext is not paimon_pai.ko's, and has no tracepoint (set backend = auto)",
@@ -65,7 +65,7 @@ static int pai_probe(struct source *source)
 					    "has, and paimon_soft.ko: modprobe paimon_soft)");
 }
 
-/* Beginning and end */
+/* Attach and detach */
 
 static int count_cpus(uint32_t *ret_nr)
 {
@@ -96,7 +96,7 @@ static const char *backend(const struct source *source, const struct pai *pai)
 	return samples || (ext->reader && !ext->plan.counts) ? by : "counting";
 }
 
-/* The CPUs where a PMU has failed with an error, as a list to be freed; NULL: none. */
+/* The CPUs on which a PMU has failed with this error, as a list to be freed; NULL: none. */
 static char *list_failed(const struct pai_pmu *pmu, int error)
 {
 	_cleanup_free_ unsigned int *cpus = calloc(pmu->nr_cpus, sizeof(*cpus));
@@ -116,8 +116,7 @@ static int first_error(const struct pai_pmu *pmu)
 	return 0;
 }
 
-/* The error of a PMU that can be opened on no CPU, if there is no other that can; 0 for one
- * that is in use. */
+/* The error if every PMU fails on every CPU; 0 if at least one PMU is in use. */
 static int all_failed(const struct pai *pai)
 {
 	int error = 0;
@@ -136,7 +135,7 @@ static int all_failed(const struct pai *pai)
 	return error;
 }
 
-/* Writes the source's reason: what is not as the configuration has it. say: once. */
+/* Writes into the source's reason what differs from the configuration. say: also log it, once. */
 static void give_reason(struct source *source, bool say)
 {
 	struct pai *pai = source->data;
@@ -169,7 +168,7 @@ static void give_reason(struct source *source, bool say)
 		log_warning("pai: %s", source->reason);
 }
 
-/* Where samples are all there is, what they tell is what is served as counted. */
+/* On CPUs with samples only, the programs count samples for the counters that are served. */
 static void tell_samples(struct pai *pai)
 {
 	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
@@ -212,7 +211,7 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 	r = pai_samples_new(source, nr_cpus, pmu->max_number, pmu->plan.samples, &pai->samples);
 	if (r < 0)
 		return r;
-	/* From the first sample on, where samples are sure to be all there is. */
+	/* Before the first sample, if counting is not planned at all. */
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
 		pai->samples->cpus[cpu].counts = !pmu->plan.counts;
 	r = pai_pmu_attach(source, pmu, pai->samples, nr_cpus);
@@ -250,14 +249,14 @@ static int pai_attach(struct source *source)
 		r = source_fail(source, -ENODEV, "the PMUs have no events in sysfs");
 	if (!r) {
 		r = all_failed(pai);
-		give_reason(source, !r); /* of a failure the daemon says it */
+		give_reason(source, !r); /* the daemon logs a failure */
 	}
 	if (r < 0)
 		pai_detach(source, true);
 	return r;
 }
 
-/* Is there another PMU than it began with, or something else to be done with it? */
+/* Has a PMU been added, removed or replaced, or does it have to be used in another way? */
 static bool pai_outdated(struct source *source)
 {
 	const struct pai *pai = source->data;
@@ -311,7 +310,7 @@ static int pai_wake_fd(const struct source *source)
 						  : -ENOENT;
 }
 
-/* Few places of cgroups are left. */
+/* Woken by a program: few free places for cgroups are left. */
 static void pai_woken(struct source *source)
 {
 	const struct pai *pai = source->data;
@@ -348,7 +347,7 @@ static void add_program(struct source_objects *objects, int fd, const char *name
 		objects->programs[objects->nr_programs++] = (struct source_object){name, fd};
 }
 
-/* What a dispatcher calls counts as its own run time. */
+/* The run time of a dispatcher includes the program that it tail-calls. */
 static void pai_objects(const struct source *source, struct source_objects *objects)
 {
 	static const char *const names[PAI_NR_PMUS][7] = {

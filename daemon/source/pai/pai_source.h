@@ -63,10 +63,10 @@ struct pai {
 	struct pai_samples *samples; /* NULL: there is no pai_ext */
 };
 
-/* Looks for the PMU of a name in sysfs, and fills in type and own. 0, or -ENODEV: this
- * machine has none. */
+/* Looks up a PMU by name in sysfs, and fills in type and own. 0 or -ENODEV: this machine does
+ * not have it. */
 int pai_pmu_look(struct pai_pmu *pmu);
-/* The same, and finds out max_number of one with this base. */
+/* The same for the PMU with this base; also determines max_number. */
 int pai_pmu_find(struct pai_pmu *pmu);
 
 /*

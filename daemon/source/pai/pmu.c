@@ -29,9 +29,9 @@
 
 #define ONLINE "/sys/devices/system/cpu/online"
 #define MAX_NUMBERS 1024
-#define ROOM 64 /* numbers of counters that a list has room for are a multiple of this */
+#define ROOM 64 /* counters per CPU in the list are a multiple of this */
 #define STILL_NS 1000000000ULL
-#define ENDING_NS 1000000000ULL /* what was taken out has ended by then */
+#define ENDING_NS 1000000000ULL /* perf events that were removed have ended after this time */
 
 static uint32_t stride(const struct pai_pmu *pmu)
 {
@@ -43,9 +43,9 @@ static struct events_slot *slot_of(const struct pai_pmu *pmu, uint32_t cpu, uint
 	return &pmu->reader->slots[cpu * stride(pmu) + number];
 }
 
-/* Finding it */
+/* Lookup in sysfs */
 
-/* Visits the events that sysfs has for it. 0 or a negative errno. */
+/* Calls visit for each event of the PMU in sysfs. 0 or a negative errno. */
 static int walk_counters(struct pai_pmu *pmu,
 			 void (*visit)(struct pai_pmu *pmu, const char *name, uint32_t number,
 				       const struct event_spec *spec))
@@ -62,7 +62,7 @@ static int walk_counters(struct pai_pmu *pmu,
 		_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
 		_cleanup_free_ char *text = NULL, *error = NULL;
 
-		/* Its unit and scale, and what would not be a name. */
+		/* Skip NAME.unit, NAME.scale and invalid names. */
 		if (!config_event_name_valid(entry->d_name) || strchr(entry->d_name, '.') ||
 		    asprintf(&text, "%s/%s/", pmu->name, entry->d_name) < 0 ||
 		    event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, &error))
@@ -126,17 +126,19 @@ uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
 
 /* Slots */
 
-/* What a slot's perf event has counted stays; the next one begins at 0. */
+/* Closes the account of a slot's perf event: its count stays in the total, and the next perf
+ * event starts at 0. */
 static void fold(struct events_slot *slot)
 {
 	reader_set_count(slot, &(struct events_count){.base = reader_total(slot)});
 	reader_commit(&slot->event, 0);
 }
 
-/* Events that are taken out end a little later: until then the PMU may refuse others. */
+/* When perf events were last removed. They end a little later, and until then the PMU may refuse
+ * others. */
 static uint64_t cleared_ns;
 
-/* Takes out what a CPU has: its perf events end. */
+/* Removes the perf events of a CPU, which ends them. */
 static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 {
 	if (pmu->cpus[cpu].samples && pmu->plan.samples == PAI_BY_PERF_EVENT)
@@ -154,7 +156,7 @@ static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 	pmu->cpus[cpu].still_ns = 0;
 }
 
-/* Puts a perf event into a slot that is not in use. Takes fd. 0 or a negative errno. */
+/* Puts a perf event into an unused slot. Takes ownership of fd. 0 or a negative errno. */
 static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 {
 	struct events_slot *slot = slot_of(pmu, cpu, number);
@@ -189,7 +191,7 @@ static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 	return 0;
 }
 
-/* The event that samples. */
+/* Opens the sampling perf event. */
 static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
 {
 	struct perf_event_attr attr = {
@@ -222,7 +224,8 @@ static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai
 
 	if (fd < 0)
 		return fd;
-	/* What says how much there was to sample; it goes without, where it must. */
+	/* The count of everything there is to sample: of the sampling event itself, or of
+	 * another one. If the latter cannot be opened, sampling works without it. */
 	all = pmu->own ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
 		       : reader_open(&pmu->reader->events[PAI_NUMBER_ALL], 0, cpu);
 	if (all >= 0)
@@ -235,7 +238,8 @@ static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai
 	return r;
 }
 
-/* Counts, or samples, on a CPU where it is planned and not done yet. 0 or a negative errno. */
+/* Starts counting, or sampling, on a CPU if it is planned and not done yet. 0 or a negative
+ * errno. */
 static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		 uint32_t cpu, bool counting)
 {
@@ -247,7 +251,7 @@ static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples 
 	while ((r = counting ? open_counters(pmu, cpu)
 			     : start_sampling(source, pmu, samples, cpu)) == -EBUSY &&
 	       clock_ns(CLOCK_MONOTONIC) - cleared_ns < ENDING_NS)
-		usleep(20000); /* it may be our own event that is about to end */
+		usleep(20000); /* our own perf event may still be ending */
 	if (counting)
 		c->counts = !r;
 	else
@@ -255,8 +259,8 @@ static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples 
 	return r;
 }
 
-/* Does what is planned and not done yet on a CPU. Where the two exclude each other, it is
- * what comes first. */
+/* Starts everything that is planned for a CPU and not done yet. If counting and sampling exclude
+ * each other, the preferred one is started. */
 static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		     uint32_t cpu)
 {
@@ -275,7 +279,7 @@ static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samp
 
 /* Reading */
 
-/* Takes a reading into its slot. Returns whether its time has gone on. */
+/* Updates the account of a slot with a reading. Returns whether its enabled time has advanced. */
 static bool account(struct events_slot *slot, const struct events_value *value)
 {
 	struct events_count count = slot->counts[slot->current & 1];
@@ -283,7 +287,7 @@ static bool account(struct events_slot *slot, const struct events_value *value)
 	bool goes_on = value->reading.enabled != count.seen.enabled;
 
 	if (value->reading.value < count.seen.value)
-		count.base = total; /* another perf event, of a daemon that died */
+		count.base = total; /* another perf event, opened by a daemon that died */
 	count.seen = value->reading;
 	if (slot->terms == PAI_BY_TRACEPOINT)
 		count.base.value = total.value - count.seen.value;
@@ -291,7 +295,7 @@ static bool account(struct events_slot *slot, const struct events_value *value)
 	return goes_on;
 }
 
-/* Those of a CPU that is off stay as they are. */
+/* Accounts for the readings of a CPU. Nothing changes for a CPU that is offline. */
 static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 {
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
@@ -325,8 +329,8 @@ static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 		c->still_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
-/* CPUs that have come back since the time before. The kernel has stopped for good what they
- * had when they went, and what that had counted was read just now. */
+/* Handles CPUs that are online again. The kernel has stopped their perf events permanently when
+ * they went offline, and the reading just before has accounted for those. */
 static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples)
 {
 	_cleanup_free_ unsigned int *online = NULL;
@@ -351,7 +355,7 @@ static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_s
 	}
 }
 
-/* Returns whether a CPU that was off can be read again. */
+/* Returns whether a CPU that was offline can be read again. */
 static bool read_all(struct pai_pmu *pmu)
 {
 	bool back = false;
@@ -383,9 +387,9 @@ void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples
 	}
 }
 
-/* Beginning and end */
+/* Attach and detach */
 
-/* Slots as an earlier daemon left them, whatever it died after. */
+/* Recovers the slots of an earlier daemon, after whichever store it died. */
 static void recover_slots(struct pai_pmu *pmu)
 {
 	for (uint32_t i = 0; i < pmu->reader->nr_slots; i++) {
@@ -400,7 +404,7 @@ static void recover_slots(struct pai_pmu *pmu)
 	}
 }
 
-/* Goes on with what is on a CPU, if that is all of what is planned for it. */
+/* Continues with the perf events of a CPU if they are all that is planned for it. */
 static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 			uint32_t cpu)
 {
@@ -469,7 +473,7 @@ void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep)
 
 	if (!pmu->reader)
 		return;
-	/* The end of the unit ends what is kept: the totals have it by then. */
+	/* The last reading: the array and its perf events end with the unit. */
 	read_all(pmu);
 	if (!keep) {
 		for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)

@@ -9,8 +9,8 @@
 #include "../../config/config.h"
 
 /*
- * Looks for the PMU of a name in sysfs. own: is it paimon_pai.ko's, with a tracepoint? 0, or
- * -ENODEV: this machine has none.
+ * Looks up a PMU by name in sysfs. own: is it the one of paimon_pai.ko, which has a tracepoint? 0
+ * or -ENODEV: this machine does not have it.
  */
 int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own);
 
@@ -24,7 +24,7 @@ enum pai_samples_by {
 /* How to use a PMU. */
 struct pai_plan {
 	bool counts;
-	bool prefers_counting; /* which one to use if they exclude each other */
+	bool prefers_counting; /* which one to use if counting and sampling exclude each other */
 	enum pai_samples_by samples;
 };
 
@@ -32,7 +32,7 @@ struct pai_plan {
 enum pai_refusal {
 	PAI_NOT_REFUSED,
 	PAI_HAS_NO_TRACEPOINT,
-	PAI_MAY_PANIC, /* the driver, if an event is throttled */
+	PAI_MAY_PANIC, /* the driver may panic if an event is throttled */
 };
 
 /* How to use pai_ext, own or not, with this configuration. */

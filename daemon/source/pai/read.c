@@ -52,7 +52,7 @@ const char *pai_nnpa_counter(const struct source *source, uint32_t number)
 	return number <= PAIMON_NNPA_COUNTERS_1ST ? names[number] : "";
 }
 
-/* What a counter has counted on a CPU; samples are added where they were all there was. */
+/* The total of a counter on a CPU. Samples are included for CPUs where there is nothing else. */
 static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t number)
 {
 	const struct pai_pmu *pmu = &pai->pmus[i];
@@ -64,7 +64,7 @@ static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t 
 	return value;
 }
 
-/* The sum is that of the same samples as cgroups have, and not of those that have come since. */
+/* The sum uses the same copy of the samples as the cgroups, not later ones. */
 static int add_counter(struct source *source, struct snapshot *snapshot, size_t i, uint32_t nr_cpus,
 		       uint32_t number, const char *name, const struct pai_look *look)
 {

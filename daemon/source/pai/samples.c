@@ -59,7 +59,7 @@ static bool is_sized(const struct bpf_map *map)
 	       !strcmp(name, "pai_departed") || !strcmp(name, "pai_cgroup_paths");
 }
 
-/* The sizes of pinned maps must fit together, and this machine. */
+/* Checks that the sizes of the pinned maps match each other and this machine. */
 static int check_sizes(struct source *source, struct pai_samples *samples)
 {
 	uint32_t nr = bpf_map__max_entries(samples->bpf->maps.pai_cgroups);
@@ -81,7 +81,8 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 	return 0;
 }
 
-/* After PINS_DATA: what runs dispatchers of another kind ends, and they are taken by nobody. */
+/* After PINS_DATA: drops all links to dispatchers, so that they are not adopted, and replaces
+ * the program arrays. */
 static int put_arrays(struct source *source, const struct pai_samples *samples,
 		      struct bpf_map *const *maps)
 {
@@ -94,8 +95,8 @@ static int put_arrays(struct source *source, const struct pai_samples *samples,
 	return pins_put_arrays(&pins, maps, NR_MAPS);
 }
 
-/* The pinned dispatcher of a name, or else our own, which is then pinned: a descriptor, the
- * caller's, or a negative errno. */
+/* The dispatcher that is pinned by this name; if there is none, pins our own. Returns a
+ * descriptor owned by the caller, or a negative errno. */
 static int find_dispatcher(struct source *source, const struct pai_samples *samples,
 			   const struct bpf_program *own, const char *name)
 {
@@ -131,7 +132,8 @@ static int find_dispatchers(struct source *source, struct pai_samples *samples)
 
 static int load(struct source *source, struct pai_samples *samples)
 {
-	/* Modules' BTF is not for the unprivileged, and not needed. */
+	/* Without this, libbpf also reads the BTF of modules, which requires CAP_SYS_ADMIN and
+	 * is not needed. */
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	const struct pins pins = pai_pins(source);
 	struct bpf_map *maps[NR_MAPS];
@@ -176,7 +178,7 @@ static int load(struct source *source, struct pai_samples *samples)
 	return r ?: find_dispatchers(source, samples);
 }
 
-/* The element for processes that do not fit; a failure is one of memory. */
+/* Adds the element for processes beyond the maximum. It can only fail for lack of memory. */
 static int add_other(const struct pai_samples *samples)
 {
 	const struct pai_task_id other = {.tgid = PAI_OTHER_TGID};
@@ -187,8 +189,8 @@ static int add_other(const struct pai_samples *samples)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* The folder of all cgroups of version 2, or -ENOENT. What a container sees of it is not all:
- * the root has the number 1. */
+/* Opens the root directory of cgroup v2, or returns -ENOENT. A container sees only a part of it:
+ * the real root has inode number 1. */
 static int open_cgroup_root(void)
 {
 	static const char *const paths[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
@@ -210,7 +212,7 @@ static int ignore_wake(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* For who is gone, and for when places get few. */
+/* Prepares to notice removed cgroups, and to be woken when few places are free. */
 static int watch_places(struct source *source, struct pai_samples *samples)
 {
 	if (source->replay)
@@ -220,7 +222,7 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 					 NULL, NULL);
 	if (!samples->absent || !samples->wake)
 		return source_fail(source, -ENOMEM, "cannot watch for cgroups that are gone: %m");
-	/* The daemon before may have died before it said that there are free places. */
+	/* The previous daemon may have died before it announced free places. */
 	places_free(&samples->cgroups[0].state);
 	samples->cgroup_root = open_cgroup_root();
 	if (samples->cgroup_root < 0)
@@ -254,7 +256,7 @@ static void link_name(uint32_t cpu, char ret_name[32])
 	snprintf(ret_name, 32, "pai-overflow-%u", cpu);
 }
 
-/* Is what was kept by a name a link of this dispatcher? It is kept on. */
+/* Is the stored object of this name a link of this dispatcher? If so, it stays stored. */
 static bool is_kept(struct source *source, const struct pai_samples *samples, const char *name,
 		    int dispatcher)
 {
@@ -264,7 +266,7 @@ static bool is_kept(struct source *source, const struct pai_samples *samples, co
 	return fd >= 0 && pins_is_link_of(fd, dispatcher);
 }
 
-/* Takes fd. */
+/* Stores a link for the next daemon. Takes ownership of fd. */
 static int keep_link(struct source *source, const char *name, int fd)
 {
 	const struct pins pins = pai_pins(source);
@@ -315,7 +317,8 @@ void pai_samples_end_left(struct source *source, uint32_t nr_cpus)
 	pins_drop(&pins, LINK);
 }
 
-/* Has samples come from where they are wanted from, and from nowhere else. */
+/* Attaches to the tracepoint if samples come from there, and drops all links that are not used
+ * any more. */
 static int hear(struct source *source, struct pai_samples *samples)
 {
 	const struct pins pins = pai_pins(source);
@@ -326,7 +329,8 @@ static int hear(struct source *source, struct pai_samples *samples)
 	if (samples->by == PAI_BY_TRACEPOINT && is_kept(source, samples, LINK, samples->tracepoint))
 		return 0;
 	pins_drop(&pins, LINK);
-	/* What samples next must not count beside them. */
+	/* Wait until they are detached: links that are attached next would count the same
+	 * samples. */
 	fdstore_sync();
 	if (samples->by != PAI_BY_TRACEPOINT)
 		return 0;

@@ -16,11 +16,11 @@
 
 #define SEED 0x9a1e04ULL
 #define NR_DEVICES 3
-#define NR_GROUPS 4096 /* numbers of a device, beyond its direct slots: some collide */
+#define NR_GROUPS 4096 /* group numbers of a device; some share a direct slot */
 #define TICK_USEC 2000
 #define SAMPLE_NS 4000000
-#define SPIN_NS 200000	       /* an event nearer than this is waited for */
-#define MAX_BEHIND_NS 50000000 /* after a stopped process: no burst to catch up */
+#define SPIN_NS 200000	       /* busy-wait for an event due within this time */
+#define MAX_BEHIND_NS 50000000 /* after the process was stopped: no burst to catch up */
 #define MAX_EVENTS (NR_DEVICES * NR_GROUPS)
 
 /* A group in flight, and the next thing that happens to it. */
@@ -41,7 +41,7 @@ struct replay {
 	uint64_t next_open_ns;
 	uint64_t opened;
 	bool in_flight[NR_DEVICES][NR_GROUPS];
-	struct group heap[MAX_EVENTS]; /* by due_ns, the earliest first */
+	struct group heap[MAX_EVENTS]; /* a heap ordered by due_ns */
 	size_t nr;
 	uint64_t next_sample_ns;
 	uint64_t samples;
@@ -103,7 +103,7 @@ static void complain(bool *failed, int r)
 static void run(struct replay *replay, const struct group *group, enum iopf_program program,
 		uint64_t third, uint64_t fourth, uint64_t fifth)
 {
-	/* dev, pasid, grpid, then what the tracepoint adds; a request's last is no name. */
+	/* dev, pasid, grpid, then arguments of the tracepoint; a request has no device name. */
 	uint64_t args[8] = {
 		group->device + 1, 1 + group->device, group->grpid, third, fourth, fifth};
 
@@ -162,7 +162,7 @@ static void open_group(struct replay *replay)
 	push(replay, group);
 }
 
-/* What is due happens; what happens next to the group is put off. */
+/* Fires the event that is due, and schedules the next one of the group. */
 static void step(struct replay *replay)
 {
 	struct group group = pop(replay);
@@ -200,12 +200,12 @@ static void step(struct replay *replay)
 	push(replay, group);
 }
 
-/* A process is scheduled out, after some functions of the kind that it mostly executes. */
+/* Simulates a context switch, after some functions typical of the process. */
 static void play_sample(struct replay *replay)
 {
 	static const struct {
 		const char *path, *comm;
-		uint16_t numbers[5]; /* rising */
+		uint16_t numbers[5]; /* ascending */
 		double median;	     /* calls of each */
 	} processes[] = {
 		{"/system.slice/inference.service", "inference", {1, 10, 19, 20, 21}, 120},
