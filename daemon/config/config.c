@@ -23,7 +23,7 @@
 #define DEFAULT_LISTEN "127.0.0.1:10190"
 #define EVENT_SECTION "event "
 #define MAX_SOCKET (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
-#define MAX_STATE_DIR (PATH_MAX - 64) /* with the name of a pin it is a path */
+#define MAX_STATE_DIR (PATH_MAX - 64) /* leaves space for the name of a pin */
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static int config_parse_listen(const struct config_key *key, void *target, const char *value,
@@ -61,7 +61,7 @@ static const struct config_key paimond_keys[] = {
 };
 CONFIG_SECTION(paimond_section, "paimond", paimond_keys);
 
-/* Where something is in the files. path: NULL if nowhere; one for each file. */
+/* The position of something in the files. path: NULL if it is not there; one string per file. */
 struct place {
 	const char *path;
 	unsigned int line;
@@ -75,10 +75,10 @@ struct places {
 struct loader {
 	struct config *config;
 	struct config_errors errors;
-	struct places *sections; /* of the table */
-	struct places *events;	 /* of those of config */
-	char **paths;		 /* of the files of the folder, to NULL */
-	int error;		 /* the first one of reading files, or 0 */
+	struct places *sections; /* indexed like config_sections */
+	struct places *events;	 /* indexed like config->events */
+	char **paths;		 /* files in the directory; NULL-terminated */
+	int error;		 /* the first error of reading a file, or 0 */
 	/* The section that is being read. */
 	char name[96];
 	const struct config_section *section;
@@ -100,7 +100,7 @@ bool config_event_name_valid(const char *name)
 	return true;
 }
 
-/* The number of an event, which is added if there is none of this name; or a negative errno. */
+/* The index of an event, which is added if there is none of this name; or a negative errno. */
 static int find_event(struct loader *loader, const char *name)
 {
 	struct config *config = loader->config;
@@ -150,7 +150,7 @@ static bool begin_event(struct config_file *file, const char *name)
 	return true;
 }
 
-/* The index of a section in the table; that of its end if there is none of this name. */
+/* The index of a section in config_sections, or their number if there is none of this name. */
 static size_t find_section(const char *name)
 {
 	size_t i = 0;
@@ -160,7 +160,7 @@ static size_t find_section(const char *name)
 	return i;
 }
 
-/* No section has this name. */
+/* Reports an unknown section. */
 static void refuse_section(struct config_file *file, const char *name)
 {
 	struct buffer known = {};
@@ -198,7 +198,7 @@ static bool begin_section(struct config_file *file, const char *name)
 	return true;
 }
 
-/* The key of a section, or NULL. */
+/* Finds a key of a section, or returns NULL. */
 static const struct config_key *find_key(const struct config_section *section, const char *name)
 {
 	for (size_t i = 0; i < section->nr_keys; i++)
@@ -257,7 +257,7 @@ static int is_conf(const struct dirent *entry)
 	       !strcmp(entry->d_name + length - 5, ".conf");
 }
 
-/* Out of memory: -ENOMEM. What is wrong with the folder is an error of the configuration. */
+/* 0 or -ENOMEM. Other errors with the directory are errors of the configuration. */
 static int load_folder(struct loader *loader, const char *path)
 {
 	_cleanup_free_ char *folder = NULL;
@@ -291,14 +291,14 @@ static int load_folder(struct loader *loader, const char *path)
 	return r;
 }
 
-/* Where a key of [paimond] was set last. */
+/* The position where a key of [paimond] was last set. */
 static const struct place *place_of(const struct loader *loader, const char *name)
 {
 	return &loader->sections[find_section("paimond")]
 			.keys[find_key(&paimond_section, name) - paimond_section.keys];
 }
 
-/* The path of a key may neither be that of a socket nor below it. */
+/* The path of a key must not be that of a socket, or below it. */
 static void check_path(struct loader *loader, const char *key, const char *path,
 		       const char *socket_key, const char *socket)
 {
@@ -310,7 +310,7 @@ static void check_path(struct loader *loader, const char *key, const char *path,
 		return;
 	if (!place->path)
 		place = place_of(loader, socket_key);
-	/* Else it comes from the environment. */
+	/* Otherwise the path comes from the environment. */
 	if (place->path)
 		config_error(&loader->errors, place->path, place->line,
 			     path[length] ? "[paimond] %s is below %s, %.108s"
@@ -318,7 +318,7 @@ static void check_path(struct loader *loader, const char *key, const char *path,
 			     key, socket_key, socket);
 }
 
-/* What an event lacks. */
+/* Reports keys that an event requires and does not have. */
 static void check_event(struct loader *loader, const char *name, const struct places *places)
 {
 	const struct config_section *section = config_sections[find_section(CONFIG_EVENT_SECTION)];
@@ -329,7 +329,7 @@ static void check_event(struct loader *loader, const char *name, const struct pl
 				     "[event %s] has no %s", name, section->keys[i].name);
 }
 
-/* What only all of it together shows. */
+/* Checks that concern more than one key. */
 static void check_whole(struct loader *loader)
 {
 	const struct config *config = loader->config;
@@ -354,7 +354,7 @@ static struct config *config_new(void)
 	config->iopf_group_timeout_ns = 30000000000ULL;
 	config->events_max = 128;
 	config->pai_max_cgroups = 64;
-	/* The unit binds the folder to a path that its user can reach. */
+	/* The unit binds the directory to a path that its user can access. */
 	if (config_set_string(&config->state_dir,
 			      getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||
 	    config_set_string(&config->socket, DEFAULT_SOCKET) < 0 ||
@@ -368,7 +368,7 @@ int config_load(const char *path, bool required, struct config **ret_config, cha
 {
 	struct loader loader = {
 		.config = config_new(),
-		.sections = calloc(find_section("") /* all */, sizeof(*loader.sections)),
+		.sections = calloc(find_section("") /* their number */, sizeof(*loader.sections)),
 	};
 	struct stat stat;
 	char *error;
@@ -379,7 +379,7 @@ int config_load(const char *path, bool required, struct config **ret_config, cha
 		free(loader.sections);
 		return -ENOMEM;
 	}
-	/* A link to nowhere is not a file that is not there. */
+	/* A dangling symbolic link is an error; a missing file is not. */
 	if (required || !lstat(path, &stat) || errno != ENOENT)
 		load_file(&loader, path);
 	r = load_folder(&loader, path);

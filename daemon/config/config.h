@@ -14,7 +14,7 @@
 #define CONFIG_PATH "/etc/paimon/paimond.conf"
 
 enum source_wanted {
-	SOURCE_AUTO, /* if the machine has it */
+	SOURCE_AUTO, /* if this machine supports it */
 	SOURCE_YES,
 	SOURCE_NO,
 };
@@ -26,7 +26,7 @@ enum iopf_backend {
 	IOPF_BACKEND_KPROBE_MULTI,
 	IOPF_BACKEND_KPROBE,
 	IOPF_NR_BACKENDS,
-	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the best of them that works */
+	IOPF_BACKEND_AUTO = IOPF_NR_BACKENDS, /* the first one that works */
 };
 
 /* How to use the PMU pai_ext. */

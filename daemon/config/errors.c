@@ -8,7 +8,8 @@
 
 #define MAX_ERRORS 100
 
-/* On one line and in UTF-8, whatever is in a path and wherever a text was cut. */
+/* Adds a text as one line of valid UTF-8, whatever a path contains and wherever a text was
+ * truncated. */
 static void add_text(struct buffer *buffer, const char *text)
 {
 	uint32_t c = 0;

@@ -29,7 +29,7 @@ static bool is_text(struct config_file *file, const char *line, const char *end)
 	return true;
 }
 
-/* Without the blanks around it, cut in place. */
+/* Removes leading and trailing blanks, in place. */
 static char *strip(char *text)
 {
 	char *end;
@@ -79,7 +79,7 @@ static void take_key(struct config_file *file, char *line)
 		file->key(file, name, value);
 }
 
-/* end: of the line, in whose place a NUL goes. */
+/* end: of the line; replaced with NUL. */
 static void take_line(struct config_file *file, char *line, char *end)
 {
 	char *begin = line + strspn(line, BLANKS);
@@ -87,7 +87,7 @@ static void take_line(struct config_file *file, char *line, char *end)
 	*end = '\0';
 	if (end > line && end[-1] == '\r')
 		*--end = '\0';
-	/* What follows a section that cannot be read is not of the one before. */
+	/* Keys after an invalid section header do not belong to the previous section. */
 	if (*begin == '[')
 		file->begun = file->passed_over = true;
 	if (!is_text(file, line, end) || !*begin || strchr("#;", *begin))
@@ -98,7 +98,7 @@ static void take_line(struct config_file *file, char *line, char *end)
 		take_key(file, begin);
 }
 
-/* 0 with what is in a regular file, or a negative errno; to be freed in either case. */
+/* Reads a regular file. 0 or a negative errno; the buffer is to be freed in either case. */
 static int read_all(const char *path, struct buffer *buffer)
 {
 	/* Opening a pipe for reading would wait for a writer. */

@@ -143,7 +143,8 @@ int config_parse_seconds(const struct config_key *key, void *target, const char 
 
 	if (length && value[length] == '.')
 		length += 1 + strspn(value + length + 1, DIGITS);
-	/* What would be rounded to 0, by strtod() already, is not meant as never. */
+	/* A tiny number that strtod() or the conversion would round to 0 is not accepted as
+	 * "never". */
 	if (!length || value[length] || (seconds < 0.001 && value[strspn(value, "0.")]) ||
 	    seconds > key->max)
 		return fail(ret_error, -EINVAL,

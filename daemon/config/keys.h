@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The keys of the configuration, as rows: a source has one section of them or more, which
- * config.c reads. A row stores a value in struct config. Any thread.
+ * The keys of the configuration, as tables: each source has one section of keys or more, which
+ * config.c interprets. A key stores its value in struct config. Any thread.
  */
 #ifndef PAIMON_CONFIG_KEYS_H
 #define PAIMON_CONFIG_KEYS_H
@@ -13,8 +13,8 @@
 
 #include "config.h"
 
-#define CONFIG_MAX_KEYS 8      /* of a section */
-#define CONFIG_MAX_EVENTS 4096 /* what `max` of [events] may be */
+#define CONFIG_MAX_KEYS 8      /* maximum number of keys of a section */
+#define CONFIG_MAX_EVENTS 4096 /* maximum of the key max in [events] */
 
 struct config_key {
 	const char *name;
@@ -22,10 +22,10 @@ struct config_key {
 	int (*parse)(const struct config_key *key, void *target, const char *value,
 		     char **ret_error);
 	size_t offset;		  /* of the target */
-	uint32_t max;		  /* of a number; of a path's length; 0: none */
-	const char *const *words; /* the values there are, to NULL, in the order of their enum;
-				   * of a path: the one that stands for none */
-	bool required;		  /* of [event NAME] */
+	uint32_t max;		  /* of a number, or of the length of a path; 0: no limit */
+	const char *const *words; /* valid values in the order of their enum, NULL-terminated;
+				   * of a path: the word for none */
+	bool required;		  /* required in [event NAME] */
 };
 
 struct config_section {
@@ -39,21 +39,21 @@ struct config_section {
 	static_assert(sizeof(rows) / sizeof(*(rows)) <= CONFIG_MAX_KEYS, "all keys have a place"); \
 	const struct config_section symbol = {text, rows, sizeof(rows) / sizeof(*(rows))}
 
-/* All sections, to NULL, in the order in which messages name them: ../sections.c. */
+/* All sections, NULL-terminated, in the order in which messages list them: ../sections.c. */
 extern const struct config_section *const config_sections[];
 
 extern const struct config_section paimond_section;
 
-/* The section of a name: struct config_event. */
+/* A section with a name; the target is a struct config_event. */
 #define CONFIG_EVENT_SECTION "event NAME"
 
 #define CONFIG_AT(member) .offset = offsetof(struct config, member)
 #define CONFIG_OF_EVENT(member) .offset = offsetof(struct config_event, member)
 
-/* A path, stored without //, /./ and a / at the end, so that equal paths are equal texts. */
+/* A path, stored without //, /./ and a trailing /, so that equal paths are equal strings. */
 int config_parse_path(const struct config_key *key, void *target, const char *value,
 		      char **ret_error);
-/* A list of words, separated by blanks or commas, in place of the one before. */
+/* A list of words, separated by blanks or commas. Replaces the previous list. */
 #define CONFIG_LIST_SEPARATORS " \t,"
 int config_parse_list(const struct config_key *key, void *target, const char *value,
 		      char **ret_error);
@@ -73,7 +73,7 @@ int config_parse_seconds(const struct config_key *key, void *target, const char 
 /* The values of enable: enum source_wanted. */
 extern const char *const config_wanted_words[];
 
-/* For a parse: stores a copy of a text, or none. 0 or -ENOMEM. */
+/* For parse functions: stores a copy of a string, or NULL. 0 or -ENOMEM. */
 int config_set_string(char **target, const char *value);
 int config_set_none(char **target);
 

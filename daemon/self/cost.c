@@ -31,7 +31,7 @@ static const struct metric metric_map_bytes = {
 	.type = METRIC_GAUGE,
 };
 
-/* Where it cannot be read, run times are taken as not measured. */
+/* If it cannot be read, run times are treated as not measured. */
 static bool has_run_times(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
@@ -148,7 +148,7 @@ static int add_program(struct snapshot *snapshot, const struct source_object *pr
 	struct label label = {"program", program->name};
 	int r;
 
-	/* One that the kernel tells nothing of has no series. */
+	/* A program without information from the kernel has no series. */
 	if (bpf_obj_get_info_by_fd(program->fd, &info, &size))
 		return 0;
 	r = snapshot_add_integer(snapshot, &metric_misses, &label, 1, info.recursion_misses);
@@ -189,7 +189,7 @@ void cost_status(struct cost *cost, struct status_cost *ret_cost)
 	const struct cost_sample *from = &cost->before;
 	struct cost_sample now = take_sample(cost);
 	double ns = now.time_ns - from->time_ns;
-	/* A source that came or went in between has other counters. */
+	/* Counters are comparable only if the same sources were up all the time. */
 	bool same = now.sources == from->sources && now.events >= from->events && ns > 0;
 	bool measured = same && now.run_times && from->run_times && now.run_ns >= from->run_ns;
 	uint64_t events = now.events - from->events, run_ns = now.run_ns - from->run_ns;

@@ -49,7 +49,7 @@ static int count_fds(uint64_t *ret_nr)
 	uint64_t nr = 0;
 	DIR *folder;
 
-	/* From 6.2 the folder's size is the number, for a tenth of the time. */
+	/* Since Linux 6.2 the size of the directory is this number, in a tenth of the time. */
 	if (!stat("/proc/self/fd", &st) && st.st_size) {
 		*ret_nr = st.st_size;
 		return 0;
@@ -60,12 +60,12 @@ static int count_fds(uint64_t *ret_nr)
 	while (readdir(folder))
 		nr++;
 	closedir(folder);
-	*ret_nr = nr - 3; /* . and .. and the folder itself */
+	*ret_nr = nr - 3; /* ., .. and the open directory */
 	return 0;
 }
 
-/* Seconds since the start of this process: field 22 of /proc/self/stat, behind
- * a name that may hold anything, counts ticks since boot. */
+/* The age of this process in seconds: field 22 of /proc/self/stat is its start in ticks since
+ * boot. The name, field 2, may contain any character. */
 static int read_age(double *ret_age)
 {
 	unsigned long long ticks;
@@ -112,7 +112,7 @@ int process_measure(struct process *ret_process)
 
 int process_read(struct snapshot *snapshot)
 {
-	static double start_time; /* of the process; it does not change */
+	static double start_time; /* read once: it does not change */
 	double age = 0;
 	struct process process;
 	int r = process_measure(&process);

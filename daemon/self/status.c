@@ -54,7 +54,7 @@ int self_read(struct self *self, struct snapshot *snapshot)
 	r = r ?: cost_read(&self->cost, snapshot);
 	if (r < 0)
 		return r;
-	/* Out of descriptors, /proc cannot be read; the rest is served all the same. */
+	/* Without free descriptors /proc cannot be read; all other metrics are still served. */
 	r = process_read(snapshot);
 	return r == -ENOMEM ? r : 0;
 }

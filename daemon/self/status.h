@@ -30,7 +30,7 @@ void self_init(struct self *ret_self);
 /* Adds the metrics. 0 or -ENOMEM. */
 int self_read(struct self *self, struct snapshot *snapshot);
 
-/* Fills in version and the like. */
+/* Fills in the members about paimond itself, such as the version. */
 void self_status(const struct self *self, struct status *status);
 
 #endif
