@@ -18,9 +18,9 @@ struct budget {
 	uint64_t updated_ns; /* CLOCK_MONOTONIC; 0: it is new, and full */
 };
 
-/* Is anything left? */
+/* Is the budget not used up? */
 bool budget_left(struct budget *budget, uint64_t now_ns);
-/* Takes time of a CPU away. */
+/* Charges CPU time. */
 void budget_charge(struct budget *budget, uint64_t cpu_ns);
 
 #endif

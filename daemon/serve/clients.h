@@ -15,11 +15,11 @@
 #include <stddef.h>
 
 struct client {
-	struct clients *clients; /* NULL: gone already, as far as we are concerned */
+	struct clients *clients; /* NULL: already shut down */
 	struct client *previous, *next;
 	int fd;
-	size_t waiting;		 /* bytes of the answer that it has not taken */
-	bool too_many_arguments; /* of the request at hand */
+	size_t waiting;		 /* unread bytes of the answer */
+	bool too_many_arguments; /* of the current request */
 };
 
 struct clients {
@@ -27,21 +27,23 @@ struct clients {
 	size_t max_waiting;
 	unsigned int nr;
 	size_t waiting;
-	unsigned long dropped;	     /* who had to go, so far */
-	struct client *first, *last; /* first: who stood still for longest */
+	unsigned long dropped;	     /* clients closed at a limit since the start */
+	struct client *first, *last; /* first: without progress for the longest time */
 };
 
-/* A new connection, or NULL: no memory. Makes room. The descriptor stays the
- * caller's: who has to go is shut down, and is closed by who sees the end. */
+/* Adds a connection, and closes another one if there are too many. NULL: out of memory. The
+ * caller keeps the descriptor. A client that is to be closed is only shut down; it is closed by
+ * the code that sees the end of its connection. */
 struct client *clients_add(struct clients *clients, int fd);
 
-/* It made progress, and has nothing more to take. */
+/* The client made progress and has no unread answer. */
 void client_progress(struct client *client);
 
-/* An answer of that size waits for it. Makes room, and never at its cost. */
+/* An answer of this size waits for the client. If there are too many bytes, closes other
+ * connections, never this one. */
 void client_answer(struct client *client, size_t size);
 
-/* Its connection is closed. */
+/* Removes a client whose connection is closed. */
 struct client *client_free(struct client *client);
 
 #endif

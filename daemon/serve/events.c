@@ -12,7 +12,7 @@
 #include "peer.h"
 
 #define EVENTS_PATH "/v1/events"
-#define MAX_MEMBERS 8 /* of a body */
+#define MAX_MEMBERS 8 /* of a request body */
 
 static unsigned int events_status(int error)
 {
@@ -37,7 +37,7 @@ static unsigned int events_status(int error)
 	}
 }
 
-/* The id behind EVENTS_PATH/: a decimal number above 0, or 0 if it is none. */
+/* The id after EVENTS_PATH/: a positive decimal number, or 0 if there is none. */
 static uint64_t path_id(const char *path)
 {
 	const char *text = path + strlen(EVENTS_PATH "/");
@@ -49,7 +49,7 @@ static uint64_t path_id(const char *path)
 	return text[0] >= '1' && text[0] <= '9' && !*end && !errno ? id : 0;
 }
 
-/* 0, or -EINVAL with *ret_error. */
+/* Parses the body. 0, or -EINVAL with *ret_error. */
 static int read_body(struct buffer *body, struct json_member *members, size_t max, size_t *ret_nr,
 		     char **ret_error)
 {
@@ -65,17 +65,17 @@ static int read_body(struct buffer *body, struct json_member *members, size_t ma
 		    wrong, at);
 }
 
-/* A request in its parts. */
+/* A parsed request. */
 struct asked {
 	const char *method;
-	uint64_t id; /* 0: /v1/events */
+	uint64_t id; /* 0: the request is for /v1/events */
 	bool has_body;
 	struct json_member members[MAX_MEMBERS]; /* of the body */
 	size_t nr_members;
 	struct ucred peer;
 };
 
-/* Strings of a request, by key; the others are left as they are. */
+/* The strings of a request, by key. Values of keys that it does not have are left unchanged. */
 struct wanted {
 	const char *key;
 	const char **ret_value;
@@ -111,7 +111,7 @@ static int post(const struct kept *kept, const struct asked *asked, uint64_t *re
 		return r;
 	peer_owner(&asked->peer, &owner);
 	r = kept->ops->open(kept->data, spec, name, cpus, &owner, ret_id, ret_error);
-	/* 404 is for ids. */
+	/* 404 means an unknown id. */
 	return r == -ENOENT || r == -EOPNOTSUPP ? -EINVAL : r;
 }
 
@@ -126,7 +126,7 @@ static int patch(const struct kept *kept, const struct asked *asked, char **ret_
 	return r < 0 ? r : kept->ops->set(kept->data, asked->id, terms, ret_error);
 }
 
-/* Does what is asked, and writes the answer. */
+/* Performs the request, and writes the answer. */
 static int perform(const struct kept *kept, const struct asked *asked, struct json *json,
 		   char **ret_error)
 {

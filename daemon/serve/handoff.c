@@ -32,12 +32,13 @@ struct handoff {
 	sd_event_source *listener;
 	struct kept kept;
 	struct clients clients;
-	/* Who has to go is still here until the end of it is seen: one more than clients. */
+	/* One more than clients: a client that was shut down remains until the end of its
+	 * connection is seen. */
 	struct connection *connections[HANDOFF_CLIENTS + 1];
 	int fd;
 };
 
-/* A message that came. */
+/* A received message. */
 struct message {
 	struct paimon_handoff_request request;
 	ssize_t size;
@@ -46,7 +47,7 @@ struct message {
 	size_t nr;
 };
 
-/* Receives a message; whatever size is then, the descriptors are to be closed. */
+/* Receives a message. The caller closes the descriptors, whatever size is. */
 static void receive(const struct connection *connection, struct message *ret_message)
 {
 	union {
@@ -57,8 +58,9 @@ static void receive(const struct connection *connection, struct message *ret_mes
 	struct msghdr header = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		/* Without room the kernel drops descriptors: closing a file can take as long
-		 * as its file system likes, and only operators may have us do it. */
+		/* Without a control buffer, the kernel drops descriptors. Closing a file can
+		 * take as long as its file system likes, so paimond receives them from operators
+		 * only. */
 		.msg_control = connection->is_operator ? &control : NULL,
 		.msg_controllen = connection->is_operator ? sizeof(control) : 0,
 	};
@@ -78,7 +80,7 @@ static void receive(const struct connection *connection, struct message *ret_mes
 	}
 }
 
-/* Is a message what its operation takes? */
+/* Checks that a message is valid for its operation. */
 static int check(const struct message *message, char **ret_error)
 {
 	const struct paimon_handoff_request *request = &message->request;
@@ -120,7 +122,7 @@ static int check(const struct message *message, char **ret_error)
 	return 0;
 }
 
-/* Does what is asked. *ret_fd: to be sent, stays the callee's; or unchanged. */
+/* Performs the request. *ret_fd: a descriptor to send, owned by the callee; or unchanged. */
 static int perform(const struct connection *connection, const struct message *message,
 		   uint64_t *ret_id, int *ret_fd, char **ret_error)
 {
@@ -148,7 +150,7 @@ static int perform(const struct connection *connection, const struct message *me
 			       ret_error);
 }
 
-/* Sends a reply, with a descriptor or -1. */
+/* Sends a reply. fd: a descriptor to send with it, or -1. */
 static bool reply(int socket, const struct paimon_handoff_reply *reply, int fd)
 {
 	union {
@@ -166,7 +168,7 @@ static bool reply(int socket, const struct paimon_handoff_reply *reply, int fd)
 	return sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*reply);
 }
 
-/* Answers a message. False: the connection is of no more use. */
+/* Answers a message. False: the connection is to be closed. */
 static bool answer_message(struct connection *connection, const struct message *message)
 {
 	const struct kept *kept = &connection->handoff->kept;
@@ -181,7 +183,7 @@ static bool answer_message(struct connection *connection, const struct message *
 		snprintf(answer.text, sizeof(answer.text), "%s", error ?: strerror(-answer.error));
 	if (reply(connection->fd, &answer, fd))
 		return true;
-	/* Nobody knows of it: as if it had not been asked for (d8). */
+	/* The client does not know the id: undo the request (d8). */
 	if (id)
 		kept->ops->release(kept->data, id, connection->peer.uid, &ignored);
 	return false;
@@ -208,7 +210,7 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *da
 
 	receive(connection, &message);
 	if (message.size < 0 && (errno == EAGAIN || errno == EINTR))
-		/* A hang-up that leaves nothing to read would be reported for ever. */
+		/* A hang-up without data to read would be reported forever. */
 		more = !(events & (EPOLLHUP | EPOLLERR));
 	else
 		more = message.size > 0 && answer_message(connection, &message);
@@ -251,7 +253,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *da
 	struct handoff *handoff = data;
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	/* What cannot be taken in now comes again, or has gone. */
+	/* If accept4() fails, the event comes again, or the client has gone. */
 	if (client >= 0)
 		connection_new(sd_event_source_get_event(source), handoff, client);
 	return 0;
@@ -269,15 +271,16 @@ int handoff_new(sd_event *event, int fd, const struct kept *kept, struct handoff
 	handoff->fd = fd;
 	handoff->kept = *kept;
 	handoff->clients.max = HANDOFF_CLIENTS;
-	/* One of systemd's may be another. */
+	/* A socket of systemd may be blocking. */
 	r = fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	if (!r)
 		r = sd_event_add_io(event, &handoff->listener, fd, EPOLLIN, on_connect, handoff);
 	if (r >= 0)
-		/* What was asked goes before who comes new, and has to make others go. */
+		/* Requests are handled before new connections, which may close others. */
 		r = sd_event_source_set_priority(handoff->listener, SD_EVENT_PRIORITY_IDLE);
 	if (r >= 0)
-		/* Out of descriptors, the listener would otherwise wake us up for ever. */
+		/* Without free descriptors, the listener would otherwise wake up the daemon
+		 * forever. */
 		r = sd_event_source_set_ratelimit(handoff->listener, 1000000, ACCEPTS_PER_SECOND);
 	if (r < 0) {
 		handoff_free(handoff);

@@ -19,8 +19,8 @@
 
 struct handoff;
 
-/* Serves on a listening socket, which the server owns from then on, also on failure. kept: who
- * executes the requests. 0 or a negative errno. */
+/* Serves on a listening socket. Takes ownership of it, also on failure. kept: executes the
+ * requests. 0 or a negative errno. */
 int handoff_new(sd_event *event, int fd, const struct kept *kept, struct handoff **ret_handoff);
 struct handoff *handoff_free(struct handoff *handoff);
 

@@ -18,27 +18,27 @@
 #include "reply.h"
 #include "routes.h"
 
-/* Of each listener: what comes over TCP takes nothing from the unix socket. Or
- * this part of the descriptors that there may be, if that is less. */
+/* Limits of clients, separate for TCP and unix sockets so that TCP clients do not use up those
+ * of unix sockets: the maximum, or this part of the limit on descriptors if that is less. */
 #define MAX_TCP 192
 #define TCP_PART 8
 #define MAX_UNIX 64
 #define UNIX_PART 16
-#define MAX_WAITING (32 << 20) /* bytes of answers */
-/* libmicrohttpd turns away whom it accepts beyond its limit, so that lies above
- * ours: it accepts a few before those that we shut down are closed. */
+#define MAX_WAITING (32 << 20) /* bytes of unread answers */
+/* libmicrohttpd rejects clients beyond its own limit. It is higher than ours, because
+ * libmicrohttpd accepts some clients before those that were shut down are closed. */
 #define MARGIN 16
 #define CONNECTION_TIMEOUT 10 /* seconds without a byte */
 #define CONNECTION_MEMORY (32 << 10)
 #define MAX_HEADER (8 << 10)
 #define MAX_ARGUMENTS 64
 #define MAX_BODY (64 << 10)
-#define LOG_INTERVAL 60000000000ULL /* ns; what clients do must not fill the log */
+#define LOG_INTERVAL 60000000000ULL /* in ns; clients must not be able to fill the log */
 
-/* The clients of all listeners of a kind. */
+/* The clients of all TCP listeners, or of all unix sockets. */
 struct kind {
 	struct clients clients;
-	unsigned long dropped; /* of them, as logged */
+	unsigned long dropped; /* value of clients.dropped at the latest log message */
 	uint64_t dropped_logged_ns;
 	struct budget budget;
 };
@@ -70,13 +70,13 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* Of the lines of a head, what someone before us could read in another way. */
+/* Header lines that a proxy in front of paimond could interpret in another way. */
 struct lines {
-	bool wrong; /* the name of one */
+	bool wrong; /* a header name is invalid */
 	unsigned int nr_lengths;
 };
 
-/* What libmicrohttpd has cut away is not seen here: behind a NUL, and from a line ": x" on. */
+/* libmicrohttpd hides what follows a NUL, and a line from ": x" on. */
 static enum MHD_Result look_at_line(void *data, enum MHD_ValueKind kind, const char *name,
 				    const char *value)
 {
@@ -89,7 +89,7 @@ static enum MHD_Result look_at_line(void *data, enum MHD_ValueKind kind, const c
 	return MHD_YES;
 }
 
-/* What is wrong with the head of a request, as a status, or 0. */
+/* Checks the header of a request. Returns the HTTP status of an error, or 0. */
 static unsigned int wrong_head(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
@@ -113,9 +113,9 @@ static unsigned int wrong_head(struct MHD_Connection *connection)
 }
 
 /*
- * libmicrohttpd calls this with the target of a request, before it takes it apart. It
- * keeps a record of each argument, and a client without an answer where there is no
- * room for them: so where they are too many it does not get to see them.
+ * libmicrohttpd calls this with the target of a request, before it parses it. It allocates a
+ * record for each argument, and drops a client without an answer if it has no memory for them. So
+ * if there are too many arguments, this hides them from it.
  */
 static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
 {
@@ -128,11 +128,11 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *co
 	if (client)
 		client->too_many_arguments = nr > MAX_ARGUMENTS;
 	if (nr > MAX_ARGUMENTS)
-		arguments[1] = '\0'; /* of its own buffer, where it writes as well */
+		arguments[1] = '\0'; /* in libmicrohttpd's own buffer, which it writes to as well */
 	return NULL;
 }
 
-/* As libmicrohttpd does it, but that a text does not end at a NUL that was written %00. */
+/* Like libmicrohttpd's own function, except that an escaped NUL (%00) does not end the text. */
 static size_t on_unescape(void *data, struct MHD_Connection *connection, char *text)
 {
 	size_t length = MHD_http_unescape(text);
@@ -143,8 +143,8 @@ static size_t on_unescape(void *data, struct MHD_Connection *connection, char *t
 	return length;
 }
 
-/* libmicrohttpd calls this once with the head of a request, for each piece of
- * its body, and once at its end. Over TCP nothing takes a body. */
+/* libmicrohttpd calls this once with the header of a request, for each piece of its body, and
+ * once at its end. A request over TCP must not have a body. */
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *body,
 				  size_t *body_size, void **request)
@@ -191,7 +191,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	return answer(&whole);
 }
 
-/* The whole answer was taken, or the connection ended. */
+/* Called when the client has read the whole answer, or the connection has ended. */
 static void on_completed(void *data, struct MHD_Connection *connection, void **request,
 			 enum MHD_RequestTerminationCode code)
 {
@@ -206,8 +206,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **r
 	if (!client)
 		return;
 	client_progress(client);
-	/* Of an end that came along with the request libmicrohttpd hears only by another
-	 * event; without it the connection would stay until its timeout. */
+	/* libmicrohttpd notices the end of a connection only with a further event. If it arrived
+	 * together with the request, the connection would otherwise stay open until its timeout. */
 	if (!recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT))
 		shutdown(client->fd, SHUT_RD);
 }
@@ -228,7 +228,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 		shutdown(info->connect_fd, SHUT_RDWR);
 }
 
-/* The operator may want to know who stalls; once a minute is enough. */
+/* Logs, at most once a minute, that stalled clients were closed. */
 static void log_dropped(struct kind *kind, bool is_unix)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -243,7 +243,7 @@ static void log_dropped(struct kind *kind, bool is_unix)
 		    kind->clients.max, is_unix ? "x" : "");
 }
 
-/* What is kept goes when it is too old, whether somebody asks or not. */
+/* Frees shared texts that are too old, also if no request comes. */
 static int on_expire(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct http *http = data;
@@ -333,8 +333,7 @@ static int listener_init(struct listener *listener, sd_event *event, int fd)
 	if (!info)
 		return -EIO;
 	r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
-	/* An accuracy of 0 would be one of 250 ms, and each request of a connection that has
-	 * sent several waits for this. */
+	/* An accuracy of 0 would mean 250 ms, and each pipelined request waits for this timer. */
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &listener->timer, CLOCK_MONOTONIC, 0, 1,
 					       on_timer, listener);

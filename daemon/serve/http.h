@@ -18,34 +18,31 @@
 
 struct http;
 
-/* What the daemon answers with; data is passed on. */
+/* Callbacks into the daemon; data is passed to each. */
 struct http_callbacks {
 	/*
-	 * A new snapshot of the sources of these names (NULL: of all), or a negative
-	 * errno; *ret_error, freed by the caller, is set where a name is unknown.
+	 * Takes a new snapshot of the named sources (NULL: of all). 0 or a negative errno;
+	 * *ret_error, freed by the caller, is set if a name is unknown.
 	 */
 	int (*snapshot)(void *data, const char *const *names, struct snapshot **ret_snapshot,
 			char **ret_error);
 	/* 0 or -ENOMEM; status_clear() frees it. */
 	int (*status)(void *data, struct status *ret_status);
-	void (*page)(void *data, struct page *ret_page); /* texts stay the callee's */
-	/* *ret_text, freed by the caller, is an error or, after 0, what fails nevertheless;
-	 * *ret_restart, likewise, has the keys of which a change takes a restart. */
+	void (*page)(void *data, struct page *ret_page); /* the strings are owned by the callee */
+	/* *ret_text, freed by the caller: the error or, after 0, what fails nevertheless.
+	 * *ret_restart, likewise: the changed keys that require a restart. */
 	int (*reload)(void *data, char **ret_text, char **ret_restart);
 	char *const *(*allowed_hosts)(void *data); /* NULL-terminated, or NULL */
 	void *data;
-	struct kept kept; /* who executes the requests for kept events */
+	struct kept kept; /* executes the requests for kept events */
 };
 
 struct http_socket {
-	int fd; /* listens */
+	int fd; /* a listening socket */
 	bool is_unix;
 };
 
-/*
- * Serves on listening sockets; the server owns them from then on, also on failure.
- * 0 or a negative errno.
- */
+/* Serves on listening sockets. Takes ownership of them, also on failure. 0 or a negative errno. */
 int http_new(sd_event *event, const struct http_socket *sockets, size_t nr_sockets,
 	     const struct http_callbacks *callbacks, struct http **ret_http);
 struct http *http_free(struct http *http);

@@ -138,7 +138,7 @@ static long hex4(const struct reader *reader)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		static const char digits[] = "0123456789abcdef";
-		char c = reader->at[i] | 0x20; /* of a letter: the small one */
+		char c = reader->at[i] | 0x20; /* converts letters to lower case */
 		const char *digit = reader->at[i] >= '0' ? strchr(digits, c) : NULL;
 
 		if (!digit || !*digit)
@@ -224,7 +224,7 @@ static int read_string(struct reader *reader, const char *otherwise, const char 
 	if (reader->at == reader->end)
 		return wrong(reader, "a string without an end");
 	reader->at++;
-	*to = '\0'; /* at the latest where the quote was */
+	*to = '\0'; /* at the closing quote or before */
 	*ret_string = start;
 	return 0;
 }

@@ -17,7 +17,7 @@
 
 #define FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-/* group: -1 for ours. */
+/* group: -1 for the group of the process. */
 static int listen_at(const char *path, int type, mode_t mode, gid_t group)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -43,14 +43,14 @@ static int listen_at(const char *path, int type, mode_t mode, gid_t group)
 	if (connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
 		return -EADDRINUSE;
 	if (errno == ECONNREFUSED) {
-		/* So is connecting to a file that is no socket, which is not ours to remove. */
+		/* The same error comes for a file that is not a socket; do not remove it. */
 		if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 			return -ENOTSOCK;
 		unlink(path);
 	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	/* Nobody connects before the listen(). */
+	/* No client can connect before listen(). */
 	if (group != (gid_t)-1 && lchown(path, -1, group) < 0 && errno != EPERM)
 		return -errno;
 	if (chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0)

@@ -8,20 +8,20 @@
 
 #include <stdbool.h>
 
-/* Listens at path, 0666. A socket that nobody answers any more is replaced;
- * one that somebody answers: -EADDRINUSE. The folder is made if its parent is
- * there. Returns the descriptor or a negative errno. */
+/* Listens at path, with mode 0666. Replaces a socket that has no listener; if it has one, fails
+ * with -EADDRINUSE. Creates the directory if its parent exists. Returns the descriptor or a
+ * negative errno. */
 int listen_unix(const char *path);
 
-/* The same with SOCK_SEQPACKET, 0660 and, where the group is there and we may say so, of
- * group paimon. */
+/* The same with SOCK_SEQPACKET, mode 0660 and group paimon, if the group exists and the process
+ * may set it. */
 int listen_handoff(const char *path);
 
-/* Listens at an address as address_parse() takes it. */
+/* Listens at an address in the form of address_parse(). */
 int listen_tcp(const char *text);
 
-/* Where a TCP socket listens, written as listen_tcp() takes it, or "". Can that be reached
- * from this machine alone? */
+/* The address of a TCP socket in the form that listen_tcp() accepts, or "". Returns whether it
+ * is reachable from this machine only. */
 #define LISTEN_NAME_LEN 64
 bool listen_name(int fd, char name[LISTEN_NAME_LEN]);
 

@@ -13,14 +13,14 @@
 
 #define BLANK " \t"
 
-/* One element of a header that is a list: what is welcome, and how much. */
+/* One element of a list in a header: a range and its quality. */
 struct range {
 	const char *name;
-	const char *version, *escaping; /* NULL: not said */
+	const char *version, *escaping; /* NULL: not given */
 	double q;			/* 0 to 1 */
 };
 
-/* Cuts off the text up to a separator that is not in quotes, without blanks around it.
+/* Splits off the text before the next separator outside quotes, without surrounding blanks.
  * NULL: *rest is at its end. */
 static char *split(char **rest, char separator)
 {
@@ -42,7 +42,7 @@ static char *split(char **rest, char separator)
 	return text + strspn(text, BLANK);
 }
 
-/* The value of a parameter of that name, or NULL: it is another one. */
+/* The value of a parameter, or NULL if it has another name. */
 static const char *parameter(char *text, const char *name)
 {
 	size_t length = strlen(name);
@@ -79,7 +79,7 @@ static bool next_range(char **rest, struct range *ret_range)
 	return true;
 }
 
-/* The forms, the newest first. A range that says no version means the one that is usual. */
+/* The formats, the newest first. A range without a version means the usual one. */
 static const struct scraped {
 	const struct encoder *encoder;
 	const char *version;
@@ -92,10 +92,10 @@ static const struct scraped {
 };
 #define NR_FORMS (sizeof(scraped) / sizeof(*scraped))
 
-/* How exactly a range names a form; NO_MATCH: not at all. */
+/* How specific the match of a range and a format is. */
 enum match { NO_MATCH, BY_ANY, BY_GROUP, BY_TYPE, BY_VERSION };
 
-/* Is a range all of the group that a type is of, as "text" and an asterisk? */
+/* Does a range name all subtypes of the type, such as "text" and an asterisk? */
 static bool is_group(const char *name, const char *type)
 {
 	size_t length = strcspn(type, "/") + 1;
@@ -114,7 +114,7 @@ static enum match match(const struct range *range, const struct scraped *form)
 	return strcmp(range->name, "*/*") ? NO_MATCH : BY_ANY;
 }
 
-/* All names that are served are plain, and so the same in each of the schemes. */
+/* paimond serves plain names only, which are the same in every scheme. */
 static const char *known_escaping(const char *name)
 {
 	static const char *const known[] = {"allow-utf-8", "underscores", "dots", "values"};
@@ -147,7 +147,8 @@ struct http_form http_negotiate(const char *accept)
 			found[i].q = range.q;
 			found[i].escaping = known_escaping(range.escaping);
 		}
-	/* Equally welcome: what is named best, and the newer one for who knows its name. */
+	/* Of formats with the same quality, the one with the more specific match; then the newer
+	 * one, if it is named explicitly. */
 	for (size_t i = NR_FORMS - 1; i-- > 0;)
 		if (found[i].q > found[best].q ||
 		    (found[i].q > 0 && found[i].q == found[best].q &&
@@ -186,7 +187,7 @@ bool http_wants_gzip(const char *accept_encoding)
 	return gzip > 0 && gzip >= identity;
 }
 
-/* Is what follows a host a port, or nothing? */
+/* Is the text after a host a port, or empty? */
 static bool is_port(const char *text)
 {
 	return !*text || (*text == ':' && !text[1 + strspn(text + 1, "0123456789")]);

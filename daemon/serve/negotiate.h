@@ -10,29 +10,29 @@
 
 #include "encode/encoder.h"
 
-/* A form that is scraped, as its Content-Type has it. */
+/* A format, as in its Content-Type. */
 struct http_form {
 	const struct encoder *encoder;
 	const char *version;
-	const char *escaping; /* a scheme for names, or NULL: none was asked for */
+	const char *escaping; /* the escaping scheme of names, or NULL: the request has none */
 };
 
-/* The form that an Accept header asks for; NULL: none came. Who wants none of those that
- * there are gets text 0.0.4. */
+/* The format for an Accept header (NULL: the request has none). If it accepts none of the
+ * formats, text 0.0.4. */
 struct http_form http_negotiate(const char *accept);
 
 #define HTTP_FORM_TYPE_LEN 96
 void http_form_type(const struct http_form *form, char ret_type[HTTP_FORM_TYPE_LEN]);
 
-/* Does an Accept-Encoding header ask for gzip? NULL: none came. */
+/* Does an Accept-Encoding header (NULL: the request has none) accept gzip? */
 bool http_wants_gzip(const char *accept_encoding);
 
-/* May TCP answer to this Host header? NULL, addresses, localhost, hostname and
- * what is allowed, with or without a port. */
+/* Is this Host header valid over TCP? Valid are NULL, addresses, localhost, hostname and allowed
+ * names, with or without a port. */
 bool http_host_allowed(const char *host, const char *hostname, char *const *allowed);
 
-/* Takes the target of a request apart: /PATH, or http://HOST/PATH. *ret_host is empty
- * where it has none; *ret_path is in target. 0, or -EINVAL: it is neither. */
+/* Splits the target of a request, /PATH or http://HOST/PATH. *ret_host is empty without a host;
+ * *ret_path points into target. 0, or -EINVAL: it is neither. */
 #define HTTP_HOST_LEN 256
 int http_split_target(const char *target, char ret_host[HTTP_HOST_LEN], const char **ret_path);
 

@@ -15,7 +15,7 @@ bool peer_get(int fd, struct ucred *ret_peer)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size);
 }
 
-/* The name of a process, or "": it is gone, or hidden from us. */
+/* The name of a process, or "" if it has ended or is not visible to paimond. */
 static void read_comm(pid_t pid, char ret_comm[16])
 {
 	char path[32];
@@ -45,7 +45,7 @@ bool peer_is_operator(int fd)
 
 	if (!peer_get(fd, &peer))
 		return false;
-	/* The daemon's own user too: `systemctl reload` runs paimonctl as that. */
+	/* Also the daemon's own user: `systemctl reload` runs paimonctl as that user. */
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
 	operators = getgrnam(OPERATORS);

@@ -28,7 +28,7 @@ int request_socket(struct MHD_Connection *connection)
 	return info ? info->connect_fd : -1;
 }
 
-/* All values of a header, which is a list and may come in several lines. */
+/* All values of a header that may be repeated. */
 struct header {
 	const char *name;
 	size_t nr; /* lines */
@@ -87,7 +87,7 @@ enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int s
 
 	if (!response)
 		return MHD_NO;
-	/* A header that is lacking for want of memory would change what the answer is. */
+	/* The answer is wrong without one of its headers, if memory runs out. */
 	r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	r &= MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 	r &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

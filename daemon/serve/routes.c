@@ -18,7 +18,7 @@
 #include "negotiate.h"
 #include "peer.h"
 
-#define BLOCK (16 << 10) /* of a stream: what is made at once */
+#define BLOCK (16 << 10) /* bytes of a stream that are written at once */
 #define MAX_COLLECT 32
 
 static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
@@ -49,7 +49,7 @@ bool answers_expire(struct answers *answers, bool all)
 
 struct collect {
 	const char *names[MAX_COLLECT + 1]; /* NULL-terminated */
-	size_t nr;			    /* those that did not fit included */
+	size_t nr;			    /* including names that did not fit */
 };
 
 static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const char *key,
@@ -65,7 +65,7 @@ static enum MHD_Result add_collect(void *data, enum MHD_ValueKind kind, const ch
 	return MHD_YES;
 }
 
-/* Takes a snapshot in the form that is asked for. 0, or -ENOMEM, or -EINVAL with *ret_error. */
+/* Takes a snapshot and encodes it. 0, -ENOMEM, or -EINVAL with *ret_error. */
 static int make_text(const struct request *request, const struct collect *collect,
 		     const struct encoder *encoder, bool gzip, struct reply_body **ret_body,
 		     bool *ret_gzip, char **ret_error)
@@ -158,16 +158,16 @@ static enum MHD_Result get_status(const struct request *request)
 }
 
 /*
- * A snapshot that is written while it is taken, a piece at a time, so that it is never in
- * memory as a text, and others are answered in between.
+ * An answer that is encoded while the client reads it, a piece at a time: the whole text is never
+ * in memory, and other requests are answered in between.
  */
 struct stream {
 	struct snapshot *snapshot;
 	struct snapshot_json walk;
 	struct buffer piece;
-	size_t sent; /* of the piece */
+	size_t sent; /* bytes of the piece */
 	struct client *client;
-	struct budget *budget; /* of who asks, or NULL */
+	struct budget *budget; /* budget of the client, or NULL */
 };
 
 static void stream_free(void *data)
@@ -207,7 +207,7 @@ static ssize_t stream_read(void *data, uint64_t at, char *block, size_t max)
 	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	ssize_t n = fill(stream, block, max);
 
-	/* It has taken what there was before. */
+	/* The client has read the previous blocks. */
 	if (stream->client)
 		client_answer(stream->client, stream->snapshot->memory);
 	if (stream->budget)
@@ -264,11 +264,11 @@ static enum MHD_Result post_reload(const struct request *request)
 }
 
 static const struct route {
-	const char *path; /* with a slash at the end: and all below it */
+	const char *path; /* with a trailing slash: all paths below it */
 	const char *method;
 	bool unix_only;
 	bool operators_only;
-	bool costs; /* from the budget of those who are no operators */
+	bool costs; /* charged to the budget of clients that are not operators */
 	enum MHD_Result (*handle)(const struct request *request);
 } routes[] = {
 	{"/", MHD_HTTP_METHOD_GET, false, false, false, get_page},
@@ -292,7 +292,8 @@ static bool is_at(const struct route *route, const char *path)
 							    : !strcmp(path, route->path);
 }
 
-/* What is wrong with who the request is for, as a status, or 0. Takes the target apart. */
+/* Checks the target and host of a request, and splits the target. Returns the HTTP status of an
+ * error, or 0. */
 static unsigned int wrong_target(struct request *request, const char **ret_message)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
@@ -317,7 +318,7 @@ static unsigned int wrong_target(struct request *request, const char **ret_messa
 	return 0;
 }
 
-/* Handles a request that costs something, and takes that from who asks. */
+/* Handles a request, and charges its CPU time to the budget of the client. */
 static enum MHD_Result handle_charged(const struct route *route, struct request *request)
 {
 	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -13,22 +13,22 @@
 #include "reply.h"
 
 /*
- * Texts for Prometheus that are shared while the budget is used up, in each form, plain and
- * gzip: a new one at most every SHARED_NS, so that a scrape is always answered.
+ * Scraped texts that are shared while the budget is used up, in each format, plain and gzip: a new
+ * one at most every SHARED_NS, so that every scrape is answered.
  */
 #define SHARED_NS 1000000000ULL
 struct shared_text {
-	struct reply_body *body; /* NULL: none */
+	struct reply_body *body; /* NULL: there is none */
 	uint64_t made_ns;	 /* CLOCK_MONOTONIC */
 };
 
 struct answers {
-	struct shared_text texts[2 * NR_ENCODERS]; /* of each encoder, plain and gzip */
+	struct shared_text texts[2 * NR_ENCODERS]; /* by encoder; plain and gzip */
 };
 
 enum MHD_Result answer(struct request *request);
 
-/* Frees the shared texts that are older than SHARED_NS, or all of them. Is one left? */
+/* Frees shared texts that are older than SHARED_NS, or all of them. Returns whether one is left. */
 bool answers_expire(struct answers *answers, bool all);
 
 #endif

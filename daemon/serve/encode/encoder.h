@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The forms in which all metrics are scraped, one file each: a row of the table is all that
- * negotiate.c and routes.c know of a form. Pure: any thread.
+ * The formats in which metrics are scraped, one file each. negotiate.c and routes.c use the table
+ * only. Pure: any thread.
  */
 #ifndef PAIMON_ENCODE_ENCODER_H
 #define PAIMON_ENCODE_ENCODER_H
@@ -11,7 +11,7 @@
 
 struct encoder {
 	const char *type; /* media type */
-	/* Adds the metrics that are public. */
+	/* Adds all public metrics. */
 	void (*encode)(const struct snapshot *snapshot, struct buffer *buffer);
 };
 

@@ -5,8 +5,8 @@
 
 #include "../../util/buffer.h"
 
-/* Puts the compressed form in place of what the buffer holds. On failure, a
- * negative errno, the buffer is as it was. */
+/* Replaces the contents of the buffer with the compressed form. Returns 0, or a negative errno
+ * with the buffer unchanged. */
 int gzip_buffer(struct buffer *buffer);
 
 #endif

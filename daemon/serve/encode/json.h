@@ -16,16 +16,16 @@
 #include "../../model/snapshot.h"
 #include "../json.h"
 
-/* A snapshot on its way: a piece is a point. It outlives this. */
+/* The position in a snapshot that is written point by point. The snapshot must outlive it. */
 struct snapshot_json {
 	const struct snapshot *snapshot;
-	enum metric_scope scope; /* the last one that is in it */
+	enum metric_scope scope; /* the last family that was written */
 	size_t family, point;
 	bool started, ended;
 	bool more; /* of struct json */
 };
 
-/* Adds the next piece to the buffer. False: that was all, and nothing was added. */
+/* Adds the next point to the buffer. False: there was none left, and nothing was added. */
 bool encode_json(struct snapshot_json *walk, struct buffer *buffer);
 
 #endif

@@ -41,7 +41,7 @@ void encode_kept(void *data, const struct kept_event *event)
 	json_string(json, "comm", event->comm);
 	json_integer(json, "descriptors", event->descriptors);
 	json_real(json, "opened_timestamp_seconds", event->opened_ns * 1e-9);
-	/* Levels are not to be added up. */
+	/* Levels have no meaningful sum. */
 	if (event->levels) {
 		json_null(json, "value");
 		add_levels(json, event);

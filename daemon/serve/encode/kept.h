@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A kept event as JSON, as /v1/events has it. Pure: any thread. */
+/* A kept event as JSON, for /v1/events. Pure: any thread. */
 #ifndef PAIMON_ENCODE_KEPT_H
 #define PAIMON_ENCODE_KEPT_H
 

@@ -18,7 +18,7 @@ struct page {
 	bool replay;
 	size_t nr_sources;
 	struct page_source {
-		const char *name, *state, *backend, *reason; /* NULL: nothing */
+		const char *name, *state, *backend, *reason; /* NULL: not shown */
 	} sources[16];
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The status of paimond as JSON, as /v1/status has it. Pure: any thread. */
+/* The status of paimond as JSON, for /v1/status. Pure: any thread. */
 #ifndef PAIMON_ENCODE_STATUS_H
 #define PAIMON_ENCODE_STATUS_H
 

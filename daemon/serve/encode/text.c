@@ -34,7 +34,7 @@ static void add_label(struct buffer *buffer, const char *name, const char *value
 	buffer_add(buffer, "\"", 1);
 }
 
-/* All labels of a point but le, without braces: once for all lines of it. */
+/* All labels of a point except le, without braces; built once for all lines of the point. */
 static void set_labels(struct buffer *labels, const struct snapshot *snapshot,
 		       const struct point *point)
 {
@@ -63,13 +63,13 @@ static void add_series(struct buffer *buffer, const char *name, const char *suff
 	buffer_add(buffer, " ", 1);
 }
 
-/* OpenMetrics wants le as a float: 1.0, not 1. */
+/* OpenMetrics requires le to be a float: 1.0, not 1. */
 static const char *le_end(const char *le, enum text_format format)
 {
 	return format == TEXT_PROMETHEUS || strpbrk(le, ".e+") ? "\"} " : ".0\"} ";
 }
 
-/* start: of a bucket's line up to its le, the same for all of them. */
+/* start: the line up to the value of le, the same for all buckets. */
 static void add_bucket(struct buffer *buffer, const struct buffer *start, const char *le,
 		       enum text_format format, uint64_t count)
 {
@@ -80,7 +80,7 @@ static void add_bucket(struct buffer *buffer, const struct buffer *start, const 
 	buffer_add(buffer, "\n", 1);
 }
 
-/* start: a buffer to use; it keeps its memory for the next histogram. */
+/* start: a scratch buffer; its memory is reused for the next histogram. */
 static void add_histogram(struct buffer *buffer, const struct metric *metric,
 			  const struct point *point, const struct buffer *labels,
 			  struct buffer *start, enum text_format format)
@@ -117,7 +117,7 @@ static void add_header(struct buffer *buffer, const struct metric *metric, enum 
 {
 	size_t length = strlen(metric->name);
 
-	/* OpenMetrics names the family, without the suffix of its samples. */
+	/* In OpenMetrics, the name of a family does not have the suffix of its samples. */
 	if (format == TEXT_OPENMETRICS && metric->type == METRIC_COUNTER)
 		length -= strlen("_total");
 	buffer_add_string(buffer, "# HELP ");

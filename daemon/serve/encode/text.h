@@ -9,10 +9,10 @@
 #include "../../model/snapshot.h"
 #include "../../util/buffer.h"
 
-/* text/plain, of version 0.0.4 and, with plain names, of 1.0.0. */
+/* text/plain, versions 0.0.4 and 1.0.0 (names are plain in both). */
 void encode_text(const struct snapshot *snapshot, struct buffer *buffer);
 
-/* application/openmetrics-text, of version 0.0.1 and 1.0.0. */
+/* application/openmetrics-text, versions 0.0.1 and 1.0.0. */
 void encode_openmetrics(const struct snapshot *snapshot, struct buffer *buffer);
 
 #endif
