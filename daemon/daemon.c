@@ -38,9 +38,9 @@
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
 			  * measurement of the cost */
 
-#define RETRY_ACCURACY_USEC 250000 /* so that it wakes up with others */
+#define RETRY_ACCURACY_USEC 250000 /* so that it coincides with other timers */
 
-#define BPFFS "/sys/fs/bpf/" /* where nothing is mounted, no folder can be made below it */
+#define BPFFS "/sys/fs/bpf/" /* no directory can be created there if bpffs is not mounted */
 
 struct daemon {
 	const struct daemon_options *options;
@@ -66,7 +66,7 @@ static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* What is served */
+/* Snapshot and status */
 
 static int fill_snapshot(struct daemon *daemon, const char *const *names, struct snapshot *snapshot)
 {
@@ -150,7 +150,8 @@ static char *const *on_allowed_hosts(void *data)
 
 /* Reload */
 
-/* What holds until the restart is what status and the pins say, and the next reload compares. */
+/* Keys that take effect after a restart keep the value of the start: status and pins use it, and
+ * the next reload compares with it. */
 static void keep_started(const char *key, char **old, char **new, struct buffer *restart)
 {
 	char *started = *old;
@@ -161,7 +162,7 @@ static void keep_started(const char *key, char **old, char **new, struct buffer 
 	*new = started;
 }
 
-/* restart: gets the keys that are not in force before one. */
+/* restart: receives the keys that take effect only after a restart. */
 static void take_config(struct daemon *daemon, struct config *config, struct buffer *restart)
 {
 	struct config *old = daemon->config;
@@ -178,7 +179,7 @@ static void take_config(struct daemon *daemon, struct config *config, struct buf
 	config_free(old);
 }
 
-/* 0: *ret_text is what failed nevertheless, or NULL, and *ret_restart likewise. */
+/* 0: *ret_text is what fails nevertheless, or NULL, and *ret_restart likewise. */
 static int on_reload(void *data, char **ret_text, char **ret_restart)
 {
 	struct daemon *daemon = data;
@@ -214,7 +215,7 @@ static int on_hangup(sd_event_source *event_source, const struct signalfd_siginf
 
 /* Start and end */
 
-/* A shell gives few, for programs that use select(). Under the unit there is nothing to raise. */
+/* A shell sets a low soft limit, for programs that use select(). The unit sets both limits. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -248,7 +249,7 @@ static int take_lock(struct daemon *daemon)
 				    : path_advice(daemon->lock));
 	if (daemon->lock == -EWOULDBLOCK)
 		return -EBUSY;
-	/* Without the folder there is nothing to share; the sources say what to do. */
+	/* Without the directory there is nothing to lock; the sources report the next step. */
 	return 0;
 }
 
@@ -334,7 +335,8 @@ int daemon_run(const struct daemon_options *options)
 	r = setup(&daemon);
 	if (!r) {
 		sd_notify(false, "READY=1");
-		/* From the first ping on, and loading the programs may take long. */
+		/* Only now: loading the programs may take long, and the watchdog runs from the
+		 * first ping on. */
 		r = sd_event_set_watchdog(daemon.event, true);
 	}
 	if (r >= 0)

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	char *end;
 	int c;
 
-	/* Else a socket of its own may get the number of the log. */
+	/* Otherwise one of its sockets may get the number of stderr. */
 	if (standard_open() < 0)
 		return EXIT_FAILURE;
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {

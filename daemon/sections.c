@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sections of the configuration: those of the sources too. */
+/* All sections of the configuration, including those of the sources. */
 #include "config/keys.h"
 #include "source/source.h"
 

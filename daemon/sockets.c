@@ -31,7 +31,7 @@ const char *path_advice(int error)
 	}
 }
 
-/* The hand-off socket, or -1: the rest is served without it too. */
+/* Opens the hand-off socket, or returns -1: everything else works without it. */
 static int open_handoff(struct sockets *sockets, const struct config *config, bool replay)
 {
 	const char *path = config->handoff;
@@ -51,7 +51,7 @@ static int open_handoff(struct sockets *sockets, const struct config *config, bo
 	return fd;
 }
 
-/* Takes fd, also on failure. */
+/* Takes ownership of fd, also on failure. */
 static int add_socket(struct sockets *sockets, int fd, bool is_unix)
 {
 	struct http_socket *grown = reallocarray(sockets->http, sockets->nr_http + 1,
@@ -66,7 +66,7 @@ static int add_socket(struct sockets *sockets, int fd, bool is_unix)
 	return 0;
 }
 
-/* All that systemd has passed, which is not always one of each. */
+/* Takes all sockets that systemd has passed, of which there can be any number. */
 static int take_sockets(struct sockets *sockets, int *ret_handoff)
 {
 	int fd, r = 0;
@@ -115,7 +115,7 @@ static int open_all(struct sockets *sockets, const struct config *config, bool r
 int sockets_open(struct sockets *sockets, const struct config *config, bool replay,
 		 int *ret_handoff)
 {
-	/* Less than all of it, so that its path ends with NUL. */
+	/* One byte less, so that the path ends with NUL. */
 	socklen_t size = sizeof(sockets->handoff_at) - 1;
 	int handoff = -1, r = open_all(sockets, config, replay, &handoff);
 

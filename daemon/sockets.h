@@ -34,7 +34,7 @@ void sockets_close(struct sockets *sockets);
 /* Fills in listen and handoff. 0 or -ENOMEM. */
 int sockets_status(const struct sockets *sockets, struct status *status);
 
-/* The next step for an error with a path, before or instead of setting another one. */
+/* The next step for an error with a path, with "or" at its end to add another one; or "". */
 const char *path_advice(int error);
 
 #endif

@@ -15,7 +15,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define WAKE_USEC 250000 /* a source is woken up at most once in this time */
+#define WAKE_USEC 250000 /* a source is woken at most once per this time */
 
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
 
@@ -82,7 +82,7 @@ static void source_start(struct sources *sources, struct source *source)
 
 	memcpy(before, source->reason, sizeof(before));
 	source->reason[0] = '\0';
-	/* What is said on the way is said again only where it ends in another way. */
+	/* A retry with the same result does not repeat its log messages. */
 	if (before[0])
 		log_hold();
 	r = source->ops->probe(source);
@@ -151,7 +151,8 @@ void sources_start(struct sources *sources, sd_event *event, const struct config
 			.config = config,
 			.replay = replay,
 		};
-	/* The configuration may have changed since the daemon before. */
+	/* The configuration may have changed since the previous daemon: end what it kept for
+	 * sources that are off now. */
 	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (wanted(sources, &sources->all[i]) == SOURCE_NO)
 			source_stop(&sources->all[i], false);
@@ -190,7 +191,7 @@ void sources_stop(struct sources *sources, bool keep)
 			source_stop(&sources->all[i], keep);
 }
 
-/* What is served */
+/* Snapshot and status */
 
 static int add_source(struct snapshot *snapshot, const struct source *source)
 {
@@ -268,7 +269,7 @@ int sources_read(struct sources *sources, const char *const *names, struct snaps
 	return r;
 }
 
-/* Tells all that is not as the configuration has it. */
+/* Reports everything that does not count as configured. */
 static void source_tell_all(const struct source *source, source_tell *tell, void *user)
 {
 	if (source->state == SOURCE_UP && source->ops->tell)

@@ -28,7 +28,7 @@ static int fail(int error, const char *format, ...)
 	return error;
 }
 
-/* A connection, or a negative errno. */
+/* Connects to paimond. A descriptor, or a negative errno. */
 static int dial(void)
 {
 	const char *path = secure_getenv("PAIMON_HANDOFF") ?: PAIMON_HANDOFF_PATH;
@@ -48,7 +48,7 @@ static int dial(void)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	/* -ENOENT is for events. */
+	/* -ENOENT means an unknown event. */
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		return fail(-ECONNREFUSED, "%s: paimond does not run, or has handoff = no", path);
 	return fail(r, "%s: %s%s", path, strerror(-r),
@@ -115,7 +115,7 @@ static int ask(const struct paimon_handoff_request *request, const int *fds, uin
 		return socket;
 	r = send_request(socket, request, fds);
 	r = r ?: receive_reply(socket, &reply, &fd);
-	/* A positive number would be mistaken for a descriptor. */
+	/* A caller would take a positive number for a descriptor. */
 	if (!r && reply.error > 0)
 		r = -EPROTO;
 	close(socket);

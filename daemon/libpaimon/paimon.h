@@ -27,7 +27,7 @@ int paimon_open(uint64_t id, unsigned int cpu);
 /* Releases an event: it ends when its last descriptor is closed. 0 or a negative errno. */
 int paimon_claim(uint64_t id);
 
-/* Why the last call of this thread failed, and what to do; valid until the next call. */
+/* Why the last call of this thread failed, and the next step; valid until the next call. */
 const char *paimon_error(void);
 
 #ifdef __cplusplus

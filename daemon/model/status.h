@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The status of paimond, as values: the daemon fills them in, the server writes them. Texts are
- * the daemon's, and valid until it changes; the struct owns listen and problems. One thread.
+ * The status of paimond: the daemon fills it in, the server encodes it. Strings are owned by the
+ * daemon, and valid until it changes; the struct owns listen and problems. One thread.
  */
 #ifndef PAIMON_STATUS_H
 #define PAIMON_STATUS_H
@@ -22,16 +22,16 @@ struct status_listener {
 
 struct status_source {
 	const char *name, *state;
-	/* While it is up; else NULL, and the other two do not apply. */
+	/* Set while the source is up; otherwise NULL, and the next two are not valid. */
 	const char *backend;
 	bool adopted;
 	uint64_t attached_ns;	/* CLOCK_REALTIME */
 	const char *reason;	/* or NULL */
-	struct buffer problems; /* what does not count as configured: texts, each with its NUL */
+	struct buffer problems; /* what does not count as configured: strings, each with its NUL */
 };
 
 struct status_cost {
-	/* Over the last seconds; NAN: unknown. */
+	/* Over the last five to ten seconds; NAN: unknown. */
 	double events_per_second, ns_per_event, bpf_cpu_percent, daemon_cpu_percent;
 	bool run_times; /* the kernel measures them */
 	uint64_t map_bytes;
@@ -56,7 +56,7 @@ struct status {
 	struct status_cost cost;
 };
 
-/* Frees what the struct owns. */
+/* Frees everything that the struct owns. */
 void status_clear(struct status *status);
 
 #endif

@@ -17,7 +17,7 @@
 
 #define PMUS "/sys/bus/event_source/devices"
 
-/* The number in a file of one line, or a negative errno. */
+/* Reads the number in a file of one line. 0 or a negative errno. */
 static int read_number(const char *path, uint64_t *ret_number)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -34,7 +34,7 @@ static int read_number(const char *path, uint64_t *ret_number)
 	return 0;
 }
 
-/* These PMUs set a probe at any instruction. */
+/* PMUs that place a probe at any address they are given. */
 static bool sets_probes(uint32_t type, const char *sysfs_pmus)
 {
 	static const char *const probes[] = {"kprobe", "uprobe"};

@@ -61,7 +61,7 @@ struct json_object *response_json(const struct response *response)
 		return NULL;
 	}
 	object = json_tokener_parse_ex(tokener, response->body, (int)length);
-	/* All of it is one value, but for blanks behind it. */
+	/* The whole body must be one value, except for trailing blanks. */
 	while (length && strchr(" \t\r\n", response->body[length - 1]) &&
 	       response->body[length - 1])
 		length--;
@@ -140,7 +140,7 @@ int print_json(struct json_object *object)
 	return r;
 }
 
-/* What a command is called by. */
+/* The word to type for a command. */
 static const char *last_word(const struct command *command)
 {
 	const char *space = strrchr(command->name, ' ');
@@ -196,7 +196,7 @@ int command_options(struct context *context, const struct command *command, int 
 
 	for (size_t i = 0; long_options && long_options[i].name; i++)
 		options[3 + i] = long_options[i];
-	optind = 0; /* starts over, behind the subcommand's name */
+	optind = 0; /* restarts getopt, after the subcommand's name */
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
 		switch (c) {
 		case OPTION_SOCKET:

@@ -14,7 +14,7 @@
 
 static int failed; /* errno of the first failed write */
 
-/* Call while errno is still that of the write. */
+/* Records a write error; call while errno is that of the write. */
 static void look(void)
 {
 	if (ferror(stdout) && !failed)

@@ -122,7 +122,7 @@ static int put_row(const struct table *table, const struct row *row, size_t firs
 	return y + 1;
 }
 
-/* One band of columns; all rows where they fit, else a window around the selected one. */
+/* One band of columns: all rows if they fit, otherwise a window around the selected one. */
 static int put_band(struct screen *screen, size_t first, size_t end, int y, size_t lines)
 {
 	const struct table *table = &screen->table;
@@ -162,7 +162,7 @@ static void put_strip(const struct screen *screen, const char *name, int y, int 
 {
 	char *shown = table_key_text(&screen->table, name);
 
-	/* Without one: nothing, or 0 all the time. */
+	/* No range: no value, or always 0. */
 	if (screen->table.view->heat_by_row && !heat_range(&screen->heat, name, width, &low, &high))
 		low = high = 1;
 	put_text(y, shown ?: "", A_NORMAL);
@@ -458,7 +458,7 @@ static void loop(struct screen *screen, unsigned long frames)
 			left = screen->next_ns - now_ns();
 		}
 		draw(screen);
-		/* A second at most: a signal for a new size may come just before the wait. */
+		/* At most a second: SIGWINCH may arrive just before the wait. */
 		if (!r)
 			r = client_wait(screen->context->client, STDIN_FILENO,
 					screen->paused || left > 1000000000

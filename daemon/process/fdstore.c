@@ -18,7 +18,7 @@ static struct {
 	bool available;
 	int nr;
 	struct passed {
-		char *name; /* NULL: it has an owner */
+		char *name; /* NULL: the descriptor was taken */
 		int fd;
 	} * all;
 } passed;
@@ -47,7 +47,7 @@ bool fdstore_available(void)
 	return passed.available;
 }
 
-/* Gives up the name. */
+/* Takes a descriptor out of the table. */
 static int take(struct passed *one)
 {
 	free(one->name);
@@ -57,7 +57,7 @@ static int take(struct passed *one)
 
 int fdstore_take(const char *name)
 {
-	/* They may be many, and mostly come in the order in which they are asked for. */
+	/* There may be many, and callers mostly ask in the order of the table. */
 	static int next;
 
 	for (int n = 0; n < passed.nr; n++) {
@@ -144,7 +144,8 @@ void fdstore_close_files(void)
 	for (int i = 0; i < passed.nr; i++) {
 		struct passed *one = &passed.all[i];
 
-		/* What is in the store has no type: perf events, BPF links and the like. */
+		/* Descriptors from the store are anonymous inodes without a file type: perf
+		 * events, BPF links and the like. */
 		if (!one->name || fstat(one->fd, &st) < 0 || !(st.st_mode & S_IFMT))
 			continue;
 		log_warning("descriptor %d (%s) that systemd passed is not served, and closed: "

@@ -20,10 +20,10 @@
 
 #define USER "paimond"
 
-/* The last one only where uid 0 must work in another user's folder. */
+/* CAP_DAC_OVERRIDE is last: it is kept only if uid 0 must work in another user's directory. */
 static const cap_value_t needed[] = {CAP_BPF, CAP_PERFMON, CAP_DAC_OVERRIDE};
 
-/* Can this user get to a folder and work in it? The caller is root. */
+/* Can this user access a directory and write to it? The caller is root. */
 static bool reaches(uid_t uid, const char *folder)
 {
 	bool reached;
@@ -34,7 +34,7 @@ static bool reaches(uid_t uid, const char *folder)
 	return !seteuid(0) && reached;
 }
 
-/* The capabilities that come with any exec go, so long as that is allowed. */
+/* Drops the other capabilities from the bounding set, if that is permitted. */
 static void drop_bounding(int nr_needed)
 {
 	for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
@@ -69,7 +69,8 @@ static int keep_needed(int nr_needed)
 		    cap_set_flag(keep, CAP_EFFECTIVE, 1, &needed[i], there) < 0)
 			r = -errno;
 	}
-	/* The unit leaves nothing to give up, and its filter no call to do it. */
+	/* Under the unit there is nothing left to drop, and its seccomp filter does not permit
+	 * the call. */
 	if (!r && CAP_DIFFERS(cap_compare(had, keep), CAP_PERMITTED) && cap_set_proc(keep) < 0)
 		r = -errno;
 	cap_free(had);
@@ -77,7 +78,7 @@ static int keep_needed(int nr_needed)
 	return r;
 }
 
-/* root becomes USER where that user can work. */
+/* Changes from root to USER, if that user can write to state_dir. */
 static int drop_root(const char *state_dir, int *nr_needed)
 {
 	const struct passwd *user = getpwnam(USER);

@@ -59,7 +59,7 @@ struct group {
 	bool priv_data;	  /* closed by private data, not as the last one */
 };
 
-/* Free places in the depth of a device, shared by all processes. turn: lock for waiting. */
+/* The free capacity of a device's queue, shared by all processes. turn: lock for waiting. */
 struct places {
 	pthread_mutex_t turn;
 	pthread_mutex_t lock;
@@ -235,8 +235,8 @@ static void make_places(uint32_t depth)
 }
 
 /*
- * Takes nr places; without wait only if they are free and no thread waits. A
- * thread waits only while it holds no places, so there is no deadlock.
+ * Takes nr of them; without wait only if they are free and no thread waits. A thread waits only
+ * while it holds none, so there is no deadlock.
  */
 static bool take_places(struct places *p, uint32_t nr, bool wait)
 {
@@ -658,7 +658,7 @@ int main(int argc, char **argv)
 		pids[i] = pid;
 	}
 	while (wait(&status) > 0) {
-		/* The others may wait for places that the failed one still holds. */
+		/* The others may wait for capacity that the failed one still holds. */
 		for (uint32_t i = 0; status && i < options.processes; i++)
 			kill(pids[i], SIGKILL);
 		failed |= status;

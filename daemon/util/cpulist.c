@@ -27,7 +27,7 @@ static int take_cpu(const char **text, unsigned int max, unsigned int *ret_cpu)
 	return 0;
 }
 
-/* Marks CPUs in seen, which has room for max. */
+/* Marks the CPUs of a range in seen, which has max + 1 elements. */
 static int take_range(const char **text, unsigned int max, bool *seen)
 {
 	unsigned int first, last;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* Does a line of a file hold a text? */
+/* Does the file have a line that contains this text? */
 static bool file_says(const char *path, const char *text)
 {
 	char line[4096];
@@ -28,7 +28,7 @@ bool kernel_preempts(void)
 		return false;
 	if (!strstr(uts.version, "PREEMPT_DYNAMIC"))
 		return true;
-	/* Chosen at boot; what it is if nothing is chosen is only in the configuration. */
+	/* Chosen at boot; the default is only in the kernel's configuration. */
 	if (file_says("/proc/cmdline", "preempt="))
 		return !file_says("/proc/cmdline", "preempt=none") &&
 		       !file_says("/proc/cmdline", "preempt=voluntary");

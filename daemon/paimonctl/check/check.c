@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl check: which of the things that paimond uses this machine has, and the next
- * step for each one that is missing. It works without the daemon, and shows whether it runs.
+ * paimonctl check: whether this machine has everything that paimond uses, and the next step for
+ * each part that is missing. It works without the daemon, and also shows whether the daemon runs.
  */
 #include "check.h"
 
@@ -164,7 +164,7 @@ static void add_name(char *names, const char *name)
 	strcat(strcat(names, *names ? ", " : ""), name);
 }
 
-/* Adds events of the configuration that cannot be opened. False: none, as far as is known. */
+/* Adds events of the configuration that cannot be opened. False: none are known. */
 static bool check_events(struct check *check, const char *finding)
 {
 	_cleanup_free_ char *first = NULL;
@@ -206,7 +206,7 @@ static bool check_problems(struct check *check, const char *finding, struct json
 }
 
 /*
- * Each source: why it cannot count, from the findings above, or from what a running paimond
+ * For each source: why it cannot count, from the findings above, or from what a running paimond
  * reports.
  */
 static void check_sources(struct check *check, struct json_object *status)

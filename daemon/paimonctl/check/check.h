@@ -44,11 +44,12 @@ struct check {
 	bool functions;	 /* the functions of the fault handler are in BTF */
 	bool fentry, kprobe, kprobe_multi, preempts;
 	enum iopf_backend backend; /* the backend for page faults; the module if there is none */
-	bool iopf;		   /* there is, or may be, a backend for page faults */
+	bool iopf;		   /* a backend for page faults exists, or may exist */
 	bool no_events;		   /* paimond is not permitted to open perf events */
 	bool pai;		   /* there is a configured PMU for NNPA or cryptography */
 	bool no_state;		   /* state cannot be pinned, so no source can start */
-	/* Names of sources, with room for all; in both if a part of the source counts. */
+	/* Names of sources, large enough for all; a source is in both if only a part of it
+	 * counts. */
 	char cannot[32], counts[32];
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimonctl event: perf events that paimond keeps. The daemon does and checks everything;
- * this file looks up the id of a name; show.c prints answers.
+ * paimonctl event: perf events that paimond keeps. The daemon checks and does everything; this
+ * file looks up the id of a name, and show.c prints the answers.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 #include "show.h"
 
 #define EVENTS "/v1/events"
-#define ID_LEN 20  /* digits of the largest */
-#define MAX_FDS 64 /* that can be handed over */
+#define ID_LEN 20  /* digits of the largest id */
+#define MAX_FDS 64 /* maximum of one hand-off */
 
 static int no_memory(struct json_object *object)
 {
@@ -27,7 +27,7 @@ static int no_memory(struct json_object *object)
 	return complain("%s", strerror(ENOMEM));
 }
 
-/* Takes the object. */
+/* Prints the event and frees it. */
 static int print_json_event(struct json_object *event)
 {
 	return event_complete(event) ? no_memory(event) : print_json(event);
@@ -41,7 +41,7 @@ static int compare_ids(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* GETs the list, oldest first: the daemon has it by the places that were free. */
+/* Gets the list, sorted by age: the daemon has it in the order of its table. */
 static int get_list(struct context *context, struct json_object **ret_list)
 {
 	int r = ask_json(context, "GET", EVENTS, NULL, EVENTS, json_type_array, ret_list);
@@ -51,7 +51,7 @@ static int get_list(struct context *context, struct json_object **ret_list)
 	return r;
 }
 
-/* The path of the event that is meant by an id or a name. */
+/* The path of the event with this id or name. */
 static int find_path(struct context *context, const char *event, char ret_path[64])
 {
 	struct json_object *list;
@@ -78,7 +78,7 @@ static int find_path(struct context *context, const char *event, char ret_path[6
 	return EXIT_DONE;
 }
 
-/* Asks for the event of the first argument. */
+/* Sends a request for the event in the first argument. */
 static int ask_event(struct context *context, const char *method, struct json_object *body,
 		     struct json_object **ret_object)
 {
@@ -164,7 +164,7 @@ static int add_wanted(struct json_object *body, const char *key, const char *val
 	return value ? json_add_text(body, key, value) : 0;
 }
 
-/* What there is now, on one line that begins with the id. Takes the object. */
+/* Prints the changed event on one line that begins with the id, and frees it. */
 static int print_changed(const struct context *context, struct json_object *event)
 {
 	if (context->json)
@@ -238,7 +238,7 @@ struct adopted {
 	const char *name;
 };
 
-/* A number of digits alone, up to INT_MAX; *text is moved behind it. */
+/* Parses a decimal number up to INT_MAX, without sign or blanks; moves *text to the end of it. */
 static bool take_number(const char **text, int *ret_number)
 {
 	char *end;
@@ -254,7 +254,7 @@ static bool take_number(const char **text, int *ret_number)
 	return true;
 }
 
-/* 3-6,8: 1 to MAX_FDS descriptors. */
+/* Parses a list such as 3-6,8: 1 to MAX_FDS descriptors. */
 static bool take_fds(const char *text, struct adopted *adopted)
 {
 	int first, last;

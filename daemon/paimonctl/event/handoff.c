@@ -129,7 +129,7 @@ int handoff_exec(struct context *context, uint64_t id, char *const *command)
 		return r;
 	nr = json_object_array_length(cpus);
 	names = malloc(nr * sizeof(":cpu-2147483648"));
-	/* Move our own descriptors out of the range. */
+	/* Close our own descriptors: they may be in the range. */
 	context->client = client_free(context->client);
 	r = names ? open_all(id, cpus, names) : complain("no memory");
 	json_object_put(event);

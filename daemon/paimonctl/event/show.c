@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How an event of /v1/events is shown to people: a line of a list, or all of it. */
+/* Shows an event of /v1/events as text: as a line of a list, or in full. */
 #include "show.h"
 
 #include <errno.h>
@@ -17,12 +17,12 @@
 #include "../json.h"
 #include "../view/format.h"
 
-/* What an event has counted. */
+/* The count of an event. */
 struct reading {
 	uint64_t value;
 	double enabled, running; /* seconds */
 	bool multiplexed;
-	double scaled; /* as if it had run all the time; NAN where it has not run */
+	double scaled; /* extrapolated to all of the enabled time; NAN if it never ran */
 };
 
 static struct reading take_reading(struct json_object *event)
@@ -40,7 +40,7 @@ static struct reading take_reading(struct json_object *event)
 	return reading;
 }
 
-/* In the event's unit, where it has one. */
+/* In the event's unit, if it has one. */
 static void format_count(struct json_object *event, const struct reading *reading, bool scaled,
 			 char ret_text[48])
 {
@@ -55,7 +55,7 @@ static void format_count(struct json_object *event, const struct reading *readin
 		snprintf(ret_text, 48, "%" PRIu64, reading->value);
 }
 
-/* The readings of an event that is a level, by CPU, or NULL: it is a count. */
+/* The values of a level by CPU, or NULL if the event is a count. */
 static struct json_object *levels_of(struct json_object *event)
 {
 	struct json_object *levels = json_object_object_get(event, "levels");
@@ -63,7 +63,7 @@ static struct json_object *levels_of(struct json_object *event)
 	return json_object_is_type(levels, json_type_array) ? levels : NULL;
 }
 
-/* One of them, in the event's unit. */
+/* One of these values, in the event's unit. */
 static double level_at(struct json_object *event, size_t i)
 {
 	const char *scale = json_text(event, "scale", "");
@@ -72,7 +72,7 @@ static double level_at(struct json_object *event, size_t i)
 	return *scale ? value * strtod(scale, NULL) : value;
 }
 
-/* From the lowest to the highest. */
+/* The range of these values: the lowest to the highest. */
 static void format_levels(struct json_object *event, char ret_text[48])
 {
 	size_t nr = json_length(levels_of(event));
@@ -104,7 +104,7 @@ static char *format_cpus(struct json_object *event)
 	return text;
 }
 
-/* Who asked for it. */
+/* The owner of the event. */
 static char *format_who(struct json_object *event)
 {
 	uid_t uid = (uid_t)json_object_get_int64(json_object_object_get(event, "uid"));
@@ -116,7 +116,8 @@ static char *format_who(struct json_object *event)
 	snprintf(number, sizeof(number), "uid %u", uid);
 	if (!strcmp(origin, "configuration"))
 		return strdup(origin);
-	/* Of an event that was handed over: for whom alone its descriptors are. */
+	/* The owner of an event that was handed over is the only one, besides root, who gets its
+	 * descriptors. */
 	return asprintf(&text, "%s, %s[%.0f]", user ? user->pw_name : number, *comm ? comm : "?",
 			json_number(event, "pid", 0)) < 0
 		       ? NULL
@@ -142,7 +143,7 @@ int event_complete(struct json_object *event)
 enum { ID, NAME, SPEC, CPUS, STATE, VALUE, UNIT, WHO, NR_CELLS };
 
 struct line {
-	char *cells[NR_CELLS]; /* harmless */
+	char *cells[NR_CELLS]; /* escaped */
 };
 
 static void clear_lines(struct line *lines, size_t nr)
@@ -226,7 +227,7 @@ static void print_text_line(const char *title, const char *text)
 	show("%-8s  %s\n", title, text ?: "?");
 }
 
-/* What seldom happens. */
+/* For counts that are rarely above 0. */
 static void print_unless_0(const char *title, struct json_object *event, const char *key)
 {
 	double count = json_number(event, key, 0);

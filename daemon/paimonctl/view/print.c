@@ -39,7 +39,7 @@ void table_measure(struct table *table, int key_max)
 	for (size_t t = 0; t < view->nr_texts; t++) {
 		int title = (int)strlen(view->texts[t].title);
 
-		/* 0: nobody has one. */
+		/* 0: the text is empty in all rows. */
 		table->text_widths[t] = 0;
 		for (size_t i = 0; i < table->nr_rows; i++)
 			widen(table, table->rows[i].texts[t] ?: "", &table->text_widths[t]);
@@ -57,7 +57,7 @@ int table_texts_width(const struct table *table)
 	return width;
 }
 
-/* All that is before the numbers. row: NULL for the titles. */
+/* Everything before the numbers. row: NULL for the headings. */
 static void print_texts(const struct table *table, const struct row *row, FILE *out)
 {
 	const struct view *view = table->view;

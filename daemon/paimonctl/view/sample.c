@@ -34,7 +34,7 @@ bool points_first(struct json_object *points, size_t i, const char *label)
 {
 	const char *value = point_label(json_object_array_get_idx(points, i), label);
 
-	/* Most likely the one before: the points of one device are neighbours. */
+	/* Search backwards: the points of one device are adjacent. */
 	while (i-- > 0)
 		if (!strcmp(point_label(json_object_array_get_idx(points, i), label), value))
 			return false;
@@ -191,7 +191,8 @@ int sample_cells(struct json_object *before, struct json_object *now, const char
 
 	if (!cells)
 		return -ENOMEM;
-	/* Both by rising bound, and without empty cells: what was there stays. */
+	/* Both arrays are in ascending order without empty cells, and a cell never becomes
+	 * empty. */
 	for (size_t n = 0; n < nr_new; n++) {
 		cells[n] = cell_at(new, n);
 		if (o == nr_old)

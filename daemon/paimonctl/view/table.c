@@ -42,7 +42,7 @@ struct row *table_get(struct table *table, const char *name)
 {
 	struct row *row;
 
-	/* Most likely the last one. */
+	/* Search backwards: it is most likely the last one. */
 	for (size_t i = table->nr_rows; i-- > 0;)
 		if (!strcmp(table->rows[i].name, name))
 			return &table->rows[i];
@@ -52,7 +52,7 @@ struct row *table_get(struct table *table, const char *name)
 	return row;
 }
 
-/* Replay keeps no totals: what another process counted has nothing to do with this one's. */
+/* Was the replay restarted? It keeps no totals, so counts of two processes cannot be compared. */
 static bool replayed_anew(struct json_object *before, struct json_object *now)
 {
 	const char *labels[] = {NULL};
@@ -71,8 +71,8 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 	table.seconds =
 		(json_number(now, "monotonic_ns", 0) - json_number(before, "monotonic_ns", 0)) /
 		1e9;
-	/* Where the source did not run, what it counted before is missing, and would look like
-	 * news. */
+	/* If the source was not up before, its earlier total is unknown, and a difference would
+	 * count it as new. */
 	if ((sample_source_up(now, view->source) && !sample_source_up(before, view->source)) ||
 	    replayed_anew(before, now))
 		table.seconds = 0;

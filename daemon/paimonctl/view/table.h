@@ -51,7 +51,7 @@ struct table {
 			ones */
 	int key_width, text_widths[TABLE_MAX_TEXTS];
 	double seconds; /* length of the interval, 0: the two answers cannot be compared */
-	bool restarted; /* one of the rows, or the whole machine */
+	bool restarted; /* of one of the rows, or of all */
 	struct row *rows;
 	size_t nr_rows;
 };
