@@ -32,8 +32,10 @@ MODULE_PARM_DESC(
 	"counters of the NNPA unit, 1 to 36, 0: no unit (default 27; 36 as on newer machines)");
 
 bool soft_debug;
+#ifdef PAIMON_DEBUG
 module_param_named(debug, soft_debug, bool, 0444);
-MODULE_PARM_DESC(debug, "debug builds: allow to make allocations of the fault queue fail");
+MODULE_PARM_DESC(debug, "allow to make allocations of the fault queue fail");
+#endif
 
 static struct miscdevice soft_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
@@ -63,10 +65,6 @@ static int __init soft_init(void)
 	    !param_ok("depth", depth, 1, SOFT_MAX_DEPTH) ||
 	    !param_ok("nnpa_counters", nnpa_counters, 0, PAIMON_NNPA_COUNTERS_2ND))
 		return -EINVAL;
-	if (soft_debug && !IS_ENABLED(PAIMON_DEBUG)) {
-		pr_err("debug=1 needs a debug build: make -C kmod PAIMON_DEBUG=1 modules\n");
-		return -EINVAL;
-	}
 	ret = soft_bindings_init();
 	if (ret)
 		return ret;
