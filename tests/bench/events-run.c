@@ -24,18 +24,18 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <malloc.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
+#include "util/clock.h"
 #include "self/cost.h"
 #include "source/events/registry.h"
 #include "source/source.h"
@@ -55,16 +55,10 @@ static unsigned int nr;	      /* events on each CPU */
 static size_t nr_cpus;	      /* of events->cpus: all, or only the first */
 static int *singles, *groups; /* a CPU's after the other's */
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "events-run: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static int open_perf_event(const char *text, pid_t pid, int cpu, int group, uint64_t format)
 {
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
-	struct perf_event_attr attr = {.size = sizeof(attr), .read_format = format};
+	struct perf_event_attr attr = {.read_format = format};
 	char *error = NULL;
 
 	if (event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, &error) < 0) {
@@ -73,7 +67,7 @@ static int open_perf_event(const char *text, pid_t pid, int cpu, int group, uint
 	}
 	attr.type = spec->type;
 	attr.config = spec->config;
-	return syscall(SYS_perf_event_open, &attr, pid, cpu, group, PERF_FLAG_FD_CLOEXEC);
+	return perf_event_open(&attr, pid, cpu, group);
 }
 
 /* The four ways; each returns the sum of all values. */
@@ -105,7 +99,7 @@ static uint64_t read_single(void)
 
 	for (size_t i = 0; i < nr * nr_cpus; i++) {
 		if (read(singles[i], &reading, sizeof(reading)) != sizeof(reading))
-			fail("read");
+			die("read");
 		sum += reading.value;
 	}
 	return sum;
@@ -118,7 +112,7 @@ static uint64_t read_group(void)
 
 	for (size_t i = 0; i < nr_cpus; i++) {
 		if (read(groups[i * nr], reading, sizeof(reading)) != (ssize_t)sizeof(reading))
-			fail("read of a group");
+			die("read of a group");
 		for (unsigned int j = 0; j < nr; j++)
 			sum += reading[3 + j];
 	}
@@ -135,24 +129,6 @@ static const struct {
 	{"group", read_group},
 };
 
-static void pin_to(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		fail("sched_setaffinity");
-}
-
-static double now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
 static void print_slabs(const char *when)
 {
 	FILE *file = fopen("/proc/slabinfo", "re");
@@ -160,7 +136,7 @@ static void print_slabs(const char *when)
 	char line[256], name[64];
 
 	if (!file)
-		fail("/proc/slabinfo");
+		die("/proc/slabinfo");
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%63s %lu %*u %lu", name, &objects, &size) == 3)
 			printf("%s/%s/%lu %lu\n", when, name, size, objects);
@@ -189,14 +165,14 @@ static int *open_peer(uint64_t format)
 	int *fds = malloc(nr * nr_cpus * sizeof(*fds));
 
 	if (!fds)
-		fail("malloc");
+		die("malloc");
 	for (size_t i = 0; i < nr * nr_cpus; i++) {
 		bool leads = !(format & PERF_FORMAT_GROUP) || i % nr == 0;
 
 		fds[i] = open_perf_event(SPEC, -1, events->cpus[i / nr],
 					 leads ? -1 : fds[i - i % nr], format | TIMES);
 		if (fds[i] < 0)
-			fail(SPEC);
+			die(SPEC);
 	}
 	return fds;
 }
@@ -225,21 +201,21 @@ static void measure(size_t way, int calls_fd)
 			ways[way].name);
 		exit(1);
 	}
-	wall = now_ns(CLOCK_MONOTONIC);
-	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	wall = clock_ns(CLOCK_MONOTONIC);
+	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	for (unsigned int i = 0; i < rounds; i++)
 		ways[way].read();
-	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	wall = now_ns(CLOCK_MONOTONIC) - wall;
+	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	wall = clock_ns(CLOCK_MONOTONIC) - wall;
 	printf("CPU %s %.1f\n", ways[way].name, cpu / rounds);
 	printf("wall %s %.1f\n", ways[way].name, wall / rounds);
 	if (calls_fd < 0 || nr_cpus == 1)
 		return;
 	if (read(calls_fd, &before, sizeof(before)) < 0)
-		fail("read");
+		die("read");
 	ways[way].read();
 	if (read(calls_fd, &after, sizeof(after)) < 0)
-		fail("read");
+		die("read");
 	printf("calls %s %g\n", ways[way].name, (double)(after - before) / (nr_cpus - 1));
 }
 
@@ -257,11 +233,8 @@ int main(int argc, char **argv)
 		fputs("events-run EVENTS all|own\n", stderr);
 		return 2;
 	}
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", config.state_dir, "bpf", 0, NULL) ||
-	    (access(EVENT_SPEC_TRACEPOINTS, F_OK) &&
-	     mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)))
-		fail("mount");
+	if (own_mounts() || mount("bpf", config.state_dir, "bpf", 0, NULL) || mount_tracefs())
+		die("mount");
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);

@@ -17,7 +17,6 @@
  * Used by ./dev bench: to time the programs of a running paimond against those
  * of bpftrace, and to give paimond as many devices as a scrape is to have.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +31,8 @@
 
 #include <paimon/record.h>
 
+#include "lib/helpers.h"
+#include "util/clock.h"
 #include "name.skel.h"
 
 #define BATCH 64
@@ -41,12 +42,6 @@ enum event { REQUEST, HANDLE, RESPONSE };
 
 static int programs[3];
 static bool watch;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "iopf-run: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void fire(enum event event, uint64_t args[7])
 {
@@ -59,7 +54,7 @@ static void fire(enum event event, uint64_t args[7])
 
 	if (!watch) {
 		if (bpf_prog_test_run_opts(programs[event], &options))
-			fail("BPF_PROG_TEST_RUN");
+			die("BPF_PROG_TEST_RUN");
 	} else if (event == RESPONSE) {
 		syscall(calls[event], args[0], args[1], args[2], args[3]);
 	} else {
@@ -89,7 +84,7 @@ static int open_program(const char *id)
 						     "GPL", nothing, 2, NULL);
 
 	if (fd < 0)
-		fail(id);
+		die(id);
 	return fd;
 }
 
@@ -100,7 +95,7 @@ static uint64_t kernel_name(struct name_bpf *bpf, unsigned int device)
 
 	snprintf(bpf->bss->name, sizeof(bpf->bss->name), "bench%u", device);
 	if (bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.find_name), &options))
-		fail("find_name");
+		die("find_name");
 	return bpf->bss->address;
 }
 
@@ -113,7 +108,7 @@ static void read_statistics(uint64_t *ret_ns, uint64_t *ret_runs)
 		uint32_t size = sizeof(info);
 
 		if (bpf_obj_get_info_by_fd(programs[i], &info, &size))
-			fail("BPF_OBJ_GET_INFO_BY_FD");
+			die("BPF_OBJ_GET_INFO_BY_FD");
 		ns += info.run_time_ns;
 		runs += info.run_cnt;
 	}
@@ -121,18 +116,10 @@ static void read_statistics(uint64_t *ret_ns, uint64_t *ret_runs)
 	*ret_runs = runs;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* All groups of all devices; returns the nanoseconds that it took. */
 static uint64_t fire_all(struct name_bpf *bpf, unsigned int devices, unsigned int groups)
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
 	for (unsigned int device = 1; device <= devices; device++) {
 		uint64_t name = kernel_name(bpf, device);
@@ -144,7 +131,7 @@ static uint64_t fire_all(struct name_bpf *bpf, unsigned int devices, unsigned in
 			fire_groups(dev, name, nr);
 		}
 	}
-	return now_ns() - start;
+	return clock_ns(CLOCK_MONOTONIC) - start;
 }
 
 int main(int argc, char **argv)
@@ -164,11 +151,11 @@ int main(int argc, char **argv)
 		programs[i] = open_program(argv[4 + i]);
 	bpf = name_bpf__open_and_load();
 	if (!bpf)
-		fail("cannot load the program that holds the names");
+		die("cannot load the program that holds the names");
 	wall = fire_all(bpf, devices, groups);
 	/* Kept as long as this process lives. */
 	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
-		fail("BPF_ENABLE_STATS");
+		die("BPF_ENABLE_STATS");
 	read_statistics(&ns_before, &runs_before);
 	fire_all(bpf, devices, groups);
 	read_statistics(&ns, &runs);

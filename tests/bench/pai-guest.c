@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,7 +25,6 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,6 +33,9 @@
 #include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
+#include "lib/helpers.h"
+#include "lib/nnpa.h"
+#include "util/clock.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"
 
@@ -44,38 +45,10 @@
 
 static int soft;
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "pai-guest: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		fail("sched_setaffinity");
-}
-
 /* Returns how many of count were counted. */
 static uint64_t execute(uint32_t function, uint64_t count)
 {
-	struct paimon_soft_nnpa call = {.size = sizeof(call), .function = function, .count = count};
-
-	if (ioctl(soft, PAIMON_SOFT_NNPA, &call))
-		fail("PAIMON_SOFT_NNPA");
-	return call.counted;
+	return execute_nnpa(soft, function, count).counted;
 }
 
 static uint32_t pmu_type(void)
@@ -84,7 +57,7 @@ static uint32_t pmu_type(void)
 
 	errno = ENODEV;
 	if (pai_pmu_find(&pmu) < 0)
-		fail("pai_ext");
+		die("pai_ext");
 	return pmu.type;
 }
 
@@ -92,12 +65,11 @@ static int open_event(struct perf_event_attr attr, int cpu, int group)
 {
 	int fd;
 
-	attr.size = sizeof(attr);
 	attr.type = pmu_type();
 	attr.config += PAIMON_NNPA_BASE;
-	fd = syscall(SYS_perf_event_open, &attr, -1, cpu, group, PERF_FLAG_FD_CLOEXEC);
+	fd = perf_event_open(&attr, -1, cpu, group);
 	if (fd < 0)
-		fail("perf_event_open");
+		die("perf_event_open");
 	return fd;
 }
 
@@ -111,10 +83,10 @@ static uint64_t pass_on(int in, int out, uint32_t function, unsigned int times)
 
 	for (unsigned int i = 0; i < times; i++) {
 		if (read(in, &byte, 1) != 1)
-			fail("read");
+			die("read");
 		counted += execute(function, 1);
 		if (write(out, &byte, 1) != 1)
-			fail("write");
+			die("write");
 	}
 	return counted;
 }
@@ -129,27 +101,27 @@ static void measure_switches(unsigned int number)
 
 	pin_to(0);
 	if (pipe(there) || pipe(back))
-		fail("pipe");
+		die("pipe");
 	child = fork();
 	if (child < 0)
-		fail("fork");
+		die("fork");
 	if (!child) {
 		counted = pass_on(there[0], back[1], 2, number / 2);
 		_exit(write(back[1], &counted, sizeof(counted)) != sizeof(counted));
 	}
-	start = now_ns();
+	start = clock_ns(CLOCK_MONOTONIC);
 	if (write(there[1], "", 1) != 1)
-		fail("write");
+		die("write");
 	counted = pass_on(back[0], there[1], 1, number / 2);
-	start = now_ns() - start;
+	start = clock_ns(CLOCK_MONOTONIC) - start;
 	if (read(back[0], &childs, sizeof(childs)) != sizeof(childs))
-		fail("read");
+		die("read");
 	waitpid(child, NULL, 0);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%.1f %lu\n", start / number, counted + childs);
 	if (usage.ru_nvcsw + usage.ru_nivcsw < number / 2) {
 		errno = 0;
-		fail("there were less switches than that");
+		die("there were less switches than that");
 	}
 }
 
@@ -209,7 +181,7 @@ static uint64_t read_single(void)
 
 	for (int i = 0; i < nr_cpus * COUNTERS; i++) {
 		if (read(singles[i], reading, sizeof(reading)) != sizeof(reading))
-			fail("read");
+			die("read");
 		sum += reading[0];
 	}
 	return sum;
@@ -221,7 +193,7 @@ static uint64_t read_group(void)
 
 	for (int cpu = 0; cpu < nr_cpus; cpu++) {
 		if (read(groups[cpu * COUNTERS], reading, sizeof(reading)) != sizeof(reading))
-			fail("read of a group");
+			die("read of a group");
 		for (int i = 0; i < COUNTERS; i++)
 			sum += reading[3 + i];
 	}
@@ -234,7 +206,7 @@ static int *open_peer(uint64_t format)
 	int *fds = calloc(nr_cpus * COUNTERS, sizeof(*fds));
 
 	if (!fds)
-		fail("calloc");
+		die("calloc");
 	for (int i = 0; i < nr_cpus * COUNTERS; i++) {
 		struct perf_event_attr attr = {.config = 1 + i % COUNTERS,
 					       .read_format = format | TIMES};
@@ -257,9 +229,8 @@ static void measure_reading(void)
 	uint64_t executed = 0, sum;
 	double start;
 
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", config.state_dir, "bpf", 0, NULL))
-		fail("mount");
+	if (own_mounts() || mount("bpf", config.state_dir, "bpf", 0, NULL))
+		die("mount");
 	nr_cpus = get_nprocs();
 	if (pai_source.attach(&source) < 0) {
 		fprintf(stderr, "pai-guest: %s\n", source.reason);
@@ -280,10 +251,10 @@ static void measure_reading(void)
 				executed);
 			exit(1);
 		}
-		start = now_ns();
+		start = clock_ns(CLOCK_MONOTONIC);
 		for (int j = 0; j < READS; j++)
 			ways[i].read();
-		printf("%s %.1f\n", ways[i].name, (now_ns() - start) / READS);
+		printf("%s %.1f\n", ways[i].name, (clock_ns(CLOCK_MONOTONIC) - start) / READS);
 	}
 	pai_source.detach(&source, false);
 }
@@ -294,7 +265,7 @@ int main(int argc, char **argv)
 		hold(); /* all that it has of the module is its events */
 	soft = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
 	if (soft < 0)
-		fail("/dev/paimon-soft");
+		die("/dev/paimon-soft");
 	if (argc == 3 && !strcmp(argv[1], "switch"))
 		measure_switches(strtoul(argv[2], NULL, 10));
 	else if (argc == 2 && !strcmp(argv[1], "read"))

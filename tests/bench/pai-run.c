@@ -22,7 +22,6 @@
  */
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +29,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +36,9 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include "lib/bpf.h"
+#include "lib/helpers.h"
+#include "util/clock.h"
 #include "pai.h"
 #include "pai-run.skel.h"
 
@@ -49,30 +50,6 @@
 static struct pai_run_bpf *bpf;
 static unsigned int nr; /* records of a sample */
 static uint64_t event_address;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "pai-run: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		fail("sched_setaffinity");
-}
-
-static double now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
 
 /* perf's ring buffer */
 
@@ -94,7 +71,6 @@ static struct perf_event_mmap_page *ring;
 static void open_ring(void)
 {
 	struct perf_event_attr attr = {
-		.size = sizeof(attr),
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_BPF_OUTPUT,
 		.sample_period = 1,
@@ -102,15 +78,15 @@ static void open_ring(void)
 		.watermark = 1,
 		.wakeup_watermark = RING - 1,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	int fd = perf_event_open(&attr, -1, 0, -1);
 	uint32_t cpu = 0;
 
 	if (fd < 0)
-		fail("perf_event_open");
+		die("perf_event_open");
 	ring = mmap(NULL, getpagesize() + RING, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (ring == MAP_FAILED || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) ||
 	    bpf_map_update_elem(bpf_map__fd(bpf->maps.rings), &cpu, &fd, 0))
-		fail("the ring buffer");
+		die("the ring buffer");
 }
 
 /* Hash tables; key 0 is a slot that is free. */
@@ -221,7 +197,7 @@ static void run_batch(const struct bpf_program *program, uint64_t a, uint64_t b)
 
 	for (int i = 0; i < BATCH; i++)
 		if (bpf_prog_test_run_opts(fd, &options) || options.retval)
-			fail("BPF_PROG_TEST_RUN");
+			die("BPF_PROG_TEST_RUN");
 }
 
 static uint64_t program_ns(const struct bpf_program *program)
@@ -230,7 +206,7 @@ static uint64_t program_ns(const struct bpf_program *program)
 	uint32_t size = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-		fail("BPF_OBJ_GET_INFO_BY_FD");
+		die("BPF_OBJ_GET_INFO_BY_FD");
 	return info.run_time_ns;
 }
 
@@ -244,10 +220,10 @@ static double wall[NR_WAYS];
 
 static void timed(enum way way, const struct bpf_program *program, uint64_t a, uint64_t b)
 {
-	double start = now_ns();
+	double start = clock_ns(CLOCK_MONOTONIC);
 
 	run_batch(program, a, b);
-	wall[way] += now_ns() - start;
+	wall[way] += clock_ns(CLOCK_MONOTONIC) - start;
 }
 
 static void timed_take(enum way way, void (*take)(void))
@@ -256,9 +232,9 @@ static void timed_take(enum way way, void (*take)(void))
 
 	timed(OUTPUT, bpf->progs.output, nr, 0);
 	pin_to(get_nprocs() - 1);
-	start = now_ns();
+	start = clock_ns(CLOCK_MONOTONIC);
 	take();
-	wall[way] += now_ns() - start;
+	wall[way] += clock_ns(CLOCK_MONOTONIC) - start;
 	pin_to(0);
 }
 
@@ -300,34 +276,15 @@ static void print_programs(void)
 	}
 }
 
-static void set_program(struct bpf_map *array, struct bpf_program *program)
-{
-	int index = PAI_SAMPLE, fd = bpf_program__fd(program);
-
-	if (bpf_map_update_elem(bpf_map__fd(array), &index, &fd, 0))
-		fail("the program behind the dispatcher");
-}
-
-static void *map_memory(struct bpf_map *map)
-{
-	size_t size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	if (memory == MAP_FAILED)
-		fail(bpf_map__name(map));
-	return memory;
-}
-
 static void make_up_samples(void)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options);
 	struct paimon_pai_record *records = (void *)bpf->data_raw->raw;
 
 	for (unsigned int i = 0; i < nr; i++)
 		records[i] = (struct paimon_pai_record){i + 1, i + 100};
 	for (int i = 0; i < 2; i++) {
-		if (bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.make_up), &options))
-			fail("make_up");
+		if (run_program(bpf->progs.make_up, -1, NULL, 0))
+			die("make_up");
 		bpf->bss->flags = PERF_SAMPLE_RAW;
 		bpf->bss->size = nr * sizeof(*records);
 		bpf->bss->data = bpf->bss->raw_address;
@@ -387,20 +344,20 @@ int main(int argc, char **argv)
 	pin_to(0);
 	bpf = pai_run_bpf__open_opts(&options);
 	if (!bpf || pai_run_bpf__load(bpf))
-		fail("cannot load the BPF programs");
+		die("cannot load the BPF programs");
 	state = map_memory(bpf->maps.pai_state);
 	cgroups = map_memory(bpf->maps.pai_cgroups);
 	state->max_number = PAI_COUNTERS - 1;
 	cpus = map_memory(bpf->maps.pai_cpus);
 	cpus[0].counts = 1;
-	set_program(bpf->maps.pai_programs, bpf->progs.pai_sample);
+	set_program(bpf->maps.pai_programs, PAI_SAMPLE, bpf->progs.pai_sample);
 	make_up_samples();
 	open_ring();
 	run_all();
 	print_walls();
 	/* Kept as long as this process lives. */
 	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
-		fail("BPF_ENABLE_STATS");
+		die("BPF_ENABLE_STATS");
 	print_programs();
 	check_all(cpus, cgroups, bpf_map__max_entries(bpf->maps.pai_cgroups));
 	return 0;

@@ -4,54 +4,29 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "pai-fixture.h"
 
 char tree[256]; /* the folder of all cgroups that are made here */
 size_t mount_len;
 
-static void *map_memory(struct bpf_map *map, size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	assert_ptr_not_equal(memory, MAP_FAILED);
-	return memory;
-}
-
 int run_on(struct bpf_program *program, int cpu, uint64_t a, uint64_t b)
 {
 	uint64_t args[2] = {a, b};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args));
 
-	if (cpu >= 0) {
-		options.flags = BPF_F_TEST_RUN_ON_CPU;
-		options.cpu = cpu;
-	}
-	return bpf_prog_test_run_opts(bpf_program__fd(program), &options) ?: (int)options.retval;
+	return run_program(program, cpu, args, sizeof(args));
 }
 
 void make_up(struct fixture *f)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options);
-
-	assert_return_code(bpf_prog_test_run_opts(bpf_program__fd(f->bpf->progs.make_up), &options),
-			   errno);
-}
-
-void set_program(struct fixture *f, struct bpf_map *array, struct bpf_program *program)
-{
-	int index = PAI_SAMPLE, fd = bpf_program__fd(program);
-
-	assert_return_code(bpf_map_update_elem(bpf_map__fd(array), &index, &fd, 0), errno);
+	assert_int_equal(run_program(f->bpf->progs.make_up, -1, NULL, 0), 0);
 }
 
 struct fixture *load(unsigned int max_cgroups)
@@ -68,15 +43,15 @@ struct fixture *load(unsigned int max_cgroups)
 	bpf_map__set_max_entries(f->bpf->maps.pai_departed, f->nr_cgroups);
 	bpf_map__set_max_entries(f->bpf->maps.pai_cgroup_paths, max_cgroups);
 	assert_return_code(pai_made_up_bpf__load(f->bpf), errno);
-	f->cpus = map_memory(f->bpf->maps.pai_cpus, NR_CPUS * sizeof(*f->cpus));
-	f->cgroups = map_memory(f->bpf->maps.pai_cgroups, f->nr_cgroups * sizeof(*f->cgroups));
-	f->state = map_memory(f->bpf->maps.pai_state, sizeof(*f->state));
-	f->made_up = map_memory(f->bpf->maps.pai_made_up, sizeof(*f->made_up));
+	f->cpus = map_memory(f->bpf->maps.pai_cpus);
+	f->cgroups = map_memory(f->bpf->maps.pai_cgroups);
+	f->state = map_memory(f->bpf->maps.pai_state);
+	f->made_up = map_memory(f->bpf->maps.pai_made_up);
 	f->state->max_number = MAX_NUMBER;
 	for (int cpu = 0; cpu < NR_CPUS; cpu++)
 		f->cpus[cpu].counts = 1;
-	set_program(f, f->bpf->maps.pai_programs, f->bpf->progs.pai_sample);
-	set_program(f, f->bpf->maps.pai_overflow_programs, f->bpf->progs.pai_overflow);
+	set_program(f->bpf->maps.pai_programs, PAI_SAMPLE, f->bpf->progs.pai_sample);
+	set_program(f->bpf->maps.pai_overflow_programs, PAI_SAMPLE, f->bpf->progs.pai_overflow);
 	make_up(f);
 	f->records = (void *)f->bpf->data_raw->raw;
 	f->address = f->bpf->bss->raw_address;
@@ -101,10 +76,10 @@ int teardown(void **data)
 
 	if (!access(tree, F_OK))
 		assert_return_code(nftw(tree, remove_cgroup, 16, FTW_DEPTH | FTW_PHYS), errno);
-	munmap(f->cpus, NR_CPUS * sizeof(*f->cpus));
-	munmap(f->cgroups, f->nr_cgroups * sizeof(*f->cgroups));
-	munmap(f->state, sizeof(*f->state));
-	munmap(f->made_up, sizeof(*f->made_up));
+	unmap_memory(f->bpf->maps.pai_cpus, f->cpus);
+	unmap_memory(f->bpf->maps.pai_cgroups, f->cgroups);
+	unmap_memory(f->bpf->maps.pai_state, f->state);
+	unmap_memory(f->bpf->maps.pai_made_up, f->made_up);
 	pai_made_up_bpf__destroy(f->bpf);
 	free(f);
 	return 0;
@@ -227,16 +202,13 @@ int enter_cgroup(const char *cgroup)
 
 void in_child(struct fixture *f, const char *cgroup, int (*does)(struct fixture *f))
 {
-	int status;
 	pid_t pid;
 
 	fflush(stdout);
 	pid = fork();
-	assert_return_code(pid, errno);
 	if (!pid)
 		_exit(cgroup && enter_cgroup(cgroup) ? 100 : does(f));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(wait_for(pid), 0);
 }
 
 const char *make_cgroup(const char *name)
@@ -289,11 +261,8 @@ static void meet(struct racer *r, int times)
 static void *race(void *data)
 {
 	struct racer *r = data;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(r->cpu, &set);
-	r->failed |= sched_setaffinity(0, sizeof(set), &set);
+	pin_to(r->cpu);
 	for (int i = 0; i < r->rounds; i++) {
 		if (r->prepares && r->cpu == 0)
 			r->prepares(r->f, i);
@@ -343,9 +312,7 @@ static int find_cgroups(void)
 		fclose(mounts);
 	if (!mounts || !rest) {
 		strcpy(folder, "/tmp");
-		if (unshare(CLONE_NEWNS) < 0 ||
-		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		    mount("none", folder, "cgroup2", 0, NULL) < 0)
+		if (own_mounts() < 0 || mount("none", folder, "cgroup2", 0, NULL) < 0)
 			return -1;
 	}
 	mount_len = strlen(folder);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "lib/bpf.h"
 #include "pai.h"
 #include "pai-made-up.skel.h"
 
@@ -38,7 +39,6 @@ extern size_t mount_len;
 
 int run_on(struct bpf_program *program, int cpu, uint64_t a, uint64_t b);
 void make_up(struct fixture *f);
-void set_program(struct fixture *f, struct bpf_map *array, struct bpf_program *program);
 struct fixture *load(unsigned int max_cgroups);
 int setup(void **data);
 int teardown(void **data);

@@ -5,10 +5,8 @@
  * root, and tracefs mounted.
  */
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +28,7 @@
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "events_json.h"
 #include "process/fdstore.h"
 #include "source/events/events_source.h"
@@ -71,23 +70,6 @@ static int teardown(void **data)
 	if (source.data)
 		detach();
 	return umount(folder);
-}
-
-static void pin_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
-static void unpin(void)
-{
-	cpu_set_t set;
-
-	memset(&set, -1, sizeof(set));
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* n system calls on each CPU. */
@@ -143,17 +125,6 @@ static void expect_state(uint64_t id, const char *state)
 	assert_non_null(object);
 	assert_string_equal(json_object_get_string(json_object_object_get(object, "state")), state);
 	json_object_put(object);
-}
-
-static int nr_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nr = 0;
-
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
 }
 
 /* Calls an ioctl on every perf event of this process. */
@@ -224,7 +195,7 @@ static void test_d5_d13_open(void **data)
 static void test_d6_outlives(void **data)
 {
 	uint64_t id = 0;
-	int pipes[2], status;
+	int pipes[2];
 	pid_t child;
 
 	detach();
@@ -239,8 +210,7 @@ static void test_d6_outlives(void **data)
 	}
 	close(pipes[1]);
 	assert_int_equal(read(pipes[0], &id, sizeof(id)), sizeof(id));
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSIGNALED(status));
+	assert_true(WIFSIGNALED(wait_for(child)));
 	load(10);
 	for (int i = 1; i <= 3; i++) {
 		attach();
@@ -262,7 +232,7 @@ static void test_d2_bad_cpu(void **data)
 /* A failure on the way leaves nothing. */
 static void test_d8_fails(void **data)
 {
-	int before = nr_descriptors(), lowest = dup(0), r = -1;
+	int before = count_descriptors(getpid()), lowest = dup(0), r = -1;
 	struct events_slot *slots;
 	struct rlimit limit, low;
 	uint64_t id = 0;
@@ -276,7 +246,7 @@ static void test_d8_fails(void **data)
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 		r = events_open(&source, SPEC, "x", NULL, &owner, &id, &error);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-		assert_int_equal(nr_descriptors(), before + (r ? 0 : get_nprocs()));
+		assert_int_equal(count_descriptors(getpid()), before + (r ? 0 : get_nprocs()));
 		free(error);
 	}
 	assert_int_equal(id, 1);
@@ -284,13 +254,13 @@ static void test_d8_fails(void **data)
 	open_fails("nope/x/", NULL, NULL, -ENOENT, "nope");
 	open_fails(SPEC, "a b", NULL, -EINVAL, "a b");
 	open_fails("breakpoint/config=0/", NULL, NULL, -EINVAL, "breakpoint");
-	assert_int_equal(nr_descriptors(), before);
+	assert_int_equal(count_descriptors(getpid()), before);
 	open_event(SPEC, "x", NULL);
 	open_fails(SPEC, "x", NULL, -EEXIST, "x");
 	for (int i = 1; i < 8; i++)
 		open_event(SPEC, NULL, NULL);
 	open_fails(SPEC, NULL, NULL, -ENOSPC, "max");
-	assert_int_equal(nr_descriptors(), before + 8 * get_nprocs());
+	assert_int_equal(count_descriptors(getpid()), before + 8 * get_nprocs());
 	slots = pinned_slots();
 	for (int i = 0; i < 8 * get_nprocs(); i++)
 		assert_int_not_equal(slots[i].event, 0);
@@ -300,13 +270,13 @@ static void test_d8_fails(void **data)
 /* After a close nothing of it is left. */
 static void test_close(void **data)
 {
-	int before = nr_descriptors();
+	int before = count_descriptors(getpid());
 	struct events_slot *slots;
 	char *error;
 
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(events_close(&source, open_event(SPEC, "x", NULL), &error), 0);
-	assert_int_equal(nr_descriptors(), before);
+	assert_int_equal(count_descriptors(getpid()), before);
 	assert_int_equal(events_close(&source, 20, &error), -ENOENT);
 	free(error);
 	assert_int_equal(number_of(20, "value"), -1);
@@ -459,7 +429,7 @@ static void test_recovers(void **data)
 	assert_int_equal(number_of(id, "value"), 5);
 	slots = pinned_slots();
 	detach();
-	before = nr_descriptors();
+	before = count_descriptors(getpid());
 	/* While another one was put in its place: not yet in force, then in force. */
 	slots[1] = slots[0];
 	slots[1].event = 0;
@@ -491,7 +461,7 @@ static void test_recovers(void **data)
 	assert_int_equal(slots[4].event, 0);
 	assert_int_equal(slots[5].event, 0);
 	detach();
-	assert_int_equal(nr_descriptors(), before);
+	assert_int_equal(count_descriptors(getpid()), before);
 	munmap(slots, sizeof(*slots) * 8 * get_nprocs_conf());
 }
 
@@ -717,10 +687,10 @@ static void test_d5_last_id(void **data)
 	last = open_event(SPEC, "last", "0");
 	assert_true(last == UINT64_MAX);
 	for (int i = 0; i < 2; i++) {
-		int before = nr_descriptors();
+		int before = count_descriptors(getpid());
 
 		open_fails(SPEC, "none", "0", -ENOSPC, "there is no id left for it");
-		assert_int_equal(nr_descriptors(), before);
+		assert_int_equal(count_descriptors(getpid()), before);
 		assert_true(events->reader->state->last_id == UINT64_MAX);
 		assert_int_equal(id_of("none"), -1);
 		detach();
@@ -866,7 +836,7 @@ static void test_store(void **data)
 	setenv("INVOCATION_ID", "0", 1);
 	assert_int_equal(fdstore_init(), 0);
 	setenv("NOTIFY_SOCKET", path, 1);
-	before = nr_descriptors();
+	before = count_descriptors(getpid());
 	id = open_event(SPEC, "x", "0-1");
 	load(1);
 	for (int i = 0; i < 2; i++) {
@@ -876,12 +846,12 @@ static void test_store(void **data)
 		attach();
 		assert_int_equal(number_of(id, "value"), 2);
 		expect_state(id, "counting");
-		assert_int_equal(nr_descriptors(), before + 2);
+		assert_int_equal(count_descriptors(getpid()), before + 2);
 	}
 	/* Those of an earlier paimond, of which this one has no descriptors. */
 	assert_true(fdstore_take("event-0") < 0);
 	assert_int_equal(events_close(&source, id, &error), 0);
-	assert_int_equal(nr_descriptors(), before);
+	assert_int_equal(count_descriptors(getpid()), before);
 	while (recv(store, message, sizeof(message), MSG_DONTWAIT) > 0)
 		for (int i = 0; i < 2; i++) {
 			char text[64];
@@ -895,15 +865,6 @@ static void test_store(void **data)
 	fdstore_init();
 	close(store);
 	unlink(path);
-}
-
-static void write_to(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
 }
 
 #define UNC "/sys/bus/event_source/devices/unc"
@@ -921,7 +882,7 @@ static void expect_cpus(uint64_t id, const char *cpus)
 static void set_mask(const char *mask)
 {
 	detach();
-	write_to(UNC "/cpumask", mask);
+	write_text(UNC "/cpumask", "%s", mask);
 	attach();
 }
 
@@ -936,9 +897,9 @@ static void test_uncore(void **data)
 	assert_int_equal(mount("tmpfs", sysfs, "tmpfs", 0, NULL), 0);
 	assert_int_equal(mkdir(UNC, 0755), 0);
 	assert_int_equal(mkdir(UNC "/format", 0755), 0);
-	write_to(UNC "/type", "1\n");
-	write_to(UNC "/format/event", "config:0-7\n");
-	write_to(UNC "/cpumask", "0\n");
+	write_text(UNC "/type", "1\n");
+	write_text(UNC "/format/event", "config:0-7\n");
+	write_text(UNC "/cpumask", "0\n");
 	open_fails("unc/event=0/", NULL, "1", -EINVAL, "on CPUs 0, and not on 1");
 	id = open_event("unc/event=0/", NULL, NULL);
 	set_mask("1\n"); /* it is not there */
@@ -957,7 +918,7 @@ static void test_uncore(void **data)
 	/* With a descriptor the kernel says where it is. */
 	assert_int_equal(events_close(&source, id, &error), 0);
 	id = open_event("unc/event=0/", NULL, "0");
-	write_to(UNC "/cpumask", "1\n");
+	write_text(UNC "/cpumask", "1\n");
 	events_source.reload(&source);
 	value = number_of(id, "value");
 	assert_true((uint64_t)number_of(id, "value") > value);
@@ -1022,7 +983,7 @@ int __wrap_strcmp(const char *a, const char *b)
 /* A PMU in sysfs, of CPUs in a file of this name. */
 static void make_pmu(const char *name, int number, const char *file, const char *cpus)
 {
-	char path[128], text[16];
+	char path[128];
 
 	snprintf(path, sizeof(path), SYSFS "/%s", name);
 	assert_int_equal(mkdir(path, 0755), 0);
@@ -1031,12 +992,11 @@ static void make_pmu(const char *name, int number, const char *file, const char 
 	snprintf(path, sizeof(path), SYSFS "/%s/events", name);
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), SYSFS "/%s/format/event", name);
-	write_to(path, "config:0-7\n");
+	write_text(path, "config:0-7\n");
 	snprintf(path, sizeof(path), SYSFS "/%s/type", name);
-	snprintf(text, sizeof(text), "%d\n", BOXES + number);
-	write_to(path, text);
+	write_text(path, "%d\n", BOXES + number);
 	snprintf(path, sizeof(path), SYSFS "/%s/%s", name, file);
-	write_to(path, cpus);
+	write_text(path, "%s", cpus);
 }
 
 static void hide_sysfs(void)
@@ -1085,14 +1045,14 @@ static void test_boxes(void **data)
 	make_pmu("uncore_box_0", 10, "cpumask", "0\n");
 	make_pmu("uncore_box_1", 11, "cpumask", "0-1\n");
 	make_pmu("uncore_box_2", 12, "cpumask", "1\n");
-	nr = nr_descriptors();
+	nr = count_descriptors(getpid());
 	open_fails("box/event=2/", NULL, "0,7", -EINVAL, "CPU 7 is not online");
 	open_fails("uncore_box_2/event=2/", NULL, "0", -EINVAL, "on CPUs 1, and not on 0");
-	assert_int_equal(nr_descriptors(), nr);
+	assert_int_equal(count_descriptors(getpid()), nr);
 	one = open_event("box/event=2/", "one", "0");
-	nr = nr_descriptors(); /* with those of the look at a first one */
+	nr = count_descriptors(getpid()); /* with those of the look at a first one */
 	id = open_event("box/event=2/", "all", NULL);
-	assert_int_equal(nr_descriptors(), nr + 4);
+	assert_int_equal(count_descriptors(getpid()), nr + 4);
 	expect_slots(one, "1010@0 1011@0");
 	expect_slots(id, "1010@0 1011@0 1011@1 1012@1");
 	expect_cpus(id, "[ 0, 1 ]");
@@ -1157,8 +1117,8 @@ static void test_level(void **data)
 
 	hide_sysfs();
 	make_pmu("therm", 20, "unused", "");
-	write_to(SYSFS "/therm/events/margin", "event=2\n");
-	write_to(SYSFS "/therm/events/margin.snapshot", "1\n");
+	write_text(SYSFS "/therm/events/margin", "event=2\n");
+	write_text(SYSFS "/therm/events/margin.snapshot", "1\n");
 	id = open_event("therm/margin/", "margin", NULL);
 	load(10);
 	assert_int_equal(point_of("paimon_event_level", "margin", "1"), 10);
@@ -1213,7 +1173,7 @@ static void test_made_names(void **data)
 
 	hide_sysfs();
 	make_pmu("l0ng", 30, "unused", "");
-	write_to(SYSFS "/l0ng/events/" LONG, "event=0\n");
+	write_text(SYSFS "/l0ng/events/" LONG, "event=0\n");
 	for (int order = 0; order < 2; order++) {
 		for (int i = 0; i < 3; i++) {
 			int k = order ? 2 - i : i;
@@ -1286,12 +1246,11 @@ int main(void)
 	};
 
 	/* The mounts are nobody else's, and end with this process. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+	if (own_mounts() < 0) {
 		printf("needs root: %s\n", strerror(errno));
 		return 77;
 	}
-	if (access("/sys/kernel/tracing/events", F_OK) &&
-	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)) {
+	if (mount_tracefs()) {
 		printf("tracefs cannot be mounted: %s\n", strerror(errno));
 		return 77;
 	}

@@ -4,7 +4,6 @@
  * hand-off socket: what they ought to, and all else. Numbers are those of the
  * invariants (list d). Needs root, and bpffs of its own.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -36,6 +35,7 @@
 #include <paimon.h>
 #include <paimon/handoff.h>
 
+#include "lib/helpers.h"
 #include "command.h"
 #include "event/handoff.h"
 
@@ -52,12 +52,11 @@ static int before; /* descriptors of the daemon, without clients and events */
 static int open_event(uint32_t type, uint64_t config, int inherit, pid_t pid, int cpu)
 {
 	struct perf_event_attr attr = {.type = type,
-				       .size = sizeof(attr),
 				       .config = config,
 				       .inherit = inherit,
 				       .sample_period = inherit ? 0 : 1000000000};
 
-	return syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return perf_event_open(&attr, pid, cpu, -1);
 }
 
 static int open_clock(int cpu)
@@ -66,14 +65,6 @@ static int open_clock(int cpu)
 
 	assert_return_code(fd, errno);
 	return fd;
-}
-
-static uint64_t read_count(int fd)
-{
-	uint64_t count;
-
-	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
-	return count;
 }
 
 /* Sockets. What children call must not assert. */
@@ -95,42 +86,21 @@ static void become(const struct user *who)
 static int connect_to(const char *path, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), r;
+	int fd;
 
 	strcpy(address.sun_path, path);
 	become(&user);
-	r = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof(address));
+	fd = dial(&address, type, 0);
 	become(&root);
-	if (r < 0 && fd >= 0)
-		close(fd);
-	return r < 0 ? r : fd;
+	return fd;
 }
 
-static int dial(void)
+static int dial_handoff(void)
 {
 	int fd = connect_to(handoff_path, SOCK_SEQPACKET);
 
 	assert_return_code(fd, errno);
 	return fd;
-}
-
-static ssize_t send_message(int socket, const void *data, size_t size, const int *fds, size_t nr)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(253 * sizeof(int))];
-	} control;
-	struct iovec iov = {(void *)data, size};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (nr) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(nr * sizeof(int));
-		control.header = (struct cmsghdr){CMSG_LEN(nr * sizeof(int)), SOL_SOCKET,
-						  SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), fds, nr * sizeof(int));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
 /* The error of the reply; -ECONNRESET: there is none. ret_fd: -1 where there is none. */
@@ -159,9 +129,9 @@ static int last_fd;
 
 static int ask(const struct paimon_handoff_request *request, const int *fds, size_t nr)
 {
-	int fd = dial(), r;
+	int fd = dial_handoff(), r;
 
-	assert_int_equal(send_message(fd, request, sizeof(*request), fds, nr), sizeof(*request));
+	assert_int_equal(send_message(fd, request, sizeof(*request), fds, nr, 0), sizeof(*request));
 	r = receive_reply(fd, &last, &last_fd);
 	close(fd);
 	if (r < 0 && r != -ECONNRESET) {
@@ -229,21 +199,6 @@ static size_t nr_listed(void)
 	return nr;
 }
 
-static int count_descriptors(void)
-{
-	char path[64];
-	DIR *dir;
-	int nr = -2;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", daemon_pid);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
-}
-
 /* The daemon takes in who comes last, with what was asked before: then all of it is done. */
 static void settle(void)
 {
@@ -256,7 +211,7 @@ static void nothing_left(void)
 	int nr = 0;
 
 	settle();
-	for (int i = 0; i < 100 && (nr = count_descriptors()) != before; i++)
+	for (int i = 0; i < 100 && (nr = count_descriptors(daemon_pid)) != before; i++)
 		usleep(20000);
 	assert_int_equal(nr, before);
 	assert_int_equal(nr_listed(), 0);
@@ -279,17 +234,15 @@ static void claim_all(void)
 
 static int setup(void **data)
 {
-	FILE *file = fopen(config_path, "w");
 	uint64_t id;
 	int fd;
 
 	assert_int_equal(mkdir(state, 0700), 0);
 	assert_int_equal(mount("bpf", state, "bpf", 0, NULL), 0);
-	fprintf(file,
-		"[paimond]\nstate_dir = %s\nsocket = %s\nlisten = no\nhandoff = %s\n"
-		"[iopf]\nenable = no\n",
-		state, http_path, handoff_path);
-	fclose(file);
+	write_text(config_path,
+		   "[paimond]\nstate_dir = %s\nsocket = %s\nlisten = no\nhandoff = %s\n"
+		   "[iopf]\nenable = no\n",
+		   state, http_path, handoff_path);
 	daemon_pid = fork();
 	if (!daemon_pid) {
 		execl(paimond, paimond, "--config", config_path, NULL);
@@ -304,7 +257,7 @@ static int setup(void **data)
 	if (unclaim(&fd, 1, "first", &id) || claim(id))
 		fail_msg("%s", last.text);
 	close(fd);
-	for (int i = 0, nr = -1; i < 100 && nr != (before = count_descriptors()); i++) {
+	for (int i = 0, nr = -1; i < 100 && nr != (before = count_descriptors(daemon_pid)); i++) {
 		nr = before;
 		usleep(20000);
 	}
@@ -314,7 +267,7 @@ static int setup(void **data)
 static int teardown(void **data)
 {
 	kill(daemon_pid, SIGTERM);
-	waitpid(daemon_pid, NULL, 0);
+	wait_for(daemon_pid);
 	umount(state);
 	rmdir(state);
 	unlink(config_path);
@@ -369,7 +322,7 @@ static void test_d5_d6_d7_d9_d10_d12_use(void **data)
 /* The opener's process is gone, and its event counts on. */
 static void test_d6_process_gone(void **data)
 {
-	int pipes[2], fd, status;
+	int pipes[2], fd;
 	uint64_t id, count;
 	pid_t child;
 
@@ -380,8 +333,7 @@ static void test_d6_process_gone(void **data)
 		_exit(unclaim(&fd, 1, "gone", &id) ||
 		      write(pipes[1], &id, sizeof(id)) != sizeof(id));
 	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
+	assert_int_equal(wait_for(child), 0);
 	assert_int_equal(read(pipes[0], &id, sizeof(id)), sizeof(id));
 	close(pipes[0]);
 	close(pipes[1]);
@@ -402,10 +354,10 @@ static void test_d11_race(void **data)
 		int fd = open_clock(0), sockets[2], results[2];
 
 		for (int i = 0; i < 2; i++)
-			sockets[i] = dial();
+			sockets[i] = dial_handoff();
 		stop_daemon(); /* both are there when it goes on */
 		for (int i = 0; i < 2; i++)
-			send_message(sockets[i], &request, sizeof(request), &fd, 1);
+			send_message(sockets[i], &request, sizeof(request), &fd, 1, 0);
 		kill(daemon_pid, SIGCONT);
 		for (int i = 0; i < 2; i++) {
 			results[i] = receive_reply(sockets[i], &last, &last_fd);
@@ -452,14 +404,14 @@ static void test_messages(void **data)
 
 	((struct paimon_handoff_request *)large)->version = 1;
 	/* Another size, with a descriptor, on a connection that goes on. */
-	socket = dial();
+	socket = dial_handoff();
 	for (size_t size = 1; size <= sizeof(large); size++) {
 		if (size == sizeof(good))
 			continue;
-		assert_int_equal(send_message(socket, large, size, &fd, 1), size);
+		assert_int_equal(send_message(socket, large, size, &fd, 1, 0), size);
 		assert_int_equal(receive_reply(socket, &last, &last_fd), -EMSGSIZE);
 	}
-	send_message(socket, large, 0, &fd, 1); /* the end, as far as a reader can tell */
+	send_message(socket, large, 0, &fd, 1, 0); /* the end, as far as a reader can tell */
 	assert_int_equal(receive_reply(socket, &last, &last_fd), -ECONNRESET);
 	close(socket);
 
@@ -510,7 +462,7 @@ static void test_d2_d4_other_descriptors(void **data)
 	unlink(path);
 	refused(fd, -EBADF);
 	refused(socket(AF_UNIX, SOCK_STREAM, 0), -EBADF);
-	refused(dial(), -EBADF);
+	refused(dial_handoff(), -EBADF);
 	refused(bpf_map_create(BPF_MAP_TYPE_ARRAY, "test", 4, 4, 1, NULL), -EBADF);
 	refused(epoll_create1(0), -EBADF);
 	refused(memfd_create("anon_inode:[perf_event]", 0), -EBADF);
@@ -535,10 +487,10 @@ static void test_d2_d4_other_descriptors(void **data)
 static void test_d8_dies_half_way(void **data)
 {
 	struct paimon_handoff_request request = {1, PAIMON_HANDOFF_UNCLAIM, .nr = 1};
-	int fd = open_clock(0), socket = dial();
+	int fd = open_clock(0), socket = dial_handoff();
 
 	stop_daemon();
-	send_message(socket, &request, sizeof(request), &fd, 1);
+	send_message(socket, &request, sizeof(request), &fd, 1, 0);
 	close(socket);
 	close(fd);
 	kill(daemon_pid, SIGCONT);
@@ -555,15 +507,15 @@ static void test_stalled(void **data)
 	assert_int_equal(unclaim(&fd, 1, "", &id), 0);
 	close(fd);
 	for (int i = 0; i < 200; i++)
-		idle[i] = dial();
+		idle[i] = dial_handoff();
 	fd = open_kept(id, 0);
 	assert_return_code(fd, 0);
 	close(fd);
-	assert_true(count_descriptors() < before + 80);
-	socket = dial();
+	assert_true(count_descriptors(daemon_pid) < before + 80);
+	socket = dial_handoff();
 	request.id = id;
 	for (int i = 0; i < 5000; i++)
-		if (send_message(socket, &request, sizeof(request), NULL, 0) < 0)
+		if (send_message(socket, &request, sizeof(request), NULL, 0, 0) < 0)
 			break;
 	fd = open_kept(id, 0);
 	assert_return_code(fd, 0);
@@ -580,7 +532,7 @@ static void test_64_clients(void **data)
 {
 	for (int round = 0; round < 2; round++) {
 		pid_t children[64];
-		int start[2], status, failed = 0;
+		int start[2], failed = 0;
 		char go;
 
 		assert_int_equal(pipe(start), 0);
@@ -595,7 +547,7 @@ static void test_64_clients(void **data)
 				if (read(start[0], &go, 1))
 					_exit(2);
 				socket = connect_to(handoff_path, SOCK_SEQPACKET);
-				if (send_message(socket, &request, sizeof(request), &fd, 1) < 0)
+				if (send_message(socket, &request, sizeof(request), &fd, 1, 0) < 0)
 					_exit(3);
 				close(fd);
 				_exit(round ? 0 : receive_reply(socket, &last, &last_fd) ? 4 : 0);
@@ -604,8 +556,7 @@ static void test_64_clients(void **data)
 		close(start[0]);
 		close(start[1]);
 		for (int i = 0; i < 64; i++) {
-			waitpid(children[i], &status, 0);
-			failed += !!status;
+			failed += !!wait_for(children[i]);
 		}
 		assert_int_equal(failed, 0);
 		if (!round)
@@ -703,7 +654,7 @@ static void test_adopt(void **data)
 	assert_int_equal(handoff_adopt(&context, child, &fd, 1, "adopted"), EXIT_DONE);
 	assert_int_equal(handoff_adopt(&context, child, &fd, 1, NULL), EXIT_FAILED);
 	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	wait_for(child);
 	assert_int_equal(handoff_adopt(&context, child, &fd, 1, NULL), EXIT_FAILED);
 	events = list();
 	assert_string_equal(json_object_get_string(json_object_object_get(
@@ -724,7 +675,7 @@ static void test_exec(void **data)
 		 NULL},
 		{"/no/such/command", NULL},
 	};
-	int fds[] = {open_clock(0), open_clock(1)}, status;
+	int fds[] = {open_clock(0), open_clock(1)};
 	struct context context = {};
 	uint64_t id;
 
@@ -734,8 +685,7 @@ static void test_exec(void **data)
 
 		if (!child)
 			_exit(handoff_exec(&context, i < 2 ? id : id + 1, commands[i & 1]));
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_int_equal(WEXITSTATUS(status), i ? EXIT_FAILED : 0);
+		assert_int_equal(WEXITSTATUS(wait_for(child)), i ? EXIT_FAILED : 0);
 	}
 	close(fds[0]);
 	close(fds[1]);
@@ -838,13 +788,10 @@ static void test_d14_unprivileged(void **data)
 static int make_group(void)
 {
 	char path[64];
-	FILE *file;
 	int r;
 
 	snprintf(path, sizeof(path), "%s/group", folder);
-	file = fopen(path, "w");
-	if (!file || fprintf(file, "paimon:x:%d:\n", OPERATORS) < 0 || fclose(file))
-		return -1;
+	write_text(path, "paimon:x:%d:\n", OPERATORS);
 	r = mount(path, "/etc/group", NULL, MS_BIND, NULL);
 	unlink(path);
 	return r;
@@ -879,8 +826,7 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	/* The mounts are nobody else's, and end with this process. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    !mkdtemp(folder) || chmod(folder, 0755) < 0) {
+	if (own_mounts() < 0 || !mkdtemp(folder) || chmod(folder, 0755) < 0) {
 		perror("cannot set up a private folder");
 		return 1;
 	}

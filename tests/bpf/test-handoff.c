@@ -5,7 +5,6 @@
  * Needs root, and bpffs of its own.
  */
 #include <errno.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
@@ -32,6 +31,7 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "events_json.h"
 #include "source/events/events_source.h"
 #include "source/source.h"
@@ -52,28 +52,10 @@ static int detach(void **data)
 	return umount(folder);
 }
 
-/* The descriptors of a process, and a few more that are the same each time. */
-static int count_descriptors(pid_t pid)
-{
-	char path[64];
-	DIR *dir;
-	int nr = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
-}
-
 static int open_event(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
-	int fd;
+	int fd = perf_event_open(attr, pid, cpu, -1);
 
-	attr->size = sizeof(*attr);
-	fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	assert_return_code(fd, errno);
 	return fd;
 }
@@ -141,14 +123,6 @@ static size_t nr_listed(void)
 	return nr;
 }
 
-static uint64_t read_count(int fd)
-{
-	uint64_t count;
-
-	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
-	return count;
-}
-
 static int attach(void **data)
 {
 	config = (struct config){.state_dir = folder, .events_max = 64};
@@ -185,7 +159,7 @@ static void test_d1_dying(void **data)
 			pause();
 	fd = open_event(&attr, child, -1);
 	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, NULL, 0), child);
+	wait_for(child);
 	refused(fd, -ENOENT, "dead");
 	close(fd);
 }
@@ -266,7 +240,7 @@ static void test_d4_mapped(void **data)
 	assert_int_equal(keep(fds, 2, NULL, &id), -EBUSY);
 	assert_int_equal(nr_listed(), 0);
 	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, NULL, 0), child);
+	wait_for(child);
 	assert_int_equal(keep(fds, 2, NULL, &id), 0);
 	close(fds[0]);
 	close(fds[1]);
@@ -332,13 +306,12 @@ static int open_breakpoint(int cpu)
 	static long word;
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_BREAKPOINT,
-		.size = sizeof(attr),
 		.bp_type = HW_BREAKPOINT_W,
 		.bp_addr = (unsigned long)&word,
 		.bp_len = sizeof(word),
 		.exclude_kernel = 1,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int fd = perf_event_open(&attr, -1, cpu, -1);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -726,8 +699,7 @@ int main(void)
 		return 77;
 	}
 	/* The mounts are nobody else's, and end with this process. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    !mkdtemp(folder)) {
+	if (own_mounts() < 0 || !mkdtemp(folder)) {
 		perror("cannot set up a private folder");
 		return 1;
 	}

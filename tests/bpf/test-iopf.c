@@ -15,15 +15,16 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/capability.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/bpf.h"
+#include "lib/helpers.h"
+#include "util/clock.h"
 #include "iopf.h"
 #include "iopf.skel.h"
 
@@ -40,31 +41,6 @@ struct fixture {
 	struct iopf_state *state;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-static void *map_memory(struct bpf_map *map, size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	assert_ptr_not_equal(memory, MAP_FAILED);
-	return memory;
-}
-
-static void set_program(struct fixture *f, enum iopf_program index, struct bpf_program *program)
-{
-	int fd = bpf_program__fd(program);
-
-	assert_return_code(
-		bpf_map_update_elem(bpf_map__fd(f->bpf->maps.iopf_programs), &index, &fd, 0),
-		errno);
-}
-
 static int setup(void **data)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
@@ -74,13 +50,13 @@ static int setup(void **data)
 	f->bpf = iopf_bpf__open_opts(&options);
 	assert_non_null(f->bpf);
 	assert_return_code(iopf_bpf__load(f->bpf), errno);
-	f->devices = map_memory(f->bpf->maps.iopf_devices, 64 * sizeof(*f->devices));
-	f->slots = map_memory(f->bpf->maps.iopf_slots, 64 * IOPF_SLOTS * sizeof(*f->slots));
-	f->state = map_memory(f->bpf->maps.iopf_state, sizeof(*f->state));
-	set_program(f, IOPF_REQUEST, f->bpf->progs.iopf_request);
-	set_program(f, IOPF_HANDLE, f->bpf->progs.iopf_handle);
-	set_program(f, IOPF_RESPONSE, f->bpf->progs.iopf_response);
-	set_program(f, IOPF_DISCARD, f->bpf->progs.iopf_discard);
+	f->devices = map_memory(f->bpf->maps.iopf_devices);
+	f->slots = map_memory(f->bpf->maps.iopf_slots);
+	f->state = map_memory(f->bpf->maps.iopf_state);
+	set_program(f->bpf->maps.iopf_programs, IOPF_REQUEST, f->bpf->progs.iopf_request);
+	set_program(f->bpf->maps.iopf_programs, IOPF_HANDLE, f->bpf->progs.iopf_handle);
+	set_program(f->bpf->maps.iopf_programs, IOPF_RESPONSE, f->bpf->progs.iopf_response);
+	set_program(f->bpf->maps.iopf_programs, IOPF_DISCARD, f->bpf->progs.iopf_discard);
 	*data = f;
 	return 0;
 }
@@ -89,9 +65,9 @@ static int teardown(void **data)
 {
 	struct fixture *f = *data;
 
-	munmap(f->devices, 64 * sizeof(*f->devices));
-	munmap(f->slots, 64 * IOPF_SLOTS * sizeof(*f->slots));
-	munmap(f->state, sizeof(*f->state));
+	unmap_memory(f->bpf->maps.iopf_devices, f->devices);
+	unmap_memory(f->bpf->maps.iopf_slots, f->slots);
+	unmap_memory(f->bpf->maps.iopf_state, f->state);
 	iopf_bpf__destroy(f->bpf);
 	free(f);
 	return 0;
@@ -101,10 +77,10 @@ static int run(struct bpf_program *program, uint64_t a, uint64_t b, uint64_t c, 
 	       uint64_t e, uint64_t f)
 {
 	uint64_t args[7] = {a, b, c, d, e, f, 0};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args));
+	int r = run_program(program, -1, args, sizeof(args));
 
-	assert_return_code(bpf_prog_test_run_opts(bpf_program__fd(program), &options), errno);
-	return options.retval;
+	assert_return_code(r, -r);
+	return r;
 }
 
 static void request(struct fixture *f, uint64_t dev, uint32_t grpid, uint32_t perm, uint32_t flags)
@@ -182,21 +158,21 @@ static void test_times(void **data)
 	struct iopf_device *d = &f->devices[0];
 	uint64_t first[2], last[2], handled[2], answered[2];
 
-	first[0] = now_ns();
+	first[0] = clock_ns(CLOCK_MONOTONIC);
 	request(f, DEV, 1, READ, PART);
-	first[1] = now_ns();
+	first[1] = clock_ns(CLOCK_MONOTONIC);
 	usleep(2000);
-	last[0] = now_ns();
+	last[0] = clock_ns(CLOCK_MONOTONIC);
 	request(f, DEV, 1, READ, LAST);
-	last[1] = now_ns();
+	last[1] = clock_ns(CLOCK_MONOTONIC);
 	usleep(1000);
-	handled[0] = now_ns();
+	handled[0] = clock_ns(CLOCK_MONOTONIC);
 	handle(f, 1);
-	handled[1] = now_ns();
+	handled[1] = clock_ns(CLOCK_MONOTONIC);
 	usleep(3000);
-	answered[0] = now_ns();
+	answered[0] = clock_ns(CLOCK_MONOTONIC);
 	respond(f, DEV, 1, 0);
-	answered[1] = now_ns();
+	answered[1] = clock_ns(CLOCK_MONOTONIC);
 	assert_time(&d->stages[IOPF_STAGE_TOTAL], answered[0] - first[1], answered[1] - first[0]);
 	assert_time(&d->stages[IOPF_STAGE_QUEUE], handled[0] - last[1], handled[1] - last[0]);
 	assert_time(&d->stages[IOPF_STAGE_SERVICE], answered[0] - handled[1],
@@ -446,8 +422,8 @@ static void test_threads(void **data)
 	pthread_barrier_wait(&barrier);
 	/* Meanwhile programs are replaced, as a daemon does that takes over. */
 	for (; replaced < 2000; replaced++) {
-		set_program(f, IOPF_REQUEST, f->bpf->progs.iopf_request);
-		set_program(f, IOPF_RESPONSE, f->bpf->progs.iopf_response);
+		set_program(f->bpf->maps.iopf_programs, IOPF_REQUEST, f->bpf->progs.iopf_request);
+		set_program(f->bpf->maps.iopf_programs, IOPF_RESPONSE, f->bpf->progs.iopf_response);
 	}
 	for (int i = 0; i < HAMMERS; i++)
 		pthread_join(threads[i], NULL);

@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/bpf.h"
 #include "iopf.h"
 #include "iopf.skel.h"
 #include "name.skel.h"
@@ -30,7 +30,6 @@ static struct fixture fixture;
 static int setup(void **data)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
-	LIBBPF_OPTS(bpf_test_run_opts, run);
 	struct fixture *f = &fixture;
 
 	f->iopf = iopf_bpf__open_opts(&options);
@@ -38,12 +37,9 @@ static int setup(void **data)
 	assert_int_equal(iopf_bpf__load(f->iopf), 0);
 	f->name = name_bpf__open_and_load();
 	assert_non_null(f->name);
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(f->name->progs.find_name), &run),
-			 0);
+	assert_int_equal(run_program(f->name->progs.find_name, -1, NULL, 0), 0);
 	assert_true(f->name->bss->address != 0);
-	f->devices = mmap(NULL, 64 * sizeof(*f->devices), PROT_READ, MAP_SHARED,
-			  bpf_map__fd(f->iopf->maps.iopf_devices), 0);
-	assert_ptr_not_equal(f->devices, MAP_FAILED);
+	f->devices = map_memory(f->iopf->maps.iopf_devices);
 	*data = f;
 	return 0;
 }
@@ -52,7 +48,7 @@ static int teardown(void **data)
 {
 	struct fixture *f = *data;
 
-	munmap(f->devices, 64 * sizeof(*f->devices));
+	unmap_memory(f->iopf->maps.iopf_devices, f->devices);
 	name_bpf__destroy(f->name);
 	iopf_bpf__destroy(f->iopf);
 	return 0;
@@ -62,7 +58,6 @@ static int teardown(void **data)
 static void group(struct fixture *f, uint64_t dev, const char *name)
 {
 	uint64_t args[7] = {dev, 1, 1, 0x1000, PAIMON_IOPF_PERM_READ, PAIMON_IOPF_LAST};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = sizeof(args));
 
 	if (name) {
 		/* What is behind the NUL is not part of the name. */
@@ -70,11 +65,9 @@ static void group(struct fixture *f, uint64_t dev, const char *name)
 		strcpy(f->name->bss->name, name);
 		args[6] = f->name->bss->address;
 	}
-	assert_int_equal(
-		bpf_prog_test_run_opts(bpf_program__fd(f->iopf->progs.iopf_request), &options), 0);
+	assert_int_equal(run_program(f->iopf->progs.iopf_request, -1, args, sizeof(args)), 0);
 	args[3] = PAIMON_IOPF_SUCCESS;
-	assert_int_equal(
-		bpf_prog_test_run_opts(bpf_program__fd(f->iopf->progs.iopf_response), &options), 0);
+	assert_int_equal(run_program(f->iopf->progs.iopf_response, -1, args, sizeof(args)), 0);
 }
 
 static void assert_device(const struct fixture *f, int index, const char *name, uint64_t groups)

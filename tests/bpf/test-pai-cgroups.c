@@ -5,11 +5,11 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "pai-fixture.h"
 
 #define RACES (PAI_MAX_TASKS - 110) /* and 100 that find no room for their cgroup */
@@ -95,15 +95,11 @@ static void test_short_after_long(void **data)
 {
 	struct fixture *f = *data;
 	char first[PATH_MAX], second[PATH_MAX], third[PATH_MAX];
-	cpu_set_t all, one;
 
 	strcpy(first, make_cgroup("a"));
 	strcpy(second, make_cgroup("a/long"));
 	strcpy(third, make_cgroup("a/longer-still"));
-	assert_return_code(sched_getaffinity(0, sizeof(all), &all), errno);
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	assert_return_code(sched_setaffinity(0, sizeof(one), &one), errno);
+	pin_to(0);
 	record(f, 0, 1, 1);
 	in_child(f, first, take_one);
 	in_child(f, second, take_one);
@@ -112,7 +108,7 @@ static void test_short_after_long(void **data)
 	in_child(f, third, take_one);
 	evict(f);
 	in_child(f, first, take_one);
-	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
+	unpin();
 	assert_int_equal(nr_places(f), 3);
 	assert_string_equal(f->cgroups[1].path, below_root(first));
 	assert_string_equal(f->cgroups[2].path, below_root(second));

@@ -4,9 +4,9 @@
  */
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "pai-fixture.h"
 
 /* A sample of an event, with so much raw data. */
@@ -105,7 +105,6 @@ static void test_overflow_of_event(void **data)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = 100000,
 	};
@@ -113,7 +112,7 @@ static void test_overflow_of_event(void **data)
 	struct bpf_link *link;
 	int fd, zero = 0;
 
-	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = perf_event_open(&attr, 0, -1, -1);
 	assert_return_code(fd, errno);
 	link = bpf_program__attach_perf_event(f->bpf->progs.paimon_pai_overflow, fd);
 	assert_non_null(link);

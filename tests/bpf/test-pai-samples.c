@@ -256,7 +256,7 @@ static void test_undispatched(void **data)
 	assert_int_equal(sample_on(f, 1, 1), 0);
 	assert_int_equal(f->state->undispatched, 2);
 	assert_malformed(f, 0);
-	set_program(f, f->bpf->maps.pai_programs, f->bpf->progs.pai_sample);
+	set_program(f->bpf->maps.pai_programs, PAI_SAMPLE, f->bpf->progs.pai_sample);
 	assert_int_equal(sample_on(f, 0, 1), 0);
 	assert_int_equal(f->state->undispatched, 2);
 	assert_int_equal(f->cpus[0].samples, 1);
@@ -267,8 +267,8 @@ static int replace_or_sample(struct fixture *f)
 {
 	if (sched_getcpu() == 0)
 		return take_hundred(f);
-	set_program(f, f->bpf->maps.pai_programs, f->bpf->progs.newer_sample);
-	set_program(f, f->bpf->maps.pai_programs, f->bpf->progs.pai_sample);
+	set_program(f->bpf->maps.pai_programs, PAI_SAMPLE, f->bpf->progs.newer_sample);
+	set_program(f->bpf->maps.pai_programs, PAI_SAMPLE, f->bpf->progs.pai_sample);
 	return 0;
 }
 

@@ -5,9 +5,7 @@
  * Needs root, tracefs, and a mount namespace of its own.
  */
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -29,8 +26,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "lib/helpers.h"
 #include "process/fdstore.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"
@@ -44,18 +41,6 @@ static struct source source;
 static struct pai_pmu pmu;
 static uint64_t base; /* of the counters: the next two are tracepoints */
 static uint64_t calls;
-
-static void put(const char *path, const char *format, ...)
-{
-	va_list ap;
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	va_start(ap, format);
-	vfprintf(file, format, ap);
-	va_end(ap);
-	fclose(file);
-}
 
 static uint64_t tracepoint(const char *name)
 {
@@ -83,22 +68,22 @@ static void make_pmu(const char *name, unsigned int type, uint64_t all)
 	snprintf(path, sizeof(path), SYSFS "/%s/format", name);
 	mkdir(path, 0755);
 	snprintf(path, sizeof(path), SYSFS "/%s/type", name);
-	put(path, "%u\n", type);
+	write_text(path, "%u\n", type);
 	snprintf(path, sizeof(path), SYSFS "/%s/format/event", name);
-	put(path, "config:0-63\n");
+	write_text(path, "config:0-63\n");
 	for (unsigned int i = 0; i < 3; i++) {
 		static const char *const names[] = {"T_ALL", "T_ONE", "T_TWO"};
 
 		snprintf(path, sizeof(path), SYSFS "/%s/events/%s", name, names[i]);
-		put(path, "event=0x%llx\n", (unsigned long long)all + i);
+		write_text(path, "event=0x%llx\n", (unsigned long long)all + i);
 	}
 	/* What is no counter of it. */
 	snprintf(path, sizeof(path), SYSFS "/%s/events/T_ONE.unit", name);
-	put(path, "calls\n");
+	write_text(path, "calls\n");
 	snprintf(path, sizeof(path), SYSFS "/%s/events/T_OTHER", name);
-	put(path, "event=0x1\n");
+	write_text(path, "event=0x1\n");
 	snprintf(path, sizeof(path), SYSFS "/%s/events/T_BROKEN", name);
-	put(path, "event=\n");
+	write_text(path, "event=\n");
 }
 
 static int setup(void **data)
@@ -139,17 +124,12 @@ static void attach(void)
 /* So many calls on each CPU. */
 static void load(unsigned int nr)
 {
-	cpu_set_t set;
-
 	for (int cpu = 0; cpu < get_nprocs(); cpu++) {
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-		assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+		pin_to(cpu);
 		for (unsigned int i = 0; i < nr; i++)
 			syscall(SYS_ioprio_get, 1, 0);
 	}
-	memset(&set, -1, sizeof(set));
-	sched_setaffinity(0, sizeof(set), &set);
+	unpin();
 }
 
 /* What both counters have on each CPU. */
@@ -169,7 +149,6 @@ static void expect(uint64_t each)
 static void live_and_die(unsigned int nr, bool reads)
 {
 	pid_t pid = fork();
-	int status;
 
 	if (!pid) {
 		attach();
@@ -178,20 +157,7 @@ static void live_and_die(unsigned int nr, bool reads)
 			pai_pmu_read(&source, &pmu, NULL, false);
 		_exit(0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static int count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int nr = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		nr++;
-	closedir(dir);
-	return nr;
+	assert_int_equal(wait_for(pid), 0);
 }
 
 static void test_counts(void **data)
@@ -210,12 +176,12 @@ static void test_counts(void **data)
 /* However many there are, no descriptor of an event is kept. */
 static void test_descriptors(void **data)
 {
-	int before = count_descriptors(), one;
+	int before = count_descriptors(getpid()), one;
 
 	attach();
-	one = count_descriptors() - before;
+	one = count_descriptors(getpid()) - before;
 	pai_pmu_detach(&source, &pmu, false);
-	assert_int_equal(count_descriptors(), before);
+	assert_int_equal(count_descriptors(getpid()), before);
 	assert_true(one < 10); /* maps and a program */
 }
 
@@ -516,7 +482,6 @@ static int pass_link(void)
 /* In a process of its own, as what systemd passed is the process's. */
 static void in_child(int (*run)(void))
 {
-	int status;
 	pid_t pid;
 
 	fflush(NULL);
@@ -527,8 +492,7 @@ static void in_child(int (*run)(void))
 		assert_int_equal(open("/dev/null", O_RDONLY), 3);
 		_exit(pass_link() ? 99 : run());
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status >> 8, 0);
+	assert_int_equal(wait_for(pid), 0);
 }
 
 /* It samples no longer: whoever has the link must let go of it. */
@@ -589,12 +553,12 @@ static void test_foreign_link_beside_maps(void **data)
 static void test_no_counters(void **data)
 {
 	mkdir(SYSFS "/pai_crypto", 0755);
-	put(SYSFS "/pai_crypto/type", "77\n");
+	write_text(SYSFS "/pai_crypto/type", "77\n");
 	assert_int_equal(pai_source.probe(&source), 0);
 	assert_int_equal(pai_source.attach(&source), -ENODEV);
 	assert_non_null(strstr(source.reason, "no events"));
 	make_pmu("pai_ext", 2, 0x1800);
-	put(SYSFS "/pai_ext/events/T_ONE", "event=0x%llx\n", 0x1801ull);
+	write_text(SYSFS "/pai_ext/events/T_ONE", "event=0x%llx\n", 0x1801ull);
 	assert_true(pai_source.attach(&source) < 0); /* there are no such tracepoints */
 	assert_non_null(strstr(source.reason, "pai_ext cannot be opened"));
 	assert_int_equal(rename(SYSFS "/pai_ext", SYSFS "/pai_gone2"), 0);
@@ -680,12 +644,11 @@ int main(void)
 	uint64_t enter, leave;
 	int failed;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+	if (own_mounts() < 0) {
 		puts("needs root");
 		return 77;
 	}
-	if (access("/sys/kernel/tracing/events", F_OK) &&
-	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL)) {
+	if (mount_tracefs()) {
 		puts("needs tracefs");
 		return 77;
 	}

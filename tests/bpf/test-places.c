@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -18,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "source/iopf/iopf_source.h"
 #include "source/pai/pai_source.h"
 #include "source/places.h"
@@ -298,7 +297,7 @@ static void test_dies(void **data)
 			pai_samples_recycle(samples);
 			_exit(0);
 		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
+		status = wait_for(pid);
 		/* While nobody looks after them, one comes back. */
 		play(1, 1);
 		play(2, 1);
@@ -532,7 +531,7 @@ static void test_daemon_of_devices_dies(void **data)
 			iopf_recycle(iopf);
 			_exit(0);
 		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
+		status = wait_for(pid);
 		for (int i = 0; i < 2; i++) {
 			seen = look();
 			assert_int_equal(seen.requests + seen.departed,

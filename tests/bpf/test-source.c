@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "source/iopf/iopf_source.h"
 #include "source/source.h"
 
@@ -358,8 +357,7 @@ int main(void)
 		return 77;
 	}
 	/* The mounts are nobody else's, and end with this process. */
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    !mkdtemp(folder)) {
+	if (own_mounts() < 0 || !mkdtemp(folder)) {
 		perror("cannot set up a private folder");
 		return 1;
 	}

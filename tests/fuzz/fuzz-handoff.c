@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "fuzz.h"
 #include "serve/handoff.h"
 #include "serve/listen.h"
@@ -85,28 +86,14 @@ static void start(void)
 	must(!handoff_new(event, fd, &(struct kept){&ops, NULL}, &handoff));
 }
 
-static int dial(void)
+/* With the socket itself, so many times. */
+static ssize_t send_sockets(int fd, const void *data, size_t size, size_t nr)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	must(!connect(fd, (struct sockaddr *)&address, sizeof(address)));
-	return fd;
-}
-
-static ssize_t send_message(int fd, const uint8_t *data, size_t size, size_t nr)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(253 * sizeof(int))];
-	} control = {.header = {CMSG_LEN(nr * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct iovec iov = {(void *)data, size};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fds[253];
 
 	for (size_t i = 0; i < nr; i++)
-		((int *)CMSG_DATA(&control.header))[i] = fd;
-	message.msg_control = nr ? &control : NULL;
-	message.msg_controllen = nr ? CMSG_SPACE(nr * sizeof(int)) : 0;
-	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		fds[i] = fd;
+	return send_message(fd, data, size, fds, nr, MSG_DONTWAIT);
 }
 
 /* Does the connection go on? */
@@ -147,12 +134,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	nr = data[0] % 254;
 	leaves = data[1] & 1;
-	fd = lowest = dial();
+	fd = lowest = dial(&address, SOCK_SEQPACKET, 0);
+	must(fd >= 0);
 	for (data += 2; data < end;) {
 		size_t length = *data++;
 
 		length = length < (size_t)(end - data) ? length : (size_t)(end - data);
-		if (send_message(fd, data, length, nr) < 0)
+		if (send_sockets(fd, data, length, nr) < 0)
 			break;
 		data += length;
 		if (!leaves && !get_reply(fd))
@@ -160,8 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	close(fd);
 	/* Once another one is served, the first has been too. */
-	fd = dial();
-	must(send_message(fd, (const uint8_t *)&last, sizeof(last), 0) == sizeof(last));
+	fd = dial(&address, SOCK_SEQPACKET, 0);
+	must(send_message(fd, &last, sizeof(last), NULL, 0, MSG_DONTWAIT) == sizeof(last));
 	must(get_reply(fd));
 	close(fd);
 	while (sd_event_run(event, 0) > 0)

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "fuzz.h"
 #include "serve/http.h"
 #include "serve/listen.h"
@@ -149,19 +150,15 @@ static void start(void)
 		       &callbacks, &http));
 }
 
-static int dial(void)
+static int dial_server(void)
 {
-	int fd = socket(over_tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct linger linger = {.l_onoff = 1};
+	int fd = dial(over_tcp ? (void *)&tcp_address : (void *)&unix_address, SOCK_STREAM, 0);
 
-	if (over_tcp) {
-		const struct linger linger = {.l_onoff = 1};
-
-		must(!connect(fd, (struct sockaddr *)&tcp_address, sizeof(tcp_address)));
-		/* No port may be left waiting after its connection: there are many. */
+	must(fd >= 0);
+	/* No port may be left waiting after its connection: there are many. */
+	if (over_tcp)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	} else {
-		must(!connect(fd, (struct sockaddr *)&unix_address, sizeof(unix_address)));
-	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
 }
@@ -172,7 +169,7 @@ static void ask(const uint8_t *data, size_t size, size_t piece)
 	static char answer[1 << 16];
 	size_t got = 0, sent = 0;
 	bool ended = false;
-	int fd = dial();
+	int fd = dial_server();
 	ssize_t n = -1;
 
 	for (int i = 0; n; i++) {

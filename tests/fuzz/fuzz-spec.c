@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "fuzz.h"
 #include "util/cpulist.h"
 #include "util/event_spec.h"
@@ -50,10 +51,7 @@ static int fds[NR(files)];
 
 static void remove_folder(void)
 {
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	must(!system(command));
+	remove_tree(folder);
 }
 
 static void make_folder(void)

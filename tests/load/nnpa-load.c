@@ -32,6 +32,9 @@
 #include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
+#include "lib/helpers.h"
+#include "lib/nnpa.h"
+
 #define PROCESSES 8
 #define CPUS 2
 #define COUNTERS (PAIMON_NNPA_COUNTERS_2ND + 1)
@@ -46,43 +49,9 @@ static struct shared {
 
 static uint64_t random_state;
 
-static void die(const char *what)
-{
-	fprintf(stderr, "nnpa-load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t draw(uint64_t below)
-{
-	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (random_state >> 33) % below;
-}
-
 static void pause_ns(long ns)
 {
 	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
-}
-
-/* Is scheduled out, and back. A sleep may be over before that comes to pass. */
-static void switch_out(void)
-{
-	struct rusage before, now;
-
-	getrusage(RUSAGE_SELF, &before);
-	do {
-		pause_ns(10000);
-		getrusage(RUSAGE_SELF, &now);
-	} while (now.ru_nvcsw == before.ru_nvcsw);
-}
-
-static void go_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		die("sched_setaffinity");
 }
 
 static void join(const char *cgroup)
@@ -99,10 +68,8 @@ static void join(const char *cgroup)
 
 static void execute(int soft, int process, int cpu, uint32_t function, uint64_t count)
 {
-	struct paimon_soft_nnpa call = {.size = sizeof(call), .function = function, .count = count};
+	struct paimon_soft_nnpa call = execute_nnpa(soft, function, count);
 
-	if (ioctl(soft, PAIMON_SOFT_NNPA, &call) < 0)
-		die("PAIMON_SOFT_NNPA");
 	if (call.cpu != (uint32_t)cpu || call.counted != count) {
 		fprintf(stderr, "nnpa-load: of %llu calls on CPU %d %llu were counted, on CPU %u\n",
 			(unsigned long long)count, cpu, (unsigned long long)call.counted, call.cpu);
@@ -121,15 +88,15 @@ static void play(int process, uint64_t seed, uint64_t calls, uint64_t batches, u
 		die("/dev/paimon-soft (modprobe paimon_soft)");
 	random_state = seed * PROCESSES + process;
 	for (; nr; nr--) {
-		uint64_t count = nr == 1 ? calls : 1 + draw(2 * (calls / nr) - 1);
+		uint64_t count = nr == 1 ? calls : 1 + draw(&random_state, 2 * (calls / nr) - 1);
 
 		while (nr <= batches / 10 && !shared->hurry)
 			pause_ns(PAUSE_NS);
 		if (nr % STAY == 0 || nr == batches) {
-			cpu = draw(CPUS);
-			go_to(cpu);
+			cpu = draw(&random_state, CPUS);
+			pin_to(cpu);
 		}
-		execute(soft, process, cpu, 1 + draw(functions), count);
+		execute(soft, process, cpu, 1 + draw(&random_state, functions), count);
 		calls -= count;
 		if (shared->hurry)
 			sched_yield();

@@ -32,18 +32,14 @@
 #include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
+#include "lib/helpers.h"
+
 #define DEVICE "/dev/paimon-soft"
 #define PAGES 64
 #define NR_FILES 4
 #define NR_ERRORS 256
 
 static uint32_t pai_type = 0x7fff0000; /* nobody's, until it is known */
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "soft-abuse: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 /* What the threads of a process share. */
 struct process {
@@ -61,8 +57,7 @@ struct thread {
 
 static uint32_t below(struct thread *t, uint32_t n)
 {
-	t->random = t->random * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (t->random >> 33) % n;
+	return draw(&t->random, n);
 }
 
 /* Mostly good, now and then not. */
@@ -274,16 +269,16 @@ static int run_process(uint64_t calls, uint64_t seed, int results)
 	p.memory = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			0);
 	if (p.memory == MAP_FAILED)
-		fail("mmap");
+		die("mmap");
 	for (int i = 0; i < NR_FILES; i++) {
 		p.files[i] = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (p.files[i] < 0)
-			fail(DEVICE);
+			die(DEVICE);
 	}
 	for (int i = 0; i < 2; i++) {
 		threads[i] = (struct thread){&p, seed * 2 + i, calls / 2};
 		if (pthread_create(&ids[i], NULL, run_thread, &threads[i]))
-			fail("pthread_create");
+			die("pthread_create");
 	}
 	for (int i = 0; i < 2; i++)
 		pthread_join(ids[i], NULL);
@@ -297,13 +292,13 @@ static int random_calls(uint64_t calls, uint64_t seed, unsigned int processes)
 	int results[2], failed = 0;
 
 	if (pipe(results) < 0)
-		fail("pipe");
+		die("pipe");
 	for (unsigned int i = 0; i < processes; i++)
 		if (!fork())
 			_exit(run_process(calls / processes, seed * 100 + i, results[1]));
 	for (unsigned int i = 0; i < processes; i++) {
 		if (read(results[0], one, sizeof(one)) != sizeof(one))
-			fail("pipe");
+			die("pipe");
 		for (int j = 0; j < NR_ERRORS; j++)
 			all[j] += one[j];
 	}
@@ -328,7 +323,7 @@ static void set_nth(int n)
 	int length = snprintf(text, sizeof(text), "%d", n);
 
 	if (pwrite(nth_file, text, length, 0) != length)
-		fail("fail-nth");
+		die("fail-nth");
 }
 
 /* What is left of the count: 0, the nth allocation was reached and failed. */
@@ -337,7 +332,7 @@ static int get_nth(void)
 	char text[16] = "";
 
 	if (pread(nth_file, text, sizeof(text) - 1, 0) <= 0)
-		fail("fail-nth");
+		die("fail-nth");
 	return atoi(text);
 }
 
@@ -428,7 +423,7 @@ static long call_submit(void *data)
 		submit.requests += sizeof(*requests) * (n->nr - 1);
 		submit.nr = 1;
 		if (ioctl(n->fd, PAIMON_SOFT_SUBMIT, &submit) < 0)
-			fail("closing a group");
+			die("closing a group");
 		set_nth(left);
 	}
 	errno = error;
@@ -466,14 +461,14 @@ static int nomem(void)
 	int r[5];
 
 	if (n.fd < 0)
-		fail(DEVICE);
+		die(DEVICE);
 	n.memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	r[0] = each_allocation("open", call_open, NULL);
 	r[1] = each_allocation("bind", call_bind, &n);
 	r[2] = each_allocation("submit", call_submit, &n);
 	for (uint32_t i = 0; i < n.grpid; i++)
 		if (call_read(&n))
-			fail("a group without an answer");
+			die("a group without an answer");
 	r[3] = fcntl(n.fd, F_SETFL, O_NONBLOCK) ?: call_read(&n) == -1 && errno == EAGAIN;
 	r[4] = each_allocation("event", call_event, NULL);
 	/* Each but the reading has allocations of its own. */
@@ -498,7 +493,7 @@ static long call_load(void *data)
 		name[strcspn(name, ".")] = '\0';
 		set_nth(0);
 		if (syscall(SYS_delete_module, name, 0))
-			fail("delete_module");
+			die("delete_module");
 		set_nth(left);
 	}
 	errno = error;
@@ -511,7 +506,7 @@ int main(int argc, char **argv)
 	FILE *type = fopen("/sys/bus/event_source/devices/pai_ext/type", "r");
 
 	if (type && fscanf(type, "%u", &pai_type) != 1)
-		fail("the type of pai_ext");
+		die("the type of pai_ext");
 	if (type)
 		fclose(type);
 	if (!strcmp(command, "random"))
@@ -520,7 +515,7 @@ int main(int argc, char **argv)
 				    argc > 4 ? strtoul(argv[4], NULL, 10) : 4);
 	nth_file = open("/proc/thread-self/fail-nth", O_RDWR);
 	if (nth_file < 0)
-		fail("/proc/thread-self/fail-nth");
+		die("/proc/thread-self/fail-nth");
 	if (!strcmp(command, "nomem"))
 		return nomem();
 	if (!strcmp(command, "load") && argc > 2)

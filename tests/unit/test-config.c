@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "config/config.h"
 #include "source/iopf/iopf_source.h"
 
@@ -29,18 +30,9 @@ char *__wrap_strdup(const char *text)
 static char folder[] = "/tmp/paimon-config-XXXXXX";
 static char path[64], extra[80];
 
-static void put_bytes(const char *file, const char *text, size_t size)
-{
-	FILE *f = fopen(file, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, size, f), size);
-	fclose(f);
-}
-
 static void put(const char *file, const char *text)
 {
-	put_bytes(file, text, strlen(text));
+	write_file(file, text, strlen(text));
 }
 
 /* What path says, which is right. */
@@ -78,10 +70,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[100];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	remove_tree(folder);
+	return 0;
 }
 
 static void test_defaults(void **state)
@@ -318,7 +308,7 @@ static void test_bad(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		char *error, where[100];
 
-		put_bytes(path, bad[i].text, bad[i].size);
+		write_file(path, bad[i].text, bad[i].size);
 		error = load_bad(-EINVAL);
 		snprintf(where, sizeof(where), "%s:%d: ", path, bad[i].line);
 		/* One line: one thing is wrong, and nothing that follows from it. */
@@ -493,9 +483,9 @@ static void test_size(void **state)
 
 	assert_non_null(text);
 	memset(text, '#', size + 1);
-	put_bytes(path, text, size);
+	write_file(path, text, size);
 	config_free(load());
-	put_bytes(path, text, size + 1);
+	write_file(path, text, size + 1);
 	error = load_bad(-EFBIG);
 	snprintf(expected, sizeof(expected), "%s: is larger than 1 MiB", path);
 	assert_string_equal(error, expected);

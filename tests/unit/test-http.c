@@ -24,6 +24,7 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include "lib/helpers.h"
 #include "model/histogram.h"
 #include "serve/http.h"
 #include "serve/listen.h"
@@ -483,16 +484,12 @@ static int teardown(void **state)
 }
 
 /* rcvbuf: as small as that, or 0. */
-static int dial(struct server *s, bool tcp, int rcvbuf)
+static int dial_server(struct server *s, bool tcp, int rcvbuf)
 {
-	const struct sockaddr *address = tcp ? (void *)&s->tcp_address : (void *)&s->unix_address;
-	int fd = socket(tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = dial(tcp ? (void *)&s->tcp_address : (void *)&s->unix_address, SOCK_STREAM,
+		      rcvbuf);
 
-	if (rcvbuf)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
-	assert_return_code(
-		connect(fd, address, tcp ? sizeof(s->tcp_address) : sizeof(s->unix_address)),
-		errno);
+	assert_return_code(fd, errno);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
 }
@@ -528,7 +525,7 @@ static char *ask_on(struct server *s, int fd, const char *text)
 
 static char *ask(struct server *s, bool tcp, const char *text)
 {
-	return ask_on(s, dial(s, tcp, 0), text);
+	return ask_on(s, dial_server(s, tcp, 0), text);
 }
 
 #define END "Host: localhost\r\nConnection: close\r\n\r\n"
@@ -820,7 +817,7 @@ static void test_pipelined(void **state)
 	struct server *s = *state;
 
 	for (int tcp = 0; tcp < 2; tcp++) {
-		int fd = dial(s, tcp, 0);
+		int fd = dial_server(s, tcp, 0);
 		char *text = strdup("");
 		const char *p;
 		int nr = 0;
@@ -873,7 +870,7 @@ static int dial_as_nobody(struct server *s)
 	assert_return_code(setgroups(0, NULL), errno);
 	assert_return_code(setegid(65534), errno);
 	assert_return_code(seteuid(65534), errno);
-	fd = dial(s, false, 0);
+	fd = dial_server(s, false, 0);
 	assert_return_code(seteuid(0), errno);
 	assert_return_code(setegid(0), errno);
 	return fd;
@@ -1004,7 +1001,7 @@ static void test_streamed(void **state)
 	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, most = before, now;
 	static char text[64 << 20];
 	struct json_object *object, *points;
-	int fd = dial(s, false, 0);
+	int fd = dial_server(s, false, 0);
 	char *end = text;
 	ssize_t n;
 
@@ -1199,7 +1196,7 @@ static void test_half_closed(void **state)
 	struct server *s = *state;
 
 	for (int tcp = 0; tcp < 2; tcp++) {
-		int fd = dial(s, tcp, 0);
+		int fd = dial_server(s, tcp, 0);
 
 		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 		assert_return_code(shutdown(fd, SHUT_WR), errno);
@@ -1239,7 +1236,7 @@ static void test_stalled(void **state)
 		enum stall stall = i / 200 % NR_STALLS;
 		bool tcp = i >= NR_STALLS * 200;
 
-		fds[nr] = dial(s, tcp, 4096);
+		fds[nr] = dial_server(s, tcp, 4096);
 		assert_int_equal(send(fds[nr], says[stall], strlen(says[stall]), MSG_NOSIGNAL),
 				 strlen(says[stall]));
 		nr++;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "command.h"
 #include "escape.h"
 #include "pmu.h"
@@ -28,17 +29,13 @@ static char folder[] = "/tmp/test-list-XXXXXX";
 static void make(const char *path, const char *text, size_t length)
 {
 	char name[512];
-	int fd;
 
 	snprintf(name, sizeof(name), "%s/%s", folder, path);
 	if (!text) {
 		assert_int_equal(mkdir(name, 0755), 0);
 		return;
 	}
-	fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, length), length);
-	close(fd);
+	write_file(name, text, length);
 }
 
 static int make_folder(void **state)
@@ -81,10 +78,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	remove_tree(folder);
+	return 0;
 }
 
 static void test_pmus(void **state)

@@ -8,20 +8,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "util/lock.h"
 
 static void test_lock(void **state)
 {
 	char folder[] = "/tmp/paimon-lock-XXXXXX", path[64], byte;
 	pid_t holder = 1, child;
-	int ready[2], fd, status;
+	int ready[2], fd;
 
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/made", folder);
@@ -41,7 +39,7 @@ static void test_lock(void **state)
 
 	/* However it ends. */
 	assert_return_code(kill(child, SIGKILL), errno);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	wait_for(child);
 	fd = lock_folder(path, &holder);
 	assert_return_code(fd, -fd);
 	assert_int_equal(lock_folder(path, &holder), -EWOULDBLOCK);

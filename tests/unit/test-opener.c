@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "lib/helpers.h"
 #include "opener/opener.h"
 #include "source/perf_open.h"
 
@@ -27,16 +28,12 @@
 
 static char folder[] = "/tmp/test-opener-XXXXXX";
 
-static void write_file(const char *path, const char *text)
+static void make_file(const char *path, const char *text)
 {
 	char full[128];
-	FILE *file;
 
 	snprintf(full, sizeof(full), "%s/%s", folder, path);
-	file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fputs(text, file) >= 0, 1);
-	assert_int_equal(fclose(file), 0);
+	write_text(full, "%s", text);
 }
 
 static void make_folder(const char *path)
@@ -51,21 +48,19 @@ static int setup(void **state)
 {
 	assert_non_null(mkdtemp(folder));
 	make_folder("kprobe");
-	write_file("kprobe/type", "8\n");
+	make_file("kprobe/type", "8\n");
 	make_folder("uprobe");
-	write_file("uprobe/type", "9\n");
+	make_file("uprobe/type", "9\n");
 	make_folder("sched");
 	make_folder("sched/sched_switch");
-	write_file("sched/sched_switch/id", "372\n");
+	make_file("sched/sched_switch/id", "372\n");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	remove_tree(folder);
+	return 0;
 }
 
 static int check(const struct perf_event_attr *attr)

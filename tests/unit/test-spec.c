@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "util/event_spec.h"
 
 static char folder[] = "/tmp/test-spec-XXXXXX";
@@ -25,17 +26,13 @@ static char pmus[64], hybrid[64], tracepoints[64];
 static void make(const char *path, const char *text, size_t length)
 {
 	char name[512];
-	int fd;
 
 	snprintf(name, sizeof(name), "%s/%s", folder, path);
 	for (char *c = name + strlen(folder) + 1; (c = strchr(c, '/')); *c++ = '/') {
 		*c = 0;
 		assert_true(!mkdir(name, 0755) || errno == EEXIST);
 	}
-	fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, length), length);
-	close(fd);
+	write_file(name, text, length);
 }
 
 static int make_folder(void **state)
@@ -192,10 +189,8 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	remove_tree(folder);
+	return 0;
 }
 
 static struct event_spec *parse(const char *text)

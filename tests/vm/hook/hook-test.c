@@ -11,7 +11,6 @@
  * `partial N` (N groups of one open request each) and `held N` (N whole groups that the
  * handler leaves pending) do just that.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -24,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/helpers.h"
 #include "mock.h"
 
 #define PAGES 4096
@@ -38,26 +38,14 @@ struct totals {
 
 static uint64_t random_state;
 
-static uint32_t random_below(uint32_t n)
-{
-	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (random_state >> 33) % n;
-}
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "hook-test: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static int open_mock(uint32_t *ret_pasid)
 {
 	int fd = open("/dev/paimon-mock", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		fail("/dev/paimon-mock");
+		die("/dev/paimon-mock");
 	if (ret_pasid && ioctl(fd, MOCK_BIND, ret_pasid) < 0)
-		fail("MOCK_BIND");
+		die("MOCK_BIND");
 	return fd;
 }
 
@@ -76,7 +64,7 @@ static struct memory map_memory(size_t page)
 	};
 
 	if (m.writable == MAP_FAILED || m.read_only == MAP_FAILED || m.unmapped == MAP_FAILED)
-		fail("mmap");
+		die("mmap");
 	munmap(m.unmapped, PAGES * page);
 	return m;
 }
@@ -85,15 +73,18 @@ static struct memory map_memory(size_t page)
 static void play(int fd, uint32_t pasid, uint32_t grpid, const struct memory *m, size_t page,
 		 struct totals *totals)
 {
-	struct mock_group group = {.pasid = pasid, .grpid = grpid, .nr = 1 + random_below(4)};
-	uint32_t kind = random_below(20), due = kind < 3, bad = random_below(group.nr);
+	struct mock_group group = {.pasid = pasid,
+				   .grpid = grpid,
+				   .nr = 1 + draw(&random_state, 4)};
+	uint32_t kind = draw(&random_state, 20), due = kind < 3,
+		 bad = draw(&random_state, group.nr);
 
-	if (!random_below(16))
+	if (!draw(&random_state, 16))
 		group.nr = MOCK_MAX_REQUESTS;
 	if (kind == 2)
 		group.pasid = 60000; /* nobody's */
 	for (uint32_t i = 0; i < group.nr; i++) {
-		uint32_t perm = 1 + random_below(3);
+		uint32_t perm = 1 + draw(&random_state, 3);
 		char *base = m->writable;
 
 		if (i == bad && kind == 0)
@@ -102,12 +93,12 @@ static void play(int fd, uint32_t pasid, uint32_t grpid, const struct memory *m,
 			base = m->read_only;
 			perm |= WRITE;
 		}
-		group.requests[i].addr = (uintptr_t)(base + random_below(PAGES) * page);
+		group.requests[i].addr = (uintptr_t)(base + draw(&random_state, PAGES) * page);
 		group.requests[i].perm = perm;
 		totals->requests[perm]++;
 	}
 	if (ioctl(fd, MOCK_GROUP, &group) < 0)
-		fail("MOCK_GROUP");
+		die("MOCK_GROUP");
 	if (group.code != due) {
 		fprintf(stderr, "hook-test: group %u of kind %u: response %u, due %u\n", grpid,
 			kind, group.code, due);
@@ -158,7 +149,7 @@ static int command(const char *name, const char *argument)
 		r = ioctl(fd, MOCK_GROUP, &group) ?: group.requests[0].result;
 	}
 	if (r < 0)
-		fail(name);
+		die(name);
 	return 0;
 }
 
@@ -187,7 +178,7 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		return command(argv[optind], argv[optind + 1]);
 	if (pipe(pipes) < 0)
-		fail("pipe");
+		die("pipe");
 	for (uint32_t i = 0; i < processes; i++)
 		if (!fork()) {
 			struct totals totals =
@@ -203,7 +194,7 @@ int main(int argc, char **argv)
 		struct totals totals;
 
 		if (read(pipes[0], &totals, sizeof(totals)) != sizeof(totals))
-			fail("pipe");
+			die("pipe");
 		for (int j = 0; j < 4; j++)
 			all.requests[j] += totals.requests[j];
 		for (int j = 0; j < 3; j++)

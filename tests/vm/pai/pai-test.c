@@ -32,6 +32,9 @@
 #include <paimon/nnpa.h>
 #include <paimon/uapi.h>
 
+#include "lib/helpers.h"
+#include "lib/nnpa.h"
+
 #define PMU "/sys/bus/event_source/devices/pai_ext"
 #define PAGE 4096UL
 #define RING (64 * PAGE)
@@ -55,70 +58,22 @@ static long read_number(const char *path)
 	FILE *file = fopen(path, "r");
 	long number = -1;
 
-	if (!file || fscanf(file, "%ld", &number) != 1) {
-		perror(path);
-		exit(1);
-	}
+	if (!file || fscanf(file, "%ld", &number) != 1)
+		die(path);
 	fclose(file);
 	return number;
-}
-
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-		perror(path);
-		exit(1);
-	}
-	close(fd);
-}
-
-static void go_to(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set)) {
-		perror("sched_setaffinity");
-		exit(1);
-	}
 }
 
 /* Has this CPU execute a function; returns how much of it was counted. */
 static uint64_t execute(uint32_t function, uint64_t count)
 {
-	struct paimon_soft_nnpa call = {.size = sizeof(call), .function = function, .count = count};
-
-	if (ioctl(soft, PAIMON_SOFT_NNPA, &call)) {
-		perror("PAIMON_SOFT_NNPA");
-		exit(1);
-	}
-	return call.counted;
+	return execute_nnpa(soft, function, count).counted;
 }
 
 static uint64_t execute_on(int cpu, uint32_t function, uint64_t count)
 {
-	go_to(cpu);
+	pin_to(cpu);
 	return execute(function, count);
-}
-
-static long switches(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_nvcsw;
-}
-
-/* Is scheduled out, and back. A sleep may be over before that comes to pass. */
-static void switch_out(void)
-{
-	long before = switches();
-
-	while (switches() == before)
-		nanosleep(&(struct timespec){.tv_nsec = 10000}, NULL);
 }
 
 static struct perf_event_attr attr_of(uint32_t counter)
@@ -142,7 +97,7 @@ static struct perf_event_attr sampling(void)
 /* A descriptor, or a negative errno. */
 static int open_in_group(struct perf_event_attr attr, pid_t pid, int cpu, int leader)
 {
-	int fd = syscall(SYS_perf_event_open, &attr, pid, cpu, leader, PERF_FLAG_FD_CLOEXEC);
+	int fd = perf_event_open(&attr, pid, cpu, leader);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -183,10 +138,8 @@ static struct perf_event_mmap_page *map_ring(int fd)
 {
 	void *ring = mmap(NULL, PAGE + RING, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (ring == MAP_FAILED) {
-		perror("mmap of a ring buffer");
-		exit(1);
-	}
+	if (ring == MAP_FAILED)
+		die("mmap of a ring buffer");
 	return ring;
 }
 
@@ -333,7 +286,7 @@ static void test_a6(void)
 {
 	int fds[128], twice;
 
-	go_to(0);
+	pin_to(0);
 	for (int i = 1; i <= last; i++)
 		fds[i] = count_on(0, i);
 	twice = count_on(0, 1);
@@ -443,7 +396,7 @@ static void test_a12(void)
 	int fd = count_on(0, ALL);
 	uint64_t total = 0;
 
-	go_to(0);
+	pin_to(0);
 	for (int i = 1; i <= last; i++)
 		total += execute(i, 1ull << i);
 	expect("a12", value(fd) == total && total == (2ull << last) - 2);
@@ -458,7 +411,7 @@ static void test_a13(void)
 	int fd = sample_on(0);
 	struct perf_event_mmap_page *ring = map_ring(fd);
 
-	go_to(0);
+	pin_to(0);
 	switch_out();
 	execute(0, 9); /* is in no record, and makes no sample */
 	switch_out();
@@ -489,7 +442,7 @@ static void test_a14(void)
 	struct perf_event_mmap_page *ring = map_ring(fd);
 	pid_t child;
 
-	go_to(0);
+	pin_to(0);
 	execute(4, 6);
 	expect("a14", value(fd) == 6 && take_samples(ring, samples) == 0);
 	switch_out();
@@ -524,7 +477,7 @@ static void test_a15(void)
 	struct perf_event_mmap_page *ring = map_ring(fd);
 	uint64_t executed = 0, sampled = 0;
 
-	go_to(0);
+	pin_to(0);
 	for (int i = 1; i <= 500; i++) {
 		executed += execute(1 + i % last, i);
 		if (i % 7 == 0) { /* away from the CPU and back */
@@ -551,10 +504,8 @@ static bool is_inherited(int fd)
 	uint32_t key = 0;
 	int map = syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)), r;
 
-	if (map < 0) {
-		perror("BPF_MAP_CREATE");
-		exit(1);
-	}
+	if (map < 0)
+		die("BPF_MAP_CREATE");
 	memset(&attr, 0, sizeof(attr));
 	attr.map_fd = map;
 	attr.key = (uintptr_t)&key;
@@ -581,7 +532,7 @@ static void test_a16(void)
 	fd = open_attr(attr, -1, 0);
 	expect("a16", fd >= 0 && !is_inherited(fd));
 	ring = map_ring(fd);
-	go_to(0);
+	pin_to(0);
 	for (int i = 0; i < 20; i++) {
 		execute(1, 8);
 		switch_out();
@@ -650,10 +601,10 @@ static void test_group(void)
 		fds[i] = open_in_group(attr, -1, 1, i ? fds[0] : -1);
 		expect("group", fds[i] >= 0);
 	}
-	go_to(1);
+	pin_to(1);
 	for (int i = 1; i <= last; i++)
 		execute(i, i);
-	go_to(0);
+	pin_to(0);
 	expect("group", read(fds[0], values, sizeof(values)) == (2 + last) * 8 &&
 				values[0] == 1u + last && values[1] == last * (last + 1ul) / 2);
 	for (int i = 1; i <= last; i++)
@@ -684,7 +635,7 @@ static void test_throttle(void)
 	fd = sample_on(0);
 	ring = map_ring(fd);
 	throttled = 0;
-	go_to(0);
+	pin_to(0);
 	for (int i = 0; i < 2000; i++) {
 		executed += execute(1 + i % last, i);
 		switch_out();
@@ -713,7 +664,7 @@ static void test_refresh(void)
 	attr.disabled = 1;
 	fd = open_attr(attr, -1, 0);
 	ring = map_ring(fd);
-	go_to(0);
+	pin_to(0);
 	expect("refresh", !ioctl(fd, PERF_EVENT_IOC_REFRESH, 3));
 	for (int i = 0; i < 10; i++) {
 		execute(1, 1);
@@ -742,7 +693,7 @@ static void test_hotplug(void)
 	int counter = count_on(1, 1), sampler;
 
 	execute_on(1, 1, 5);
-	go_to(0);
+	pin_to(0);
 	set_online(1, false);
 	expect("hotplug", value(counter) == 5 && count_on(1, 1) == -ENODEV);
 	set_online(1, true);
@@ -757,7 +708,7 @@ static void test_hotplug(void)
 	sampler = sample_on(1);
 	ring = map_ring(sampler);
 	execute(2, 4);
-	go_to(0); /* is scheduled out there */
+	pin_to(0); /* is scheduled out there */
 	expect("hotplug", take_samples(ring, samples) == 1 && sample_is(samples, 1, &record));
 	set_online(1, false);
 	set_online(1, true);
@@ -773,7 +724,7 @@ static void test_hotplug(void)
 	expect("hotplug", take_samples(ring, samples) == 1 && sample_is(samples, 1, &record));
 	unmap_ring(ring);
 	/* Closed while its CPU is away. */
-	go_to(0);
+	pin_to(0);
 	set_online(1, false);
 	close(sampler);
 	set_online(1, true);
@@ -798,7 +749,7 @@ static void test_storm(void)
 		if (children[i])
 			continue;
 		sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){});
-		go_to(i % 2);
+		pin_to(i % 2);
 		for (int j = 0; i < 4 && j < 2000; j++) {
 			execute(3, 1 + i);
 			if (j % 5 == 0)
@@ -820,7 +771,7 @@ static void test_storm(void)
 		}
 		_exit(0);
 	}
-	go_to(1);
+	pin_to(1);
 	while (running) {
 		unsigned int nr;
 
@@ -861,7 +812,7 @@ static void test_own_events(void)
 	int sampler = sample_on(0), fd = open_attr(own, 0, -1);
 	struct perf_event_mmap_page *ring = map_ring(sampler);
 
-	go_to(0);
+	pin_to(0);
 	execute(5, 11);
 	switch_out();
 	expect("own-events", fd >= 0);
@@ -875,7 +826,7 @@ static void test_ioctl(void)
 {
 	struct paimon_soft_nnpa call = {.size = sizeof(call), .function = last, .count = 1};
 
-	go_to(1);
+	pin_to(1);
 	expect("ioctl", !ioctl(soft, PAIMON_SOFT_NNPA, &call) && call.cpu == 1);
 	call.function = last + 1;
 	expect("ioctl", ioctl(soft, PAIMON_SOFT_NNPA, &call) < 0 && errno == EINVAL);
@@ -923,10 +874,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	soft = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
-	if (soft < 0) {
-		perror("/dev/paimon-soft");
-		return 1;
-	}
+	if (soft < 0)
+		die("/dev/paimon-soft");
 	sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	if (argc > 1 && !strcmp(argv[1], "execute")) {
 		for (int i = 2; i + 2 < argc; i += 3)

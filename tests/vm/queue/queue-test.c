@@ -23,6 +23,8 @@
 
 #include <paimon/uapi.h>
 
+#include "lib/helpers.h"
+
 #define PAGE 4096UL
 #define DEVICE "/dev/paimon-soft"
 #define NEVER 12345 /* a PASID that nobody has */
@@ -42,10 +44,8 @@ static int open_device(int flags)
 {
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC | flags);
 
-	if (fd < 0) {
-		perror(DEVICE);
-		exit(1);
-	}
+	if (fd < 0)
+		die(DEVICE);
 	return fd;
 }
 
