@@ -10,7 +10,7 @@
 #include "serve/json.h"
 #include "source/events/events_source.h"
 
-static struct json_object *parsed(struct buffer *buffer)
+static inline struct json_object *parsed(struct buffer *buffer)
 {
 	char *text = buffer_take_string(buffer);
 	struct json_object *object = json_tokener_parse(text);
@@ -21,7 +21,7 @@ static struct json_object *parsed(struct buffer *buffer)
 }
 
 /* One event, or NULL: there is no such id. */
-static struct json_object *show_json(struct source *source, uint64_t id)
+static inline struct json_object *show_json(struct source *source, uint64_t id)
 {
 	struct buffer buffer = {};
 	struct json json = {.buffer = &buffer};
@@ -29,7 +29,7 @@ static struct json_object *show_json(struct source *source, uint64_t id)
 	return events_show(source, id, true, encode_kept, &json) ? NULL : parsed(&buffer);
 }
 
-static struct json_object *list_json(struct source *source)
+static inline struct json_object *list_json(struct source *source)
 {
 	struct buffer buffer = {};
 	struct json json = {.buffer = &buffer};
