@@ -13,6 +13,7 @@
 #include "../iopf/iopf_source.h"
 #include "../pai/pai_source.h"
 #include "../source.h"
+#include "dice.h"
 
 #define SEED 0x9a1e04ULL
 #define NR_DEVICES 3
@@ -36,7 +37,7 @@ struct group {
 struct replay {
 	struct source *iopf, *pai;
 	sd_event_source *timer;
-	uint64_t random;
+	struct dice dice;
 	uint64_t interval_ns;
 	uint64_t next_open_ns;
 	uint64_t opened;
@@ -49,23 +50,6 @@ struct replay {
 	size_t nr_cpus;
 	bool failed, sample_failed;
 };
-
-/* xorshift64*: the same scenario every time. 0 <= result < 1. */
-static double uniform(struct replay *replay)
-{
-	replay->random ^= replay->random >> 12;
-	replay->random ^= replay->random << 25;
-	replay->random ^= replay->random >> 27;
-	return (replay->random * 0x2545f4914f6cdd1dULL >> 11) * 0x1p-53;
-}
-
-/* A latency around median_ns with a long tail: log-normal. */
-static uint64_t latency(struct replay *replay, double median_ns, double sigma)
-{
-	double u = 1 - uniform(replay), v = uniform(replay);
-
-	return median_ns * exp(sigma * sqrt(-2 * log(u)) * cos(2 * M_PI * v));
-}
 
 static void push(struct replay *replay, struct group group)
 {
@@ -130,7 +114,7 @@ static void request(struct replay *replay, struct group *group, uint32_t up_to)
 /* Half the groups have one request, few have hundreds. */
 static uint32_t draw_size(struct replay *replay)
 {
-	double size = floor(pow(2, -1.6 * log2(1 - uniform(replay))) / 1.5);
+	double size = floor(pow(2, -1.6 * log2(1 - dice_uniform(&replay->dice))) / 1.5);
 
 	return size < 1 ? 1 : size > 512 ? 512 : size;
 }
@@ -144,7 +128,7 @@ static void open_group(struct replay *replay)
 		.next = IOPF_HANDLE,
 	};
 	bool *in_flight = &replay->in_flight[group.device][group.grpid];
-	double fate = uniform(replay);
+	double fate = dice_uniform(&replay->dice);
 
 	replay->opened++;
 	if (*in_flight)
@@ -154,10 +138,10 @@ static void open_group(struct replay *replay)
 		/* Its last request comes later, or is lost in an overflow. */
 		request(replay, &group, group.size - 1);
 		group.next = fate < 0.002 ? IOPF_DISCARD : IOPF_REQUEST;
-		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 2e6, 0.7);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + dice_latency(&replay->dice, 2e6, 0.7);
 	} else {
 		request(replay, &group, group.size);
-		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 8e3, 0.8);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + dice_latency(&replay->dice, 8e3, 0.8);
 	}
 	push(replay, group);
 }
@@ -172,19 +156,20 @@ static void step(struct replay *replay)
 	case IOPF_REQUEST:
 		request(replay, &group, group.size);
 		group.next = IOPF_HANDLE;
-		group.due_ns = clock_ns(CLOCK_MONOTONIC) + latency(replay, 8e3, 0.8);
+		group.due_ns = clock_ns(CLOCK_MONOTONIC) + dice_latency(&replay->dice, 8e3, 0.8);
 		break;
 	case IOPF_HANDLE:
 		run(replay, &group, IOPF_HANDLE, group.size, 0, 0);
 		group.next = IOPF_RESPONSE;
 		/* One in twenty waits for a disk. */
-		group.due_ns = clock_ns(CLOCK_MONOTONIC) +
-			       (uniform(replay) < 0.05
-					? latency(replay, 1.5e6, 0.6)
-					: latency(replay, 25e3 + 400. * group.size, 0.6));
+		group.due_ns =
+			clock_ns(CLOCK_MONOTONIC) +
+			(dice_uniform(&replay->dice) < 0.05
+				 ? dice_latency(&replay->dice, 1.5e6, 0.6)
+				 : dice_latency(&replay->dice, 25e3 + 400. * group.size, 0.6));
 		break;
 	case IOPF_RESPONSE:
-		fate = uniform(replay);
+		fate = dice_uniform(&replay->dice);
 		run(replay, &group, IOPF_RESPONSE,
 		    fate < 0.0005 ? PAIMON_IOPF_FAILURE
 		    : fate < 0.02 ? PAIMON_IOPF_INVALID
@@ -219,7 +204,7 @@ static void play_sample(struct replay *replay)
 	strcpy(sample.path, processes[i].path);
 	strcpy(sample.comm, processes[i].comm);
 	for (size_t j = 0; j < 5; j++) {
-		uint64_t calls = latency(replay, processes[i].median, 0.6);
+		uint64_t calls = dice_latency(&replay->dice, processes[i].median, 0.6);
 
 		if (calls)
 			sample.records[sample.nr++] =
@@ -265,7 +250,7 @@ int replay_new(struct source *iopf, struct source *pai, sd_event *event, double 
 		return -ENOMEM;
 	replay->iopf = iopf;
 	replay->pai = pai;
-	replay->random = SEED;
+	replay->dice = (struct dice){SEED};
 	replay->interval_ns = 1e9 / rate;
 	replay->next_open_ns = clock_ns(CLOCK_MONOTONIC);
 	r = cpulist_read("/sys/devices/system/cpu/online", 8191, &replay->cpus, &replay->nr_cpus);
