@@ -299,16 +299,8 @@ static int setup(struct daemon *daemon)
 	callbacks.kept = (struct kept){&events_kept_ops,
 				       sources_find(&daemon->sources, &events_source)};
 	if (daemon->options->replay) {
-		struct source *iopf = sources_find(&daemon->sources, &iopf_source);
-		struct source *pai = sources_find(&daemon->sources, &pai_source);
-
-		if (iopf->state != SOURCE_UP || pai->state != SOURCE_UP) {
-			log_error("nothing can be replayed without the sources above "
-				  "(paimonctl check says what this machine lacks)");
-			return -ENOTSUP;
-		}
-		r = replay_new(iopf, pai, daemon->event, daemon->options->replay_rate,
-			       &daemon->replay);
+		r = replay_new(daemon->sources.all, NR_SOURCES, daemon->event,
+			       daemon->options->replay_rate, &daemon->replay);
 		if (r < 0)
 			return r;
 	}

@@ -46,11 +46,10 @@ struct source *sources_find(struct sources *sources, const struct source_ops *op
 	return &sources->all[i];
 }
 
-/* replay/ has nothing to play for kept events. */
 static enum source_wanted wanted(const struct sources *sources, const struct source *source)
 {
 	if (sources->replay)
-		return source->ops == &events_source ? SOURCE_NO : SOURCE_YES;
+		return source->ops->play ? SOURCE_YES : SOURCE_NO;
 	return source->ops->wanted(sources->config);
 }
 

@@ -18,6 +18,7 @@
 #include "../model/snapshot.h"
 
 struct source;
+struct dice;
 
 /* A program or a map in the kernel; the source owns name and descriptor. The kernel
  * stores only 15 characters of a name, which may not be unique. */
@@ -73,6 +74,11 @@ struct source_ops {
 	/* Reports everything that does not count as configured while the source is up.
 	 * NULL: the reason is sufficient. */
 	void (*tell)(const struct source *source, source_tell *tell, void *user);
+
+	/* Replay, every two milliseconds or later: plays what is due of the synthetic input of the
+	 * source; rate: groups of page requests per second. 0, or the negative errno of the latest
+	 * run of a program. NULL: it has none, and is off in a replay. */
+	int (*play)(struct source *source, struct dice *dice, double rate);
 
 	/* Fills in a zeroed struct while the source is up. */
 	void (*objects)(const struct source *source, struct source_objects *objects);

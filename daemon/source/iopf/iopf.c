@@ -173,6 +173,7 @@ static struct iopf *iopf_free(struct iopf *iopf)
 	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
 	free(iopf->absent);
+	free(iopf->scenario);
 	free(iopf);
 	return NULL;
 }
@@ -405,6 +406,7 @@ const struct source_ops iopf_source = {
 	.outdated = iopf_outdated,
 	.retry = iopf_retry,
 	.read = iopf_read,
+	.play = iopf_play,
 	.objects = iopf_objects,
 	.reload = iopf_reload,
 	.restart = iopf_restart,

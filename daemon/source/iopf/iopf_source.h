@@ -15,6 +15,7 @@
 #include "iopf.h"
 #include "iopf.skel.h"
 
+struct dice;
 struct snapshot;
 struct source;
 
@@ -51,6 +52,7 @@ struct iopf {
 	struct iopf_state *state;
 	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon attached */
 	uint32_t *absent;  /* state of each place whose device was missing at the last check */
+	struct iopf_scenario *scenario; /* replay only, from the first iopf_play() on */
 };
 
 /* The name of a hook's link: of index enum iopf_program at the module's, else enum iopf_function.
@@ -99,6 +101,9 @@ uint64_t iopf_events(const struct iopf *iopf);
  * test_run on the live kernel. 0 or a negative errno.
  */
 int iopf_source_run(struct source *source, enum iopf_program program, uint64_t args[8]);
+
+/* Replay: source_ops.play. */
+int iopf_play(struct source *source, struct dice *dice, double rate);
 
 /* Is a device to be served? include: NULL or empty for all; exclude wins. */
 bool iopf_serves(char *const *include, char *const *exclude, const char *device);

@@ -184,6 +184,7 @@ static void pai_detach(struct source *source, bool keep)
 	for (size_t i = 0; i < PAI_NR_PMUS; i++)
 		pai_pmu_detach(source, &pai->pmus[i], keep);
 	pai_samples_free(source, pai->samples, keep);
+	free(pai->scenario.cpus);
 	free(pai);
 	source->data = NULL;
 }
@@ -390,6 +391,7 @@ const struct source_ops pai_source = {
 	.wake_fd = pai_wake_fd,
 	.woken = pai_woken,
 	.read = pai_read,
+	.play = pai_play,
 	.objects = pai_objects,
 	.reload = pai_reload,
 	.restart = pai_restart,

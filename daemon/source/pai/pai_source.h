@@ -23,6 +23,7 @@
 #include "pai.skel.h"
 #include "probe.h"
 
+struct dice;
 struct metric;
 struct snapshot;
 struct source;
@@ -57,10 +58,20 @@ struct pai_pmu {
 	uint32_t max_number; /* of a counter */
 };
 
+/* Of a replay. */
+struct pai_scenario {
+	unsigned int *cpus; /* that were online at the start */
+	size_t nr_cpus;
+	uint64_t next_ns; /* CLOCK_MONOTONIC */
+	uint64_t samples; /* so far */
+	int error;	  /* of the latest sample: 0 or a negative errno */
+};
+
 /* The data of an attached source. */
 struct pai {
 	struct pai_pmu pmus[PAI_NR_PMUS];
 	struct pai_samples *samples; /* NULL: there is no pai_ext */
+	struct pai_scenario scenario;
 };
 
 /* Looks up a PMU by name in sysfs, and fills in type and own. 0 or -ENODEV: this machine does
@@ -152,6 +163,8 @@ int pai_read(struct source *source, struct snapshot *snapshot);
 /* The name of a counter of pai_ext, or "". */
 const char *pai_nnpa_counter(const struct source *source, uint32_t number);
 
+/* Replay: source_ops.play. */
+int pai_play(struct source *source, struct dice *dice, double rate);
 /* Replay: processes a synthetic sample on a CPU. 0 or a negative errno. */
 int pai_source_play(struct source *source, const struct pai_made_up *sample, uint32_t cpu);
 
