@@ -108,7 +108,7 @@ enum source_state {
 struct source {
 	const struct source_ops *ops;
 	const struct config *config;
-	bool replay; /* events come from replay/: no pinning, adopting or attaching */
+	bool replay; /* events come from play(): no pinning, adopting or attaching */
 	enum source_state state;
 	const char *backend;	      /* "paimon.ko", "fentry", ...; static */
 	bool adopted;		      /* continues with the state of an earlier daemon */

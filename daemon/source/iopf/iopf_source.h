@@ -2,7 +2,7 @@
 /*
  * Shared by the files of the IOPF source: iopf.c starts and stops it, prepare.c finds the
  * hooks to attach to, hooks.c attaches, read.c reads, recycle.c frees places of devices that
- * no longer exist, replay/ feeds events.
+ * no longer exist, play.c plays synthetic requests in a replay.
  */
 #ifndef PAIMON_IOPF_SOURCE_H
 #define PAIMON_IOPF_SOURCE_H

@@ -2,8 +2,8 @@
 /*
  * Shared by the files of the PAI source: pai.c decides the mode, pmu.c holds the perf
  * events of one PMU, samples.c loads and attaches the programs that process samples, read.c
- * serves the counters and cgroups.c those of cgroups and processes, replay/ replays synthetic
- * samples.
+ * serves the counters and cgroups.c those of cgroups and processes, play.c plays synthetic
+ * samples in a replay.
  *
  * A PMU counts or samples on each CPU independently. All its perf events are elements of an
  * array that the next daemon adopts (reader.h) and that ends with the unit; their counts

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A synthetic load for machines without devices: a seeded scenario of page requests on
- * three devices, and of NNPA functions executed by processes. Every event is run through
- * the real programs on the live kernel. Times are real: a group that is answered after a
- * millisecond was in flight for a millisecond.
+ * A synthetic load for machines without devices: a seeded scenario, of which each source plays
+ * its part. Every event is run through the real programs on the live kernel.
  */
 #ifndef PAIMON_REPLAY_H
 #define PAIMON_REPLAY_H
