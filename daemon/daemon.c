@@ -199,7 +199,7 @@ static int on_reload(void *data, char **ret_text, char **ret_restart)
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
 		log_error("not reloaded, the configuration stays as it was:");
-		log_text(SD_ERR, *ret_text ?: strerror(-r));
+		log_text(LOG_LINE_ERROR, *ret_text ?: strerror(-r));
 	}
 	sd_notify(false, "READY=1");
 	return r;
@@ -274,7 +274,7 @@ static int setup(struct daemon *daemon)
 	r = config_load(daemon->options->config_path, daemon->options->config_required,
 			&daemon->config, &error);
 	if (r < 0) {
-		log_text(SD_ERR, error ?: strerror(-r));
+		log_text(LOG_LINE_ERROR, error ?: strerror(-r));
 		return r;
 	}
 	r = take_lock(daemon);

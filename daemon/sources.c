@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "config/config.h"
@@ -103,7 +102,7 @@ static void source_start(struct sources *sources, struct source *source)
 	source->state = r == -ENODEV && wanted(sources, source) == SOURCE_AUTO ? SOURCE_OFF
 									       : SOURCE_FAILED;
 	if (strcmp(before, source->reason))
-		log_line(source->state == SOURCE_OFF ? SD_INFO : SD_ERR, "%s: %s",
+		log_line(source->state == SOURCE_OFF ? LOG_LINE_INFO : LOG_LINE_ERROR, "%s: %s",
 			 source->ops->name, source->reason);
 }
 

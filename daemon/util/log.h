@@ -7,7 +7,11 @@
 #define PAIMON_LOG_H
 
 #include <stdbool.h>
-#include <systemd/sd-daemon.h>
+
+/* Priorities. */
+#define LOG_LINE_ERROR "<3>"
+#define LOG_LINE_WARNING "<4>"
+#define LOG_LINE_INFO "<6>"
 
 void log_line(const char *priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -21,8 +25,8 @@ void log_text(const char *priority, const char *text);
 void log_hold(void);
 void log_release(bool write);
 
-#define log_error(...) log_line(SD_ERR, __VA_ARGS__)
-#define log_warning(...) log_line(SD_WARNING, __VA_ARGS__)
-#define log_info(...) log_line(SD_INFO, __VA_ARGS__)
+#define log_error(...) log_line(LOG_LINE_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LINE_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LINE_INFO, __VA_ARGS__)
 
 #endif
