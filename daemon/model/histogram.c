@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "histogram.h"
 
-#include <math.h>
 #include <paimon/histogram.h>
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -38,25 +37,3 @@ const struct histogram_scheme histogram_size = {
 	.buckets = size_buckets,
 	.nr_buckets = HISTOGRAM_SIZE_BOUNDS,
 };
-
-double histogram_quantile(const struct histogram_cell *cells, size_t nr_cells, double quantile)
-{
-	uint64_t total = 0, below = 0, rank;
-
-	for (size_t i = 0; i < nr_cells; i++)
-		total += cells[i].count;
-	if (!total)
-		return NAN;
-	/* The rank counts from 1: the median of three values is the second. */
-	rank = (uint64_t)ceil(quantile * (double)total);
-	if (rank < 1)
-		rank = 1;
-	if (rank > total)
-		rank = total;
-	for (size_t i = 0; i < nr_cells; i++) {
-		below += cells[i].count;
-		if (below >= rank)
-			return cells[i].upper;
-	}
-	return NAN;
-}

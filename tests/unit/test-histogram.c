@@ -90,18 +90,6 @@ static void test_buckets(void **state)
 		assert_int_equal(atoi(histogram_size.buckets[i].le), 1 << i);
 }
 
-static void test_quantile(void **state)
-{
-	const struct histogram_cell cells[] = {{1, 5}, {2, 0}, {4, 4}, {INFINITY, 1}};
-
-	assert_true(histogram_quantile(cells, 4, 0) == 1);
-	assert_true(histogram_quantile(cells, 4, 0.5) == 1);
-	assert_true(histogram_quantile(cells, 4, 0.51) == 4);
-	assert_true(histogram_quantile(cells, 4, 0.9) == 4);
-	assert_true(isinf(histogram_quantile(cells, 4, 1)));
-	assert_true(isnan(histogram_quantile(cells, 0, 0.5)));
-}
-
 /* An upper bound of what a map takes on a machine with that many CPUs. */
 static size_t map_size(const struct bpf_map *map, size_t cpus)
 {
@@ -146,8 +134,9 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_search),
-		cmocka_unit_test(test_buckets), cmocka_unit_test(test_quantile),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_search),
+		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_memory),
 	};
 

@@ -70,6 +70,18 @@ static void compute(struct json_object *before, struct json_object *now, struct 
 	json_object_put(now);
 }
 
+static void test_quantile(void **state)
+{
+	const struct histogram_cell cells[] = {{1, 5}, {2, 0}, {4, 4}, {INFINITY, 1}};
+
+	assert_true(histogram_quantile(cells, 4, 0) == 1);
+	assert_true(histogram_quantile(cells, 4, 0.5) == 1);
+	assert_true(histogram_quantile(cells, 4, 0.51) == 4);
+	assert_true(histogram_quantile(cells, 4, 0.9) == 4);
+	assert_true(isinf(histogram_quantile(cells, 4, 1)));
+	assert_true(isnan(histogram_quantile(cells, 0, 0.5)));
+}
+
 static void test_rates(void **state)
 {
 	struct table table;
@@ -753,12 +765,19 @@ static void test_no_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),	       cmocka_unit_test(test_above_last_bound),
-		cmocka_unit_test(test_restart),	       cmocka_unit_test(test_sort),
-		cmocka_unit_test(test_bands),	       cmocka_unit_test(test_format),
-		cmocka_unit_test(test_stat),	       cmocka_unit_test(test_heat),
-		cmocka_unit_test(test_key_text),       cmocka_unit_test(test_no_time),
-		cmocka_unit_test(test_events),	       cmocka_unit_test(test_nnpa),
+		cmocka_unit_test(test_quantile),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_above_last_bound),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_sort),
+		cmocka_unit_test(test_bands),
+		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_stat),
+		cmocka_unit_test(test_heat),
+		cmocka_unit_test(test_key_text),
+		cmocka_unit_test(test_no_time),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_nnpa),
 		cmocka_unit_test(test_tasks),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),

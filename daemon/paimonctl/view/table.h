@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../../model/histogram.h"
 #include "format.h"
+#include "quantile.h"
 
 struct json_object;
 
