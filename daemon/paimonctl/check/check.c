@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../../config/config.h"
-#include "../../source/events/events_source.h"
+#include "../../source/events/probe.h"
 #include "../../util/address.h"
 #include "../../util/cleanup.h"
 #include "../command.h"

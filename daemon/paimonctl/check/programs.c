@@ -3,58 +3,30 @@
  * paimonctl check: do the BPF objects of paimond load on this machine? Each one is loaded as in
  * paimond, with its own maps, not attached, and then unloaded.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "../../source/iopf/iopf_source.h"
+#include "../../source/events/probe.h"
+#include "../../source/iopf/probe.h"
 #include "../../source/load.h"
+#include "../../source/pai/probe.h"
 #include "check.h"
-#include "events.skel.h"
-#include "pai.skel.h"
-#include "perf_file.skel.h"
 
 static int try_iopf(const struct check *check)
 {
-	struct iopf iopf = {.bpf = iopf_bpf__open()};
-	int r = iopf.bpf ? iopf_hooks_prepare(&iopf, check->backend) : -errno;
-
-	if (!r) {
-		iopf.bpf->rodata->iopf_max_devices = check->config->iopf_max_devices;
-		r = iopf_bpf__load(iopf.bpf);
-	}
-	iopf_bpf__destroy(iopf.bpf);
-	return r;
+	return iopf_try_load(check->config, check->backend);
 }
 
 static int try_events(const struct check *check __attribute__((unused)))
 {
-	struct events_bpf *bpf = events_bpf__open();
-	int r = bpf ? events_bpf__load(bpf) : -errno;
-
-	events_bpf__destroy(bpf);
-	return r;
+	return events_try_load();
 }
 
 static int try_perf_file(const struct check *check __attribute__((unused)))
 {
-	struct perf_file_bpf *bpf = perf_file_bpf__open();
-	int r = bpf ? perf_file_bpf__load(bpf) : -errno;
-
-	perf_file_bpf__destroy(bpf);
-	return r;
+	return events_try_load_perf_file();
 }
 
 static int try_pai(const struct check *check __attribute__((unused)))
 {
-	struct pai_bpf *bpf = pai_bpf__open();
-	int r = -errno;
-
-	if (bpf) {
-		bpf_program__set_autoload(bpf->progs.pai_play, true);
-		r = pai_bpf__load(bpf);
-	}
-	pai_bpf__destroy(bpf);
-	return r;
+	return pai_try_load();
 }
 
 void check_programs(struct check *check)

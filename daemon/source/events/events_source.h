@@ -35,10 +35,6 @@ struct events_owner {
 int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
 
-/* Can this event be opened, as far as this is known without an attached source? opens: also
- * opens it for a moment, on its first CPU. 0, or a negative errno with *ret_error. */
-int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
-
 /*
  * Reopens an event with other terms (event_spec_set()) on its CPUs, and replaces its perf
  * events; the total continues. On failure, as above or with -ENOENT, the event is

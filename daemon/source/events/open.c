@@ -17,6 +17,7 @@
 #include "../../util/log.h"
 #include "../source.h"
 #include "perf_file.h"
+#include "probe.h"
 #include "registry.h"
 
 /* A PMU and a CPU on which to open a perf event. */

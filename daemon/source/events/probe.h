@@ -3,6 +3,7 @@
 #ifndef PAIMON_EVENTS_PROBE_H
 #define PAIMON_EVENTS_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../config/config.h"
@@ -12,5 +13,14 @@ uint64_t events_max_slots(const struct config *config);
 
 /* The maximum size of the maps in bytes. */
 uint64_t events_map_bytes(const struct config *config);
+
+/* Can an event be opened (events_open()), as far as this is known without an attached source? opens:
+ * also opens it for a moment, on its first CPU. 0, or a negative errno with *ret_error. In open.c. */
+int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
+
+/* Do the programs load that read perf events, and those that look at perf events of other
+ * processes? 0 or a negative errno. */
+int events_try_load(void);
+int events_try_load_perf_file(void);
 
 #endif

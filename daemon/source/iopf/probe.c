@@ -2,10 +2,12 @@
 #include "probe.h"
 
 #include <bpf/btf.h>
+#include <errno.h>
 #include <paimon/iopf_worker.h>
 #include <unistd.h>
 
 #include "../map_memory.h"
+#include "iopf_source.h"
 
 const char *const iopf_backend_names[IOPF_NR_BACKENDS] = {
 	[IOPF_BACKEND_MODULE] = "paimon.ko",
@@ -106,4 +108,17 @@ uint64_t iopf_map_bytes(const struct config *config)
 	       IOPF_MAX_SPILLED *
 		       (MAP_HASH_BYTES + sizeof(struct iopf_group_id) + sizeof(struct iopf_slot)) +
 	       sizeof(struct iopf_state);
+}
+
+int iopf_try_load(const struct config *config, enum iopf_backend backend)
+{
+	struct iopf iopf = {.bpf = iopf_bpf__open()};
+	int r = iopf.bpf ? iopf_hooks_prepare(&iopf, backend) : -errno;
+
+	if (!r) {
+		iopf.bpf->rodata->iopf_max_devices = config->iopf_max_devices;
+		r = iopf_bpf__load(iopf.bpf);
+	}
+	iopf_bpf__destroy(iopf.bpf);
+	return r;
 }

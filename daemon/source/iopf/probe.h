@@ -39,4 +39,7 @@ const struct iopf_kernel_function *iopf_kernel_function(enum iopf_function funct
 /* The maximum size of the maps in bytes. */
 uint64_t iopf_map_bytes(const struct config *config);
 
+/* Do the programs load that this backend attaches? 0 or a negative errno. */
+int iopf_try_load(const struct config *config, enum iopf_backend backend);
+
 #endif

@@ -10,6 +10,7 @@
 #include "../map_memory.h"
 #include "events.h"
 #include "pai.h"
+#include "pai.skel.h"
 
 int pai_find_pmu(const char *name, uint32_t *ret_type, bool *ret_own)
 {
@@ -67,4 +68,17 @@ uint64_t pai_map_bytes(const struct config *config)
 			PAI_CGROUP_PATH) +
 	       (PAI_MAX_TASKS + 1) *
 		       (MAP_HASH_BYTES + sizeof(struct pai_task_id) + sizeof(struct pai_task));
+}
+
+int pai_try_load(void)
+{
+	struct pai_bpf *bpf = pai_bpf__open();
+	int r = -errno;
+
+	if (bpf) {
+		bpf_program__set_autoload(bpf->progs.pai_play, true);
+		r = pai_bpf__load(bpf);
+	}
+	pai_bpf__destroy(bpf);
+	return r;
 }

@@ -44,4 +44,7 @@ enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_
  */
 uint64_t pai_map_bytes(const struct config *config);
 
+/* Do the programs load that take samples? 0 or a negative errno. */
+int pai_try_load(void);
+
 #endif
