@@ -14,6 +14,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define SOON_USEC 20000	 /* until a source that has set retry_soon is retried */
 #define WAKE_USEC 250000 /* a source is woken at most once per this time */
 
 static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
@@ -117,12 +118,46 @@ static void source_stop(struct source *source, bool keep)
 	source->reason[0] = '\0';
 }
 
+static void source_retry(struct source *source)
+{
+	source->retry_soon = false;
+	if (source->state == SOURCE_UP && source->ops->retry)
+		source->ops->retry(source);
+}
+
+static int on_soon(sd_event_source *timer, uint64_t usec, void *data);
+
+/* If it fails, they are retried as all others. */
+static void retry_soon(struct sources *sources)
+{
+	bool soon = false;
+
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		soon |= sources->all[i].retry_soon;
+	if (soon && !sources->soon)
+		sd_event_add_time_relative(sources->event, &sources->soon, CLOCK_MONOTONIC,
+					   SOON_USEC, 1000, on_soon, sources);
+}
+
+static int on_soon(sd_event_source *timer, uint64_t usec, void *data)
+{
+	struct sources *sources = data;
+
+	sources->soon = sd_event_source_disable_unref(sources->soon);
+	for (size_t i = 0; i < NR_SOURCES; i++)
+		if (sources->all[i].retry_soon)
+			source_retry(&sources->all[i]);
+	retry_soon(sources);
+	return 0;
+}
+
 static void start_sources(struct sources *sources)
 {
 	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (sources->all[i].state != SOURCE_UP &&
 		    wanted(sources, &sources->all[i]) != SOURCE_NO)
 			source_start(sources, &sources->all[i]);
+	retry_soon(sources);
 }
 
 void sources_retry(struct sources *sources)
@@ -132,8 +167,7 @@ void sources_retry(struct sources *sources)
 		    sources->all[i].ops->outdated(&sources->all[i]))
 			source_stop(&sources->all[i], false);
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		if (sources->all[i].state == SOURCE_UP && sources->all[i].ops->retry)
-			sources->all[i].ops->retry(&sources->all[i]);
+		source_retry(&sources->all[i]);
 	start_sources(sources);
 }
 
@@ -184,6 +218,7 @@ void sources_reload(struct sources *sources, const struct config *config, struct
 
 void sources_stop(struct sources *sources, bool keep)
 {
+	sources->soon = sd_event_source_disable_unref(sources->soon);
 	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (sources->all[i].ops)
 			source_stop(&sources->all[i], keep);
@@ -264,6 +299,7 @@ int sources_read(struct sources *sources, const char *const *names, struct snaps
 			r = r ?: source->ops->read_failed(source, snapshot);
 		r = r ?: add_source(snapshot, source);
 	}
+	retry_soon(sources);
 	return r;
 }
 

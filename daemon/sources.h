@@ -23,6 +23,7 @@ struct sources {
 	const struct config *config; /* in force */
 	bool replay;		     /* replay: synthetic input */
 	struct source all[NR_SOURCES];
+	sd_event_source *soon; /* NULL: no source is to be retried soon */
 };
 
 /* Starts the sources that config wants, and ends what an earlier daemon left of the others; the

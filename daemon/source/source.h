@@ -56,7 +56,8 @@ struct source_ops {
 	 * attached again. NULL: never. */
 	bool (*outdated)(struct source *source);
 
-	/* Called every few seconds while it is up, to retry failed operations. May be NULL. */
+	/* Called every few seconds while it is up, to retry failed operations; and soon, if it has
+	 * set retry_soon. May be NULL. */
 	void (*retry)(struct source *source);
 
 	/* A descriptor owned by the source that is readable when woken must be called, or a
@@ -115,7 +116,10 @@ struct source {
 	uint64_t attached_ns;	      /* CLOCK_REALTIME */
 	struct sd_event_source *wake; /* returned by wake_fd; owned by the daemon */
 	char reason[256];
-	void *data; /* private to the source */
+	bool retry_soon; /* retry() is to be called in some milliseconds */
+	void *data;	 /* private to the source, while it is up */
+	/* Private to the source, and remains: */
+	uint64_t ended_ns; /* CLOCK_MONOTONIC: when it last ended perf events that had counted */
 };
 
 extern const struct source_ops iopf_source;

@@ -31,6 +31,8 @@
 #include "process/fdstore.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"
+#include "sources.h"
+#include "util/clock.h"
 
 #define SYSFS "/sys/bus/event_source/devices"
 #define TRACEPOINT "/sys/kernel/tracing/events/syscalls/%s/id"
@@ -618,6 +620,87 @@ static void test_adopts_its_own(void **data)
 	in_child(fail_and_attach_again);
 }
 
+static unsigned int nr_busy;  /* so many perf events are refused */
+static struct source *ending; /* whose own have ended just then, however long it took */
+static bool opens_any;	      /* whatever is asked for */
+
+/* Linked in place of perf_open(). */
+int __real_perf_open(const void *attr, int cpu);
+int __wrap_perf_open(const void *attr, int cpu);
+int __wrap_perf_open(const void *attr, int cpu)
+{
+	const struct perf_event_attr any = {.size = sizeof(any),
+					    .type = PERF_TYPE_SOFTWARE,
+					    .config = PERF_COUNT_SW_DUMMY};
+
+	if (!nr_busy)
+		return __real_perf_open(opens_any ? &any : attr, cpu);
+	nr_busy--;
+	if (ending)
+		ending->ended_ns = clock_ns(CLOCK_MONOTONIC);
+	return -EBUSY;
+}
+
+/* What is refused while our own events may be about to end is tried again, until then. */
+static void test_pending(void **data)
+{
+	attach();
+	pai_pmu_detach(&source, &pmu, false);
+	assert_true(source.ended_ns > 0);
+	ending = &source;
+	nr_busy = 2 * get_nprocs(); /* a CPU is tried twice */
+	attach();
+	assert_true(pmu.cpus[0].pending && source.retry_soon);
+	assert_int_equal(pmu.cpus[0].error, 0);
+	assert_false(pmu.cpus[0].counts);
+	source.retry_soon = false;
+	pai_pmu_read(&source, &pmu, NULL, true);
+	assert_false(pmu.cpus[0].pending || source.retry_soon);
+	assert_true(pmu.cpus[0].counts);
+	/* Another user's, which stay. */
+	pai_pmu_detach(&source, &pmu, false);
+	source.ended_ns = 0;
+	ending = NULL;
+	nr_busy = 2 * get_nprocs();
+	attach();
+	assert_false(pmu.cpus[0].pending || source.retry_soon);
+	assert_int_equal(pmu.cpus[0].error, -EBUSY);
+	pai_pmu_read(&source, &pmu, NULL, true);
+	assert_true(pmu.cpus[0].counts);
+}
+
+/* The loop does so, long before what is retried every few seconds. */
+static void test_retried_soon(void **data)
+{
+	struct sources sources = {};
+	const struct pai *pai;
+	sd_event *event;
+
+	make_pmu("pai_ext", 1, 0x1800);
+	config.iopf = config.events_wanted = SOURCE_NO;
+	config.pai = SOURCE_YES;
+	opens_any = true;
+	assert_true(sd_event_new(&event) >= 0);
+	sources_start(&sources, event, &config, false);
+	assert_int_equal(sources.all[2].state, SOURCE_UP);
+	config.pai_mode = PAI_SAMPLING;
+	ending = &sources.all[2];
+	nr_busy = 2 * get_nprocs();
+	sources_retry(&sources);
+	ending = NULL;
+	assert_int_equal(sources.all[2].state, SOURCE_UP);
+	assert_int_equal(nr_busy, 0);
+	pai = sources.all[2].data;
+	assert_false(pai->pmus[PAI_EXT].cpus[0].counts);
+	for (int i = 0; i < 10 && !pai->pmus[PAI_EXT].cpus[0].counts; i++)
+		assert_true(sd_event_run(event, 10000000) >= 0);
+	assert_true(pai->pmus[PAI_EXT].cpus[0].counts);
+	sources_stop(&sources, false);
+	sd_event_unref(event);
+	opens_any = false;
+	assert_int_equal(rename(SYSFS "/pai_ext", SYSFS "/pai_was"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +723,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jit_has_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retried_soon, setup, teardown),
 	};
 	uint64_t enter, leave;
 	int failed;

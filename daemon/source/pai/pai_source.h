@@ -37,6 +37,7 @@ struct source;
 /* How a PMU is used on a CPU. */
 struct pai_pmu_cpu {
 	bool online, counts, samples;
+	bool pending;	   /* not all is open yet: tried again soon */
 	int error;	   /* of the latest attempt: 0 or a negative errno */
 	uint64_t still_ns; /* since when its perf events no longer count (CLOCK_MONOTONIC), or 0 */
 };

@@ -134,13 +134,11 @@ static void fold(struct events_slot *slot)
 	reader_commit(&slot->event, 0);
 }
 
-/* When perf events were last removed. They end a little later, and until then the PMU may refuse
- * others. */
-static uint64_t cleared_ns;
-
-/* Removes the perf events of a CPU, which ends them. */
-static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
+/* Removes the perf events of a CPU, which ends them. Returns whether there were any. */
+static bool clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 {
+	bool any = false;
+
 	if (pmu->cpus[cpu].samples && pmu->plan.samples == PAI_BY_PERF_EVENT)
 		pai_samples_unlink(source, cpu);
 	for (uint32_t number = 0; number < stride(pmu); number++) {
@@ -150,10 +148,19 @@ static void clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 			continue;
 		reader_remove(pmu->reader, slot - pmu->reader->slots);
 		fold(slot);
-		cleared_ns = clock_ns(CLOCK_MONOTONIC);
+		any = true;
 	}
 	pmu->cpus[cpu].counts = pmu->cpus[cpu].samples = false;
 	pmu->cpus[cpu].still_ns = 0;
+	return any;
+}
+
+/* The same for perf events that have counted. They end a little later, and until then the PMU may
+ * refuse others. */
+static void end_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
+{
+	if (clear_cpu(source, pmu, cpu))
+		source->ended_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Puts a perf event into an unused slot. Takes ownership of fd. 0 or a negative errno. */
@@ -238,8 +245,8 @@ static int start_sampling(struct source *source, struct pai_pmu *pmu, struct pai
 	return r;
 }
 
-/* Starts counting, or sampling, on a CPU if it is planned and not done yet. 0 or a negative
- * errno. */
+/* Starts counting, or sampling, on a CPU if it is planned and not done yet. 0, -EINPROGRESS: our
+ * own perf event may still be ending, tried again soon; or another negative errno. */
 static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		 uint32_t cpu, bool counting)
 {
@@ -248,10 +255,11 @@ static int start(struct source *source, struct pai_pmu *pmu, struct pai_samples 
 
 	if (counting ? !pmu->plan.counts || c->counts : !pmu->plan.samples || c->samples)
 		return 0;
-	while ((r = counting ? open_counters(pmu, cpu)
-			     : start_sampling(source, pmu, samples, cpu)) == -EBUSY &&
-	       clock_ns(CLOCK_MONOTONIC) - cleared_ns < ENDING_NS)
-		usleep(20000); /* our own perf event may still be ending */
+	r = counting ? open_counters(pmu, cpu) : start_sampling(source, pmu, samples, cpu);
+	if (r == -EBUSY && clock_ns(CLOCK_MONOTONIC) - source->ended_ns < ENDING_NS) {
+		source->retry_soon = true;
+		return -EINPROGRESS;
+	}
 	if (counting)
 		c->counts = !r;
 	else
@@ -266,14 +274,16 @@ static void bring_up(struct source *source, struct pai_pmu *pmu, struct pai_samp
 {
 	bool counting = pmu->plan.prefers_counting;
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
-	int second;
+	int r = start(source, pmu, samples, cpu, counting);
 
-	c->error = start(source, pmu, samples, cpu, counting);
-	if (!c->error) {
-		second = start(source, pmu, samples, cpu, !counting);
-		c->error = second == -EBUSY && (c->counts || c->samples) ? 0 : second;
+	if (!r) {
+		r = start(source, pmu, samples, cpu, !counting);
+		if (r == -EBUSY && (c->counts || c->samples))
+			r = 0;
 	}
-	if (!c->counts && !c->samples)
+	c->pending = r == -EINPROGRESS;
+	c->error = c->pending ? 0 : r;
+	if (!c->counts && !c->samples && !c->pending)
 		clear_cpu(source, pmu, cpu);
 }
 
@@ -349,7 +359,7 @@ static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_s
 			continue;
 		if (before)
 			log_info("pai: %s on CPU %u stood still: opened anew", pmu->name, cpu);
-		clear_cpu(source, pmu, cpu);
+		end_cpu(source, pmu, cpu);
 		bring_up(source, pmu, samples, cpu);
 		pmu->adopted = false;
 	}
@@ -382,7 +392,7 @@ void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples
 	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 
-		if (c->online && (c->error || (!c->counts && !c->samples)))
+		if (c->online && (c->error || c->pending || (!c->counts && !c->samples)))
 			bring_up(source, pmu, samples, cpu);
 	}
 }
@@ -420,7 +430,7 @@ static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_s
 			     ? pai_samples_linked(source, samples, cpu)
 			     : false;
 	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
-		clear_cpu(source, pmu, cpu);
+		end_cpu(source, pmu, cpu);
 	slot_of(pmu, cpu, PAI_NUMBER_ALL)->terms = pmu->plan.samples;
 	c->online = c->counts || c->samples;
 }
@@ -477,7 +487,7 @@ void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep)
 	read_all(pmu);
 	if (!keep) {
 		for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
-			clear_cpu(source, pmu, cpu);
+			end_cpu(source, pmu, cpu);
 		pins_drop(&pins, pmu->array);
 	}
 	pmu->reader = reader_free(pmu->reader);
