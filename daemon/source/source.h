@@ -119,6 +119,7 @@ struct source {
 	bool retry_soon; /* retry() is to be called in some milliseconds */
 	void *data;	 /* private to the source, while it is up */
 	/* Private to the source, and remains: */
+	bool refused;	   /* this kernel refuses all that can be attached */
 	uint64_t ended_ns; /* CLOCK_MONOTONIC: when it last ended perf events that had counted */
 };
 

@@ -30,9 +30,6 @@
 #include "iopf_source.h"
 #include "probe.h"
 
-/* Attaching to kernel functions has failed. This does not change until the next boot. */
-static bool functions_refused;
-
 #define NR_MAPS 17
 
 /* The maps in the order in which they are pinned: iopf_state is last. */
@@ -90,7 +87,7 @@ static int iopf_probe(struct source *source)
 				   "paimon.ko is not loaded, and this kernel has no handler of "
 				   "page faults in its BTF (modprobe paimon; paimond looks again "
 				   "by itself)");
-	if (functions_refused && wanted == IOPF_BACKEND_AUTO)
+	if (source->refused && wanted == IOPF_BACKEND_AUTO)
 		return source_fail(source, -ENODEV,
 				   "paimon.ko is not loaded, and this kernel refuses fentry and "
 				   "kprobes (modprobe paimon; paimond looks again by itself)");
@@ -308,7 +305,7 @@ static int attach_functions(struct source *source)
 		source->reason[0] = '\0';
 		return 0;
 	}
-	functions_refused = true;
+	source->refused = true;
 	return iopf_probe(source);
 }
 
