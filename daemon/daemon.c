@@ -172,8 +172,8 @@ static void take_config(struct daemon *daemon, struct config *config, struct buf
 	keep_started("listen", &old->listen, &config->listen, restart);
 	keep_started("handoff", &old->handoff, &config->handoff, restart);
 	if (restart->size)
-		log_warning("changed, which takes a restart of paimond: %.*s", (int)restart->size,
-			    restart->data);
+		log_warning("changed, but takes effect only after a restart of paimond: %.*s",
+			    (int)restart->size, restart->data);
 	daemon->config = config;
 	sources_reload(&daemon->sources, config, restart);
 	config_free(old);
@@ -198,7 +198,7 @@ static int on_reload(void *data, char **ret_text, char **ret_restart)
 		*ret_restart = restart.size ? buffer_take_string(&restart) : NULL;
 		log_info("reloaded %s", daemon->options->config_path);
 	} else {
-		log_error("not reloaded, the configuration stays as it was:");
+		log_error("configuration not reloaded, the previous one stays in force:");
 		log_text(LOG_LINE_ERROR, *ret_text ?: strerror(-r));
 	}
 	sd_notify(false, "READY=1");
@@ -224,7 +224,7 @@ static void raise_descriptors(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warning("cannot raise the limit of descriptors: %s", strerror(errno));
+		log_warning("cannot raise the limit on file descriptors: %s", strerror(errno));
 }
 
 static int take_lock(struct daemon *daemon)
@@ -236,11 +236,12 @@ static int take_lock(struct daemon *daemon)
 		return 0;
 	daemon->lock = lock_folder(path, &holder);
 	if (daemon->lock == -EWOULDBLOCK && holder)
-		log_error(
-			"%s is in use by another paimond, process %d (one daemon for each state_dir)",
-			path, (int)holder);
+		log_error("%s is in use by another paimond, process %d (each paimond needs its own "
+			  "state_dir)",
+			  path, (int)holder);
 	else if (daemon->lock == -EWOULDBLOCK)
-		log_error("%s is in use by another paimond (one daemon for each state_dir)", path);
+		log_error("%s is in use by another paimond (each paimond needs its own state_dir)",
+			  path);
 	else if (daemon->lock < 0)
 		log_warning("cannot use %s: %s (%sset state_dir in the configuration)", path,
 			    strerror(-daemon->lock),
@@ -334,7 +335,7 @@ int daemon_run(const struct daemon_options *options)
 	if (r >= 0)
 		r = sd_event_loop(daemon.event);
 	if (r < 0)
-		log_error("paimond ends: %s", strerror(-r));
+		log_error("paimond exits: %s", strerror(-r));
 	sd_notify(false, "STOPPING=1");
 	http_free(daemon.http);
 	handoff_free(daemon.handoff);

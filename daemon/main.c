@@ -16,15 +16,22 @@
 
 #define DEFAULT_REPLAY_RATE 5000
 
-static const char usage[] =
-	"paimond [OPTION]...\n"
-	"\n"
-	"  --config FILE               instead of " CONFIG_PATH "\n"
-	"  --replay[=GROUPS_PER_SECOND]  serve a made-up load, run through the BPF programs\n"
-	"                              on this kernel; needs neither module nor device\n"
-	"  --check-config              read the configuration, say what is wrong, and end\n"
-	"  --version\n"
-	"  --help\n";
+static const char usage[] = "paimond [OPTION]...\n"
+			    "\n"
+			    "  --config FILE               instead of " CONFIG_PATH
+
+			    "\n"
+			    "  --replay[=GROUPS_PER_SECOND]  "
+			    "serve a synthetic load, run "
+			    "through the BPF programs\n"
+			    "                              on "
+			    "this kernel, without module or "
+			    "device\n"
+			    "  --check-config              "
+			    "check the configuration, print "
+			    "its errors, and exit\n"
+			    "  --version\n"
+			    "  --help\n";
 
 static int check_config(const struct daemon_options *options)
 {

@@ -17,12 +17,12 @@ const char *path_advice(int error)
 {
 	switch (error) {
 	case -EADDRINUSE:
-		return "another paimond serves there, or ";
+		return "stop the other paimond that listens there, or ";
 	case -ENOTSOCK:
 		return "remove that file, or ";
 	case -ENOENT:
 	case -ENOTDIR:
-		return "make the folder it is in, or ";
+		return "create its directory, or ";
 	case -EACCES:
 	case -EPERM:
 		return geteuid() ? "run paimond as root, or " : "";
@@ -42,8 +42,8 @@ static int open_handoff(struct sockets *sockets, const struct config *config, bo
 	fd = listen_handoff(path);
 	if (fd < 0) {
 		log_warning(
-			"cannot listen at %s: %s: no events are handed over (%sset handoff in the "
-			"configuration)",
+			"cannot listen at %s: %s; events cannot be handed over (%sset handoff in "
+			"the configuration)",
 			path, strerror(-fd), path_advice(fd));
 		return -1;
 	}
@@ -88,8 +88,9 @@ static int open_all(struct sockets *sockets, const struct config *config, bool r
 	int fd, r = take_sockets(sockets, ret_handoff);
 
 	if (!r && !sockets->nr_http && *ret_handoff >= 0)
-		log_warning("systemd has passed the hand-off socket alone: nothing else is served "
-			    "(as root: systemctl start paimond.socket, then restart paimond)");
+		log_warning("systemd has passed only the hand-off socket: paimond cannot serve "
+			    "anything else (as root: systemctl start paimond.socket, then restart "
+			    "paimond)");
 	if (r < 0 || sockets->nr_http || *ret_handoff >= 0)
 		return r;
 	fd = listen_unix(config->socket);

@@ -23,12 +23,12 @@ static_assert(sizeof(source_table) / sizeof(*source_table) == NR_SOURCES, "all a
 
 static const struct metric metric_source_up = {
 	.name = "paimon_source_up",
-	.help = "1 if the source counts, 0 if it should and does not.",
+	.help = "1 if the source counts, 0 if it has failed.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_source_info = {
 	.name = "paimon_source_info",
-	.help = "What a source counts with; always 1.",
+	.help = "Backend of a source; always 1.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_source_attached = {
@@ -71,7 +71,7 @@ static void source_listen(struct sources *sources, struct source *source)
 	if (fd >= 0 && r >= 0)
 		r = sd_event_source_set_ratelimit(source->wake, WAKE_USEC, 1);
 	if (r < 0)
-		log_warning("%s: not woken up: %s", source->ops->name, strerror(-r));
+		log_warning("%s: cannot be woken: %s", source->ops->name, strerror(-r));
 }
 
 static void source_start(struct sources *sources, struct source *source)
@@ -95,8 +95,8 @@ static void source_start(struct sources *sources, struct source *source)
 		source_listen(sources, source);
 		source->attached_ns = clock_ns(CLOCK_REALTIME);
 		log_info("%s: %s, %s", source->ops->name, source->backend,
-			 source->replay	   ? "made-up input"
-			 : source->adopted ? "adopted, nothing was missed"
+			 source->replay	   ? "synthetic input"
+			 : source->adopted ? "adopted, no event was missed"
 					   : "attached");
 		return;
 	}
@@ -266,8 +266,8 @@ int sources_check_names(const struct sources *sources, const char *const *names,
 			found |= !strcmp(*n, sources->all[i].ops->name);
 		if (found)
 			continue;
-		if (asprintf(ret_error, "collect[]: there is no %.64s; there are %s", *n, known) <
-		    0) {
+		if (asprintf(ret_error, "collect[]: unknown source %.64s (sources: %s)", *n,
+			     known) < 0) {
 			*ret_error = NULL;
 			return -ENOMEM;
 		}

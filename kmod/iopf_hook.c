@@ -66,7 +66,7 @@ static void remember(struct device *dev)
 	for (i = 0; i < ARRAY_SIZE(seen); i++)
 		if (!cmpxchg(&seen[(start + i) % ARRAY_SIZE(seen)], NULL, dev))
 			return;
-	pr_warn_once("paimon: more than %zu devices fault: discards of the others are not seen\n",
+	pr_warn_once("paimon: more than %zu devices fault: discards of the others are not traced\n",
 		     ARRAY_SIZE(seen));
 }
 
@@ -313,7 +313,7 @@ void paimon_iopf_hook_init(void)
 			continue;
 		if (i < NEEDED) {
 			pr_info("paimon: cannot probe %s (error %d): hardware page faults are not "
-				"seen\n",
+				"traced\n",
 				probes[i].symbol_name, r);
 			paimon_iopf_hook_exit();
 			return;
@@ -346,7 +346,7 @@ void paimon_iopf_hook_exit(void)
 
 void paimon_iopf_hook_init(void)
 {
-	pr_info("paimon: this kernel has no handler of page faults that can be probed\n");
+	pr_info("paimon: this kernel has no I/O page fault handler that can be probed\n");
 }
 
 void paimon_iopf_hook_exit(void)

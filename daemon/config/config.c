@@ -36,8 +36,8 @@ static int config_parse_listen(const struct config_key *key, void *target, const
 		return config_set_none(target);
 	if (address_parse(value, &address, &size) < 0)
 		return fail(ret_error, -EINVAL,
-			    "is not IPV4:PORT or [IPV6]:PORT with a numeric address, which has "
-			    "%%INTERFACE behind it if it is link-local and only then, or no");
+			    "is neither no nor a numeric address: IPV4:PORT, [IPV6]:PORT or, if "
+			    "and only if it is link-local, [IPV6%%INTERFACE]:PORT");
 	return config_set_string(target, value);
 }
 
@@ -46,8 +46,8 @@ static int config_parse_hosts(const struct config_key *key, void *target, const 
 {
 	if (value[strspn(value, HOST_CHARS CONFIG_LIST_SEPARATORS)])
 		return fail(ret_error, -EINVAL,
-			    "is not a list of names of hosts, which have no port (addresses are "
-			    "served without being listed)");
+			    "is not a list of host names without ports (addresses need not be "
+			    "listed)");
 	return config_parse_list(key, target, value, ret_error);
 }
 
@@ -141,7 +141,7 @@ static bool begin_event(struct config_file *file, const char *name)
 	event = find_event(loader, name);
 	if (event < 0) {
 		config_error(&loader->errors, file->path, file->line, "[event %s]: %s", name,
-			     event == -ENOSPC ? "there are 4096 such sections before"
+			     event == -ENOSPC ? "more than 4096 sections of events"
 					      : strerror(-event));
 		return false;
 	}
@@ -173,7 +173,9 @@ static void refuse_section(struct config_file *file, const char *name)
 		buffer_add_string(&known, "]");
 	}
 	names = buffer_take_string(&known);
-	config_error(&loader->errors, file->path, file->line, "no section [%.80s] (there are %s)",
+	config_error(&loader->errors, file->path, file->line,
+		     "unknown section [%.80s] "
+		     "(sections: %s)",
 		     name, names ?: "others");
 }
 
@@ -217,13 +219,13 @@ static void take_key(struct config_file *file, const char *name, const char *val
 
 	if (!key) {
 		config_error(&loader->errors, file->path, file->line,
-			     "[%s] has no key %.60s (see paimond.conf(5))", loader->name, name);
+			     "section [%s] has no key %.60s (see paimond.conf(5))", loader->name,
+			     name);
 		return;
 	}
 	place = &loader->places->keys[key - loader->section->keys];
 	if (place->path == file->path)
-		r = fail(&error, -EINVAL, "is a second one in this file, after that in line %u",
-			 place->line);
+		r = fail(&error, -EINVAL, "is already set in line %u of this file", place->line);
 	else
 		r = value ? key->parse(key, (char *)loader->target + key->offset, value, &error)
 			  : 0;
@@ -314,7 +316,7 @@ static void check_path(struct loader *loader, const char *key, const char *path,
 	if (place->path)
 		config_error(&loader->errors, place->path, place->line,
 			     path[length] ? "[paimond] %s is below %s, %.108s"
-					  : "[paimond] %s and %s are one path, %.108s",
+					  : "[paimond] %s and %s are the same path, %.108s",
 			     key, socket_key, socket);
 }
 

@@ -92,8 +92,9 @@ struct config *config_free(struct config *config);
 
 /* Is this a valid name of an event? A name of digits only would be confused with an id. */
 #define CONFIG_EVENT_NAME_CHARS "-_.:/=,@"
-#define CONFIG_NOT_EVENT_NAME \
-	"is not a name: 1 to 63 letters, digits and " CONFIG_EVENT_NAME_CHARS ", not digits alone"
+#define CONFIG_NOT_EVENT_NAME                                                                     \
+	"is not a valid name: 1 to 63 letters, digits and " CONFIG_EVENT_NAME_CHARS ", at least " \
+	"one of them not a digit"
 bool config_event_name_valid(const char *name);
 
 #endif

@@ -45,7 +45,7 @@ char *config_errors_take(struct config_errors *errors)
 	if (errors->nr > MAX_ERRORS) {
 		buffer_add_string(&errors->text, "\nand ");
 		buffer_add_integer(&errors->text, errors->nr - MAX_ERRORS);
-		buffer_add_string(&errors->text, " errors more");
+		buffer_add_string(&errors->text, " more errors");
 	}
 	return buffer_take_string(&errors->text);
 }

@@ -46,7 +46,7 @@ static void take_section(struct config_file *file, char *line)
 	char *end = strchr(line, ']');
 
 	if (!end || end[1]) {
-		WRONG(file, "is not [SECTION] with nothing behind it: %.60s", line);
+		WRONG(file, "is not [SECTION] alone on its line: %.60s", line);
 		return;
 	}
 	*end = '\0';
@@ -68,13 +68,13 @@ static void take_key(struct config_file *file, char *line)
 	for (mark = value; (mark = strpbrk(mark, "\"'#;")); mark++)
 		if (strchr("\"'", *mark) || mark == value || strchr(BLANKS, mark[-1])) {
 			WRONG(file,
-			      "%.60s: a value has no quotation marks, and no comment behind it",
+			      "%.60s: a value must not have quotation marks, or a comment after it",
 			      name);
 			value = NULL;
 			break;
 		}
 	if (!file->begun)
-		WRONG(file, "%.60s is in no section", name);
+		WRONG(file, "%.60s is before the first section", name);
 	else if (!file->passed_over)
 		file->key(file, name, value);
 }

@@ -48,16 +48,15 @@ int config_parse_path(const struct config_key *key, void *target, const char *va
 	*to = '\0';
 	for (char *word = strtok_r(copy, "/", &state); word; word = strtok_r(NULL, "/", &state)) {
 		if (!strcmp(word, ".."))
-			return fail(ret_error, -EINVAL, "has .. in it");
+			return fail(ret_error, -EINVAL, "contains ..");
 		if (strcmp(word, "."))
 			to += sprintf(to, "/%s", word);
 	}
 	if (value[0] != '/' || !*clean)
 		return fail(ret_error, -EINVAL, "is not an absolute path%s%s",
-			    key->words ? ", and not " : "", key->words ? key->words[0] : "");
+			    key->words ? " or " : "", key->words ? key->words[0] : "");
 	if (key->max && strlen(clean) > key->max)
-		return fail(ret_error, -EINVAL, "is longer than the %u bytes that it may have",
-			    key->max);
+		return fail(ret_error, -EINVAL, "is longer than %u bytes", key->max);
 	return config_set_string(target, clean);
 }
 

@@ -37,7 +37,7 @@ static int dial(void)
 	int fd, r = 0;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return fail(-ENAMETOOLONG, "%.80s...: is too long for a socket's path", path);
+		return fail(-ENAMETOOLONG, "%.80s...: this path is too long for a socket", path);
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
@@ -124,7 +124,7 @@ static int ask(const struct paimon_handoff_request *request, const int *fds, uin
 	else if (reply.error)
 		r = fail(reply.error, "%.*s", PAIMON_HANDOFF_TEXT_LEN, reply.text);
 	else if (ret_fd && fd < 0)
-		r = fail(-EMFILE, "the descriptor did not fit into this process (ulimit -n)");
+		r = fail(-EMFILE, "this process has no free descriptor (raise ulimit -n)");
 	if (ret_id && !r)
 		*ret_id = reply.id;
 	if (ret_fd && !r)

@@ -101,7 +101,7 @@ static const char *advice(int error)
 	case ECONNREFUSED:
 		return "start it: systemctl start paimond";
 	case EACCES:
-		return "check the permissions of the socket and of its folder";
+		return "check the permissions of the socket and of its directory";
 	case EAGAIN:
 		return "it is busy: try again";
 	default:
@@ -134,9 +134,10 @@ static int fail(struct client *client, CURLcode code)
 		if (client->too_long) {
 			error = EFBIG;
 			snprintf(client->error, sizeof(client->error),
-				 "%s of %s is longer than paimond gives any: %s (is "
-				 "another program on it?)",
-				 client->head > MAX_HEAD ? "the head of the answer" : "the answer",
+				 "%s from %s is longer than any of paimond: %s (does another "
+				 "program listen there?)",
+				 client->head > MAX_HEAD ? "the header of the answer"
+							 : "the answer",
 				 client->socket, client->head > MAX_HEAD ? "64 KiB" : "64 MiB");
 			break;
 		}

@@ -16,9 +16,9 @@
 #define SOCKET_PATH "/run/paimon/paimond.sock"
 
 /* The next step if BPF programs missed events. */
-#define MISSES_NEXT                                                                           \
-	"load the paimon.ko of this version, or without it allow kprobes; paimonctl metrics " \
-	"| grep recursion_misses says which programs"
+#define MISSES_NEXT                                                                \
+	"load the paimon.ko of this version, or allow kprobes; paimonctl metrics " \
+	"| grep recursion_misses shows which programs"
 
 enum exit_code {
 	EXIT_DONE,

@@ -221,8 +221,8 @@ static int print_all(struct json_object *all, const char *pattern)
 		lines += print_pmu(json_at(pmus, i), pattern);
 	if (lines)
 		return EXIT_DONE;
-	return pattern ? complain("nothing here matches %s (paimonctl list shows all)", pattern)
-		       : complain("nothing found (paimonctl check says what is missing)");
+	return pattern ? complain("nothing matches %s (paimonctl list shows all)", pattern)
+		       : complain("nothing found (paimonctl check shows what is missing)");
 }
 
 static int run(struct context *context, int argc, char **argv)
@@ -239,7 +239,7 @@ static int run(struct context *context, int argc, char **argv)
 	if (!r)
 		r = get_json(context, "/v1/snapshot", &snapshot);
 	if (r == EXIT_NOT_RUNNING) {
-		complain("so without sources and devices, only the PMUs of sysfs:");
+		complain("listing only the PMUs in sysfs, without sources and devices:");
 		r = EXIT_DONE;
 	}
 	shown = pmu_read_all(PMU_FOLDER, &pmus, &nr_pmus);
@@ -260,10 +260,10 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "Shows what can be observed here: sources and what they have, PMUs and events",
+	.summary = "Lists what can be observed: devices, kept events, cgroups, PMUs and their "
+		   "events",
 	.arguments = "[PATTERN]",
 	.max = 1,
-	.options =
-		"  PATTERN        only names that have it as a part, or match it: nvidia, 'msr/*'\n",
+	.options = "  PATTERN        only names that contain it, or match it: nvidia, 'msr/*'\n",
 	.run = run,
 };

@@ -140,10 +140,9 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	wanted.name = context->arguments[0];
 	if (!is_source(wanted.name) && !state_find(wanted.name, NULL)) {
-		complain(
-			"purge: there is no source %s (there are iopf, events and pai; or name one "
-			"folder of one, as iopf-1)",
-			wanted.name);
+		complain("purge: no such source: %s (iopf, events and pai, or a directory such as "
+			 "iopf-1)",
+			 wanted.name);
 		return EXIT_USAGE;
 	}
 	if (!wanted.state_dir && config_load(CONFIG_PATH, false, &config, &error) < 0)
@@ -171,13 +170,14 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_purge = {
 	.name = "purge",
-	.summary = "Removes what a source has left pinned: its totals, or kept events",
+	.summary = "Removes the pinned state of a source: its totals or kept events",
 	.arguments = "NAME",
 	.min = 1,
 	.max = 1,
 	.options =
-		"  NAME           iopf, events or pai: all of that source, of any version; or one\n"
-		"                 folder, as iopf-1, as paimond names it in its log\n"
-		"  --state-dir D  in this folder, not in the one of the configuration\n",
+		"  NAME           iopf, events or pai: all state of that source, of any version; "
+		"or\n"
+		"                 one directory, such as iopf-1, as the log of paimond names it\n"
+		"  --state-dir D  state directory (default: that of the configuration)\n",
 	.run = run,
 };

@@ -14,8 +14,8 @@ static int run(struct context *context, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = ask_json(context, "POST", "/v1/reload", NULL,
-		     "configuration not reloaded, the old one stays in force", json_type_object,
-		     &answer);
+		     "configuration not reloaded, the previous one stays in force",
+		     json_type_object, &answer);
 	if (r)
 		return r;
 	if (!json_object_get_boolean(json_object_object_get(answer, "reloaded")))
@@ -27,9 +27,9 @@ static int run(struct context *context, int argc, char **argv)
 		show("configuration reloaded\n");
 	restart = json_text(answer, "restart", NULL);
 	if (restart && !context->json)
-		show("not in force before a restart of paimond: %s\n", restart);
+		show("takes effect only after a restart of paimond: %s\n", restart);
 	if (failures)
-		complain("not all of it counts:\n%s", failures);
+		complain("some of it does not count:\n%s", failures);
 	r = failures ? EXIT_FAILED : EXIT_DONE;
 	if (context->json)
 		return print_json(answer) ?: r;
@@ -39,7 +39,7 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_reload = {
 	.name = "reload",
-	.summary = "Has paimond read its configuration again",
+	.summary = "Makes paimond reload its configuration",
 	.options = "",
 	.run = run,
 };

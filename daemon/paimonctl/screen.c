@@ -278,7 +278,7 @@ static void put_footer(const struct screen *screen)
 
 	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s  Tab %s",
 		 column && column->group ? column->group : "", column && column->group ? " " : "",
-		 column ? column->title : view->key, screen->paused ? "go on" : "pause",
+		 column ? column->title : view->key, screen->paused ? "continue" : "pause",
 		 screen->first_column || screen->more_columns ? "  <- -> columns" : "",
 		 top_views[view_behind(screen->view)]->name);
 	move(LINES - 1, 0);
@@ -287,10 +287,10 @@ static void put_footer(const struct screen *screen)
 }
 
 static const char help[] = "up, down       select a row\n"
-			   "left, right    other columns, where not all fit\n"
+			   "left, right    other columns, if not all fit\n"
 			   "s              sort by the next column, then by name again\n"
 			   "Tab            next view\n"
-			   "space          pause and go on\n"
+			   "space          pause and continue\n"
 			   "h              this help\n"
 			   "q              quit\n\n";
 
@@ -510,7 +510,8 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 		response_clear(&response);
 		return complain("top: cannot use a terminal of type %s (%s, or use -b)",
 				getenv("TERM") ?: "(none)",
-				known ? "it is too large: see COLUMNS and LINES" : "set TERM");
+				known ? "its size is too large: see COLUMNS and LINES"
+				      : "set TERM");
 	}
 	use_colors();
 	cbreak();

@@ -60,7 +60,7 @@ static void print_header(const struct table *table, struct json_object *now,
 	if (settings->lines && (!isatty(STDOUT_FILENO) || settings->lines < HEADER_EVERY))
 		return;
 	if (!settings->lines && json_text(now, "input", NULL))
-		puts("REPLAY: made-up input");
+		puts("REPLAY: synthetic input");
 	table_headings(table, 0, table->view->nr_columns, stdout);
 	settings->lines = 0;
 }
@@ -107,7 +107,7 @@ static bool row_exists(struct json_object *sample, const struct view *view, cons
 static int complain_nothing(struct json_object *sample, const struct view *view, const char *name)
 {
 	if (!sample_source_up(sample, view->source))
-		return complain("%s does not count (paimonctl status says why)", view->source);
+		return complain("%s does not count (paimonctl status shows why)", view->source);
 	return name ? complain("%s: %s", name, view->missing) : complain("%s", view->nothing);
 }
 
@@ -163,10 +163,10 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "Prints lines for each interval, of devices, kept events or counters of a PMU",
+	.summary = "Prints rates at intervals: of devices, kept events or counters of a PMU",
 	.arguments = "[DEVICE | NAME]",
 	.max = 1,
-	.options = "  DEVICE         of this one (paimonctl list iopf/), not of all together\n"
+	.options = "  DEVICE         only this device (paimonctl list iopf/), not the sum of all\n"
 		   "  -e, --events   a line for each kept event, or the one of this NAME\n"
 		   "  --pmu PMU      a line for each counter of pai_ext or pai_crypto that has\n"
 		   "                 counted and their sum, or the counter of this NAME\n"

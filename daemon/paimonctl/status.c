@@ -59,10 +59,10 @@ static void print_cost(struct json_object *cost, bool replay)
 	     json_number(cost, "map_bytes", 0) / (1 << 20), json_number(cost, "descriptors", 0),
 	     json_number(cost, "descriptors_max", 0));
 	if (!json_object_get_boolean(json_object_object_get(cost, "run_times")))
-		show("               (run times of BPF programs are off: sysctl "
-		     "kernel.bpf_stats_enabled=1 turns them on)\n");
+		show("               (run times of BPF programs are not measured: sysctl "
+		     "kernel.bpf_stats_enabled=1)\n");
 	else if (bpf < 0)
-		show("               (run times of BPF programs come within ten seconds)\n");
+		show("               (run times of BPF programs follow within ten seconds)\n");
 }
 
 /* The TCP sockets, with a warning if other machines can reach them. */
@@ -74,8 +74,8 @@ static void print_listen(struct json_object *listen)
 		show("%-13s  %s%s\n", i ? "" : "listen", json_text(one, "address", "?"),
 		     json_object_get_boolean(json_object_object_get(one, "loopback"))
 			     ? ""
-			     : ": WARNING: other machines can read what is served there, "
-			       "without a password");
+			     : ": WARNING: other machines can read the metrics there, without a "
+			       "password");
 	}
 }
 
@@ -85,7 +85,7 @@ static void print_misses(struct json_object *cost)
 	double misses = json_number(cost, "recursion_misses", 0);
 
 	if (misses > 0) {
-		show("MISSED         %.0f events: a program was running on their CPU already\n",
+		show("MISSED         %.0f events: another program already ran on the CPU\n",
 		     misses);
 		show("               (" MISSES_NEXT ")\n");
 	}
@@ -111,16 +111,16 @@ static int run(struct context *context, int argc, char **argv)
 	print_uptime(json_number(status, "uptime_seconds", 0));
 	show("\n");
 	if (json_text(status, "input", NULL))
-		show("input          REPLAY: made-up input, nothing of this is real\n");
+		show("input          REPLAY: synthetic input, no real events\n");
 	config = json_object_object_get(status, "config");
 	reloaded = json_object_object_get(config, "last_reload_successful");
 	show("configuration  %s%s\n", json_text(config, "path", "-"),
 	     !reloaded || json_object_get_boolean(reloaded)
 		     ? ""
-		     : " (the last reload failed: the one before is in force)");
-	show("state          %s\n", json_text(status, "state_dir", "none is kept"));
+		     : " (the last reload failed: the previous one is in force)");
+	show("state          %s\n", json_text(status, "state_dir", "none"));
 	print_listen(json_object_object_get(status, "listen"));
-	show("hand-off       %s\n", json_text(status, "handoff", "none is served"));
+	show("hand-off       %s\n", json_text(status, "handoff", "none"));
 	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
 	print_misses(json_object_object_get(status, "cost"));
 	show("\n");
@@ -134,7 +134,7 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_status = {
 	.name = "status",
-	.summary = "Shows how paimond and its sources are",
+	.summary = "Shows the status of paimond and its sources",
 	.options = "",
 	.run = run,
 };

@@ -88,14 +88,13 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_top = {
 	.name = "top",
-	.summary = "Shows what happens right now, by device, kept event, NNPA counter or process",
+	.summary = "Shows current rates by device, kept event, NNPA counter or process",
 	.arguments = "[VIEW]",
 	.max = 1,
-	.options =
-		"  VIEW           iopf: a row for each device (default); events: for each event;\n"
-		"                 nnpa: for each counter and CPU; tasks: for each process that uses NNPA\n"
-		"  -b             batch mode: plain text, no screen\n"
-		"  -n N           end after N frames\n"
-		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
+	.options = "  VIEW           iopf: a row per device (default); events: per kept event;\n"
+		   "                 nnpa: per counter and CPU; tasks: per process that uses NNPA\n"
+		   "  -b             batch mode: plain text, no screen\n"
+		   "  -n N           end after N frames\n"
+		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
 	.run = run,
 };

@@ -123,7 +123,7 @@ void fdstore_sync(void)
 	int r = passed.available ? sd_notify_barrier(false, 5000000) : 0;
 
 	if (r < 0)
-		log_warning("systemd does not answer: %s", strerror(-r));
+		log_warning("no answer from systemd: %s", strerror(-r));
 }
 
 int fdstore_take_socket(int domain, int type)
@@ -148,12 +148,12 @@ void fdstore_close_files(void)
 		 * events, BPF links and the like. */
 		if (!one->name || fstat(one->fd, &st) < 0 || !(st.st_mode & S_IFMT))
 			continue;
-		log_warning("descriptor %d (%s) that systemd passed is not served, and closed: "
-			    "%s (see the ListenStream= and other lines of its .socket unit)",
+		log_warning("descriptor %d (%s) from systemd is closed: %s (see the Listen lines "
+			    "of its .socket unit)",
 			    one->fd, one->name,
-			    S_ISSOCK(st.st_mode) ? "a socket of a kind that paimond has no use "
-						   "for, or a second one for handing over events"
-						 : "no socket");
+			    S_ISSOCK(st.st_mode) ? "a socket of a type that paimond does not use, "
+						   "or a second hand-off socket"
+						 : "not a socket");
 		close(take(one));
 	}
 }

@@ -86,7 +86,7 @@ static int drop_root(const char *state_dir, int *nr_needed)
 	int r;
 
 	if (user && state_dir && !reaches(user->pw_uid, state_dir)) {
-		log_info("user " USER " cannot work in %s: paimond stays uid 0, without root's "
+		log_info("user " USER " cannot write to %s: paimond keeps uid 0, without root's "
 			 "capabilities",
 			 state_dir);
 		user = NULL;
@@ -96,7 +96,7 @@ static int drop_root(const char *state_dir, int *nr_needed)
 	drop_bounding(*nr_needed);
 	r = user ? become(user) : 0;
 	if (r < 0)
-		log_error("cannot become user " USER ": %s", strerror(-r));
+		log_error("cannot change to user " USER ": %s", strerror(-r));
 	return r;
 }
 
@@ -113,6 +113,6 @@ int privileges_drop(const char *state_dir)
 	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = -errno;
 	if (r < 0)
-		log_error("cannot give up privileges: %s", strerror(-r));
+		log_error("cannot drop privileges: %s", strerror(-r));
 	return r;
 }

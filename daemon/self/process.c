@@ -19,7 +19,7 @@ static const struct metric metric_cpu = {
 };
 static const struct metric metric_resident = {
 	.name = "process_resident_memory_bytes",
-	.help = "Resident memory of paimond, the mapped BPF maps included.",
+	.help = "Resident memory of paimond, including mapped BPF maps.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_virtual = {
@@ -34,7 +34,7 @@ static const struct metric metric_open_fds = {
 };
 static const struct metric metric_max_fds = {
 	.name = "process_max_fds",
-	.help = "File descriptors that paimond may open.",
+	.help = "Maximum number of open file descriptors of paimond.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_start_time = {

@@ -17,12 +17,12 @@ static const struct metric metric_build_info = {
 };
 static const struct metric metric_reload = {
 	.name = "paimon_config_last_reload_successful",
-	.help = "1 if the configuration file is in force, 0 if its last change was refused.",
+	.help = "1 if the last reload of the configuration succeeded, 0 if it failed.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_scrape = {
 	.name = "paimon_scrape_duration_seconds",
-	.help = "Time that reading all sources took, the time before.",
+	.help = "Time that the previous snapshot took.",
 	.type = METRIC_GAUGE,
 };
 

@@ -61,7 +61,7 @@ static int read_body(struct buffer *body, struct json_member *members, size_t ma
 		return body->error;
 	if (!body->size || !json_read(body->data, body->size, members, max, ret_nr, &wrong, &at))
 		return 0;
-	return fail(ret_error, -EINVAL, "the body is no JSON object of strings: %s at byte %zu",
+	return fail(ret_error, -EINVAL, "the body is not a JSON object of strings: %s at byte %zu",
 		    wrong, at);
 }
 
@@ -91,7 +91,7 @@ static int take_strings(const struct asked *asked, const struct wanted *wanted, 
 		for (i = 0; i < nr && strcmp(member->key, wanted[i].key); i++)
 			;
 		if (i == nr)
-			return fail(ret_error, -EINVAL, "%.64s: there is no such key", member->key);
+			return fail(ret_error, -EINVAL, "unknown key %.64s", member->key);
 		*wanted[i].ret_value = member->value;
 	}
 	return 0;
@@ -160,8 +160,7 @@ static int perform(const struct kept *kept, const struct asked *asked, struct js
 		json_close(json, ']');
 	}
 	if (r == -ENOENT)
-		return fail(ret_error, r, "%s",
-			    "there is no event of this id (paimonctl event list)");
+		return fail(ret_error, r, "%s", "no event has this id (paimonctl event list)");
 	json->buffer->error = json->buffer->error ?: r;
 	return 0;
 }
@@ -177,8 +176,9 @@ enum MHD_Result answer_events(const struct request *request)
 	if (strcmp(request->path, EVENTS_PATH)) {
 		asked.id = path_id(request->path);
 		if (!asked.id)
-			return reply_error(request->connection, MHD_HTTP_NOT_FOUND,
-					   "what is behind " EVENTS_PATH "/ is not an id", NULL);
+			return reply_error(
+				request->connection, MHD_HTTP_NOT_FOUND,
+				"the part of the path after " EVENTS_PATH "/ is not an id", NULL);
 	}
 	if (!peer_get(request_socket(request->connection), &asked.peer))
 		return reply_no_memory(request->connection);

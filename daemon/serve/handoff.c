@@ -89,13 +89,14 @@ static int check(const struct message *message, char **ret_error)
 	if (message->size >= (ssize_t)sizeof(request->version) &&
 	    request->version != PAIMON_HANDOFF_VERSION)
 		return fail(ret_error, -EPROTONOSUPPORT,
-			    "version %u of the hand-off: this paimond speaks %d", request->version,
-			    PAIMON_HANDOFF_VERSION);
+			    "version %u of the hand-off protocol: this paimond supports version %d",
+			    request->version, PAIMON_HANDOFF_VERSION);
 	if (message->flags & MSG_TRUNC || message->size != sizeof(*request))
-		return fail(ret_error, -EMSGSIZE, "a request has %zu bytes", sizeof(*request));
+		return fail(ret_error, -EMSGSIZE, "the request does not have %zu bytes",
+			    sizeof(*request));
 	if (message->flags & MSG_CTRUNC)
 		return fail(ret_error, -EMFILE,
-			    "not all descriptors fit in here (raise LimitNOFILE of "
+			    "paimond has too few free descriptors (raise LimitNOFILE of "
 			    "paimond.service)");
 	switch (request->op) {
 	case PAIMON_HANDOFF_UNCLAIM:
@@ -110,14 +111,15 @@ static int check(const struct message *message, char **ret_error)
 		used.id = request->id;
 		break;
 	default:
-		return fail(ret_error, -EINVAL, "there is no operation %u", request->op);
+		return fail(ret_error, -EINVAL, "unknown operation %u", request->op);
 	}
 	if (memcmp(&used, request, sizeof(used)))
 		return fail(ret_error, -EINVAL,
-			    "operation %u: the name has no end, or what it does not use is set",
+			    "operation %u: the name is not terminated, or an unused member is not "
+			    "0",
 			    request->op);
 	if (message->nr != request->nr)
-		return fail(ret_error, -EINVAL, "%u descriptors were announced, and %zu came",
+		return fail(ret_error, -EINVAL, "the request is for %u descriptors, but has %zu",
 			    request->nr, message->nr);
 	return 0;
 }

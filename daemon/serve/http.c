@@ -172,10 +172,10 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		if (status)
 			return reply_error(connection, status,
 					   status == MHD_HTTP_LENGTH_REQUIRED
-						   ? "a body needs a Content-Length"
+						   ? "a request with a body requires Content-Length"
 					   : status == MHD_HTTP_BAD_REQUEST
-						   ? "a header is no name and value, or "
-						     "Content-Length is there twice"
+						   ? "malformed header, or more than "
+						     "one Content-Length"
 					   : status == MHD_HTTP_URI_TOO_LONG
 						   ? "the target has too many arguments"
 						   : "the request is too large",

@@ -172,7 +172,7 @@ static int unescape(struct reader *reader, char **to)
 	}
 	code = c == 'u' ? hex4(reader) : -1;
 	if (code < 0)
-		return wrong(reader, "an escape that there is not");
+		return wrong(reader, "an unknown escape");
 	if (!code)
 		return wrong(reader, "a NUL");
 	reader->at += 4;
@@ -181,11 +181,11 @@ static int unescape(struct reader *reader, char **to)
 		reader->at += 2;
 		low = hex4(reader);
 		if (low < 0xdc00 || low > 0xdfff)
-			return wrong(reader, "half a character");
+			return wrong(reader, "half a surrogate pair");
 		reader->at += 4;
 		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
 	} else if (code >= 0xd800 && code < 0xe000) {
-		return wrong(reader, "half a character");
+		return wrong(reader, "half a surrogate pair");
 	}
 	*to = put_utf8(*to, (unsigned long)code);
 	return 0;
@@ -216,13 +216,13 @@ static int read_string(struct reader *reader, const char *otherwise, const char 
 		if (*reader->at & 0x80)
 			length = reader->end - reader->at < 4 ? 0 : utf8_decode(reader->at, &c);
 		if (!length)
-			return wrong(reader, "what is not UTF-8");
+			return wrong(reader, "invalid UTF-8");
 		memmove(to, reader->at, (size_t)length);
 		to += length;
 		reader->at += length;
 	}
 	if (reader->at == reader->end)
-		return wrong(reader, "a string without an end");
+		return wrong(reader, "an unterminated string");
 	reader->at++;
 	*to = '\0'; /* at the closing quote or before */
 	*ret_string = start;
@@ -231,18 +231,18 @@ static int read_string(struct reader *reader, const char *otherwise, const char 
 
 static int read_member(struct reader *reader, struct json_member *member)
 {
-	int r = read_string(reader, "no key in quotes", &member->key);
+	int r = read_string(reader, "no quoted key", &member->key);
 
 	if (!r)
-		r = expect(reader, ':', "no colon behind a key");
-	return r ?: read_string(reader, "a value that is no string", &member->value);
+		r = expect(reader, ':', "no colon after a key");
+	return r ?: read_string(reader, "a value that is not a string", &member->value);
 }
 
 static int read_members(struct reader *reader, struct json_member *members, size_t max,
 			size_t *ret_nr)
 {
 	size_t nr = 0;
-	int r = expect(reader, '{', "no object");
+	int r = expect(reader, '{', "not an object");
 	char c;
 
 	if (r < 0)
@@ -257,13 +257,13 @@ static int read_members(struct reader *reader, struct json_member *members, size
 			return r;
 		for (size_t i = 0; i < nr; i++)
 			if (!strcmp(members[i].key, members[nr].key))
-				return wrong(reader, "a key for the second time");
+				return wrong(reader, "a duplicate key");
 		nr++;
 	}
 	r = expect(reader, '}', "neither , nor }");
 	peek(reader);
 	if (!r && reader->at != reader->end)
-		return wrong(reader, "something behind the object");
+		return wrong(reader, "data after the object");
 	*ret_nr = nr;
 	return r;
 }

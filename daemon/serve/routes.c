@@ -24,7 +24,7 @@
 static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
 {
 	return reply_error(connection, MHD_HTTP_TOO_MANY_REQUESTS,
-			   "others have asked for so much that this has to wait: ask again in a "
+			   "the CPU time for unprivileged clients is used up: try again in a "
 			   "second, or as root or a member of group " OPERATORS
 			   " on the unix socket",
 			   NULL);
@@ -304,13 +304,13 @@ static unsigned int wrong_target(struct request *request, const char **ret_messa
 	*ret_message = "the target is neither a path nor http://HOST/PATH";
 	if (http_split_target(request->path, named, &request->path) < 0)
 		return MHD_HTTP_BAD_REQUEST;
-	*ret_message = "HTTP/1.1 wants one Host";
+	*ret_message = "HTTP/1.1 requires one Host header";
 	if (nr > 1 || (!nr && !strcmp(request->version, MHD_HTTP_VERSION_1_1)))
 		return MHD_HTTP_BAD_REQUEST;
 	*ret_message = "no memory";
 	if (nr && !host)
 		return MHD_HTTP_SERVICE_UNAVAILABLE;
-	*ret_message = "this Host is not served: see allowed_hosts in paimond.conf(5)";
+	*ret_message = "this Host is not allowed: see allowed_hosts in paimond.conf(5)";
 	gethostname(hostname, sizeof(hostname) - 1);
 	if (!request->is_unix && !http_host_allowed(named[0] ? named : host, hostname,
 						    callbacks->allowed_hosts(callbacks->data)))
@@ -367,6 +367,6 @@ enum MHD_Result answer(struct request *request)
 	}
 	if (allow[0])
 		return reply_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
-				   "this path does not take this method", allow);
+				   "this path does not support this method", allow);
 	return reply_error(connection, MHD_HTTP_NOT_FOUND, "no such path: see /", NULL);
 }

@@ -518,15 +518,15 @@ static uint32_t number(const char *name, const char *text, uint32_t min, uint32_
 static const char usage[] =
 	"paimon-soft-load [OPTION]...: a load on the devices of paimon_soft (modprobe paimon_soft)\n"
 	"\n"
-	"  --seed N       of the plan (1): the same seed and numbers, the same plan\n"
-	"  --requests N   page requests (10000), in\n"
-	"  --groups N     so many groups (2000)\n"
-	"  --calls N      calls of NNPA functions (10000); 0: none\n"
-	"  --processes N  that play the plan (2), each with\n"
-	"  --threads N    so many threads (2)\n"
-	"  --devices N    that are used, from soft0 on (1)\n"
-	"  --folder D     for a file that faults read (/var/tmp)\n"
-	"  --dry-run      only print what must be counted, as JSON\n"
+	"  --seed N       seed of the plan (1): the same options give the same plan\n"
+	"  --requests N   page requests (10000)\n"
+	"  --groups N     groups of these requests (2000)\n"
+	"  --calls N      calls of NNPA functions (10000)\n"
+	"  --processes N  processes that run the plan (2)\n"
+	"  --threads N    threads of each process (2)\n"
+	"  --devices N    devices to use, from soft0 on (1)\n"
+	"  --folder D     directory for a file that page faults read (/var/tmp)\n"
+	"  --dry-run      only print the expected counts, as JSON\n"
 	"  --help\n";
 
 static void parse(int argc, char **argv)
@@ -608,8 +608,8 @@ static uint32_t check_module(void)
 		die("PAIMON_SOFT_INFO");
 	if (info.devices < options.devices || info.depth < MAX_SIZE) {
 		fprintf(stderr,
-			"paimon-soft-load: the module has %u devices of depth %u; %u of %d are "
-			"needed (load it with devices= and depth=)\n",
+			"paimon-soft-load: the module has %u devices of depth %u; this load needs "
+			"%u of depth %d (load it with devices= and depth=)\n",
 			info.devices, info.depth, options.devices, MAX_SIZE);
 		exit(1);
 	}
@@ -665,8 +665,8 @@ int main(int argc, char **argv)
 	}
 	if (!failed && *counted != options.calls)
 		fprintf(stderr,
-			"paimon-soft-load: of %u calls %llu were counted: nobody counts pai_ext on "
-			"every CPU (systemctl start paimond)\n",
+			"paimon-soft-load: of %u calls %llu were counted: pai_ext is not counted "
+			"on every CPU (systemctl start paimond)\n",
 			options.calls, (unsigned long long)*counted);
 	return failed ? 1 : 0;
 }

@@ -32,8 +32,8 @@ static void name_other_layouts(const struct pins *pins)
 		const struct state_folder *found = state_find(entry->d_name, &layout);
 
 		if (found && !strcmp(found->folder, pins->name) && layout != pins->layout)
-			log_info("%s: %s/%s is of another version and is left alone (when that "
-				 "version is gone for good: paimonctl purge %s; it loses %s)",
+			log_info("%s: %s/%s belongs to another version and is not used (to remove "
+				 "it: paimonctl purge %s; this loses %s)",
 				 pins->name, state_dir, entry->d_name, entry->d_name, found->loses);
 	}
 	if (dir)
@@ -112,7 +112,7 @@ static int reuse_map(const struct pins *pins, struct bpf_map *map, const char *p
 	    info.map_flags != bpf_map__map_flags(map) ||
 	    (!sized && info.max_entries != bpf_map__max_entries(map)))
 		return source_fail(source, -EEXIST,
-				   "%s is not of this layout and is left alone (" PINS_PURGE ")",
+				   "%s does not have this layout and is not used (" PINS_PURGE ")",
 				   path, PINS_PURGE_OF(pins));
 	r = bpf_map__reuse_fd(map, fd);
 	return r < 0 ? source_fail(source, r, "cannot use %s: %s", path, strerror(-r)) : 0;
@@ -147,8 +147,8 @@ static void say_unfinished(const struct pins *pins, struct bpf_map *const *maps,
 
 		if (!path || access(path, F_OK) < 0)
 			continue;
-		log_warning("%s: %s is pinned, and %s, which finishes its set, is missing: the set "
-			    "is not used and begins anew (what it had is lost: %s)",
+		log_warning("%s: %s is pinned, but %s, the last map of the set, is missing: the "
+			    "set is replaced (this loses %s)",
 			    pins->name, path, bpf_map__name(maps[nr - 1]), state_loses(pins->name));
 		return;
 	}
@@ -181,8 +181,8 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 
 int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 {
-	log_warning("%s: net.core.bpf_jit_enable has changed, and programs of before and after do "
-		    "not call each other: attached anew, totals go on",
+	log_warning("%s: net.core.bpf_jit_enable has changed, and attached programs cannot "
+		    "tail-call new ones: attaching again, totals continue",
 		    pins->name);
 	for (size_t i = 0; i < nr; i++) {
 		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i])), *new = NULL;

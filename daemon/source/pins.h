@@ -26,7 +26,7 @@ struct pins {
 };
 
 /* The next step if the set cannot be used, and what that loses: a format and its arguments. */
-#define PINS_PURGE "stop paimond, then paimonctl purge %s-%d; it loses %s"
+#define PINS_PURGE "stop paimond, then run paimonctl purge %s-%d; this loses %s"
 #define PINS_PURGE_OF(pins) (pins)->name, (pins)->layout, state_loses((pins)->name)
 
 /* Creates the directory if necessary, and checks that it is in bpffs. 0 or a negative errno. */

@@ -47,7 +47,8 @@ static int check_sizes(const struct pins *pins, struct reader *reader)
 	    bpf_map__max_entries(bpf->maps.events_order) != nr_slots ||
 	    bpf_map__max_entries(bpf->maps.events_slots) != nr_slots)
 		return source_fail(pins->source, -EEXIST,
-				   "the pinned maps of %s do not belong together (" PINS_PURGE ")",
+				   "the sizes of the pinned maps of %s do not match (" PINS_PURGE
+				   ")",
 				   pins->name, PINS_PURGE_OF(pins));
 	reader->nr_slots = nr_slots;
 	reader->nr_events = bpf_map__max_entries(bpf->maps.events_list);
@@ -371,22 +372,23 @@ const char *reader_advice(int error, uint32_t type)
 		if (sets_probes(type))
 			return " (only root may set probes: open it as root, and hand it over)";
 		return perf_is_paranoid()
-			       ? " (Debian's kernel.perf_event_paranoid = 3 asks for more than "
+			       ? " (Debian's kernel.perf_event_paranoid = 3 requires more than "
 				 "CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl "
 				 "kernel.perf_event_paranoid=2)"
 		       : type == PERF_TYPE_TRACEPOINT
-			       ? " (the kernel refuses this tracepoint, to root too)"
-			       : " (the PMU asks for more than CAP_PERFMON: open it as root, and "
+			       ? " (the kernel refuses this tracepoint even to root)"
+			       : " (the PMU requires more than CAP_PERFMON: open it as root, and "
 				 "hand it over)";
 	case -ETIMEDOUT:
 		return " (paimon-opener does not answer: see journalctl -u paimon-opener)";
 	case -EMFILE:
-		return " (paimond may have no more descriptors: raise LimitNOFILE of its unit, or "
-		       "its ulimit -n)";
+		return " (paimond has reached its limit on descriptors: raise LimitNOFILE of its "
+		       "unit, or its ulimit -n)";
 	case -ENFILE:
-		return " (nor may any process: raise sysctl fs.file-max)";
+		return " (the system has reached its limit on open files: raise sysctl "
+		       "fs.file-max)";
 	case -E2BIG:
-		return " (this kernel does not have all of config3 and config4)";
+		return " (this kernel does not support config3 or config4)";
 	case -ENOENT:
 	case -ENODEV:
 		return of_cpus && !has_cpu_pmu()
@@ -394,11 +396,11 @@ const char *reader_advice(int error, uint32_t type)
 				 "without one: see paimonctl list)"
 			       : " (the PMU does not have this event there: see paimonctl list)";
 	case -EOPNOTSUPP:
-		return " (the PMU cannot count this, or not while guests have its counters)";
+		return " (the PMU cannot count this, or not while guests use its counters)";
 	case -EINVAL:
-		return " (the PMU does not take these terms or modifiers: see paimonctl list)";
+		return " (the PMU does not accept these terms or modifiers: see paimonctl list)";
 	case -EBUSY:
-		return " (somebody else has what it counts with)";
+		return " (another user has the counters that it needs)";
 	default:
 		return "";
 	}

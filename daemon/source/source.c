@@ -6,7 +6,7 @@
 
 const struct metric metric_dropped = {
 	.name = "paimon_series_dropped_total",
-	.help = "Updates that found no room for a series, by reason.",
+	.help = "Updates without a series, because a table was full, by reason.",
 	.type = METRIC_COUNTER,
 };
 

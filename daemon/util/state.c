@@ -8,7 +8,7 @@
 
 const struct state_folder state_folders[] = {
 	{"iopf", "iopf", "all totals of I/O page faults"},
-	{"events", "events", "all kept events: they end, and what they have counted goes"},
+	{"events", "events", "all kept events and their totals"},
 	{"nnpa", "pai", "all totals of pai_ext"},
 	{"crypto", "pai", "all totals of pai_crypto"},
 	{"pai", "pai", "all totals of samples, by cgroup and process"},
@@ -41,5 +41,5 @@ const char *state_loses(const char *folder)
 	for (const struct state_folder *f = state_folders; f->folder; f++)
 		if (!strcmp(f->folder, folder))
 			return f->loses;
-	return "all that is in it";
+	return "everything in it";
 }

@@ -23,7 +23,7 @@ MODULE_PARM_DESC(depth, "requests and unread responses a device may have, 1 to 4
 
 static bool immediate;
 module_param(immediate, bool, 0444);
-MODULE_PARM_DESC(immediate, "handle requests as they come, not at the last of their group");
+MODULE_PARM_DESC(immediate, "handle each request on arrival, not with the last one of its group");
 
 static unsigned int nnpa_counters = PAIMON_NNPA_COUNTERS_1ST;
 module_param(nnpa_counters, uint, 0444);

@@ -61,7 +61,7 @@ void soft_nnpa_init(unsigned int counters)
 	if (ret == -EEXIST)
 		pr_info("paimon_soft: there is a PMU pai_ext already, which does not count this unit\n");
 	else if (ret && ret != -ENODEV)
-		pr_err("paimon_soft: no PMU pai_ext, so nothing counts the NNPA unit (error %d): load again\n",
+		pr_err("paimon_soft: no PMU pai_ext, so nothing counts the NNPA unit (error %d): load paimon_soft again\n",
 		       ret);
 }
 

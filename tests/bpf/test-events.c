@@ -505,7 +505,7 @@ static void test_d5_last_id(void **data)
 	for (int i = 0; i < 2; i++) {
 		int before = count_descriptors(getpid());
 
-		open_fails(SPEC, "none", "0", -ENOSPC, "there is no id left for it");
+		open_fails(SPEC, "none", "0", -ENOSPC, "all ids are used up");
 		assert_int_equal(count_descriptors(getpid()), before);
 		assert_true(events->reader->state->last_id == UINT64_MAX);
 		assert_int_equal(id_of("none"), -1);

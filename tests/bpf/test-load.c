@@ -107,7 +107,7 @@ static void load_iopf(enum iopf_backend backend)
 	assert_non_null(iopf.bpf);
 	if (backend != IOPF_BACKEND_MODULE && !iopf_functions_found()) {
 		iopf_bpf__destroy(iopf.bpf);
-		print_message("this kernel has no handler of page faults\n");
+		print_message("this kernel has no I/O page fault handler\n");
 		skip();
 	}
 	assert_int_equal(iopf_hooks_prepare(&iopf, backend), 0);

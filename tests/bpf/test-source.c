@@ -282,7 +282,7 @@ static void test_foreign_pins(void **data)
 		id = pinned_id(foreign[i].name);
 		assert_int_equal(iopf_source.attach(&source), -EEXIST);
 		assert_non_null(strstr(source.reason, pin(foreign[i].name)));
-		assert_non_null(strstr(source.reason, "not of this layout"));
+		assert_non_null(strstr(source.reason, "does not have this layout"));
 		assert_int_equal(pinned_id(foreign[i].name), id);
 	}
 }

@@ -97,7 +97,7 @@ static void test_take(void **state)
 static void test_refused(void **state)
 {
 	static const char line[] =
-		"descriptor 9 (paimond.socket) that systemd passed is not served";
+		"descriptor 9 (paimond.socket) from systemd is closed";
 	char text[2048];
 	int log = open("/tmp", O_TMPFILE | O_RDWR, 0600), old = dup(2);
 
@@ -107,7 +107,7 @@ static void test_refused(void **state)
 	dup2(old, 2);
 	text[pread(log, text, sizeof(text) - 1, 0)] = '\0';
 	assert_non_null(strstr(text, line));
-	assert_non_null(strstr(text, "descriptor 10 (fifo) that systemd passed is not served"));
+	assert_non_null(strstr(text, "descriptor 10 (fifo) from systemd is closed"));
 	assert_null(strstr(text, "iopf-epoll"));
 	assert_int_equal(fcntl(SD_LISTEN_FDS_START + 6, F_GETFD), -1);
 	assert_int_equal(fcntl(SD_LISTEN_FDS_START + 7, F_GETFD), -1);

@@ -737,7 +737,7 @@ static void test_events(void **state)
 		    "{\"id\":3,\"name\":\"read\",\"spec\":\"3 z\",");
 	expect(s, false, "DELETE /v1/events/3", "{\"closed\":3}");
 	expect_error(s, false, "GET /v1/events/7", 404);
-	expect(s, false, "GET /v1/events/7", "there is no event of this id");
+	expect(s, false, "GET /v1/events/7", "no event has this id");
 	expect_error(s, false, "DELETE /v1/events/7", 404);
 	/* 404 is for ids. */
 	expect_body(s, "POST /v1/events", "{\"spec\": \"none\"}",
@@ -747,7 +747,7 @@ static void test_events(void **state)
 	expect_body(s, "POST /v1/events", "", "\"message\":\"the body is missing\"");
 	expect_body(s, "PATCH /v1/events/3", "", "\"message\":\"the body is missing\"");
 	expect_body(s, "POST /v1/events", "{\"spec\":\"x\",\"cpu\":\"0\"}",
-		    "\"message\":\"cpu: there is no such key\"");
+		    "\"message\":\"unknown key cpu\"");
 	for (const char *const *id = (const char *[]){"", "0", "-1", "1x", "1/", "0x1", " 1",
 						      "18446744073709551616", NULL};
 	     *id; id++) {

@@ -163,7 +163,7 @@ static void test_advice(void **state)
 	assert_non_null(strstr(reader_advice(-EACCES, 77), "more than CAP_PERFMON"));
 	/* ftrace:function */
 	assert_string_equal(reader_advice(-EPERM, PERF_TYPE_TRACEPOINT),
-			    " (the kernel refuses this tracepoint, to root too)");
+			    " (the kernel refuses this tracepoint even to root)");
 	paranoid = "3\n";
 	assert_non_null(strstr(reader_advice(-EPERM, 77), "perf_event_paranoid = 3"));
 	paranoid = "-1\n";

@@ -43,9 +43,9 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 static void warn_listen(struct check *check, const char *address)
 {
 	check_add(check, "listen", CHECK_WARNING,
-		  "ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), "
-		  "or listen in paimond.conf; or a firewall",
-		  "%s: other machines can read what is served there, without a password", address);
+		  "set ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), or listen "
+		  "in paimond.conf; or use a firewall",
+		  "%s: other machines can read the metrics there, without a password", address);
 }
 
 /* status: of a running paimond, or NULL: use the configuration. */
@@ -75,8 +75,8 @@ static void check_handoff(struct check *check, struct json_object *status)
 	if (check->config->handoff && !json_text(status, "input", NULL) &&
 	    json_object_object_get_ex(status, "handoff", &served) && !served)
 		check_add(check, "hand-off", CHECK_WARNING,
-			  "journalctl -u paimond; or handoff = no in paimond.conf, to do without",
-			  "paimond has no socket for it, and no events are handed over");
+			  "journalctl -u paimond; or set handoff = no in paimond.conf",
+			  "paimond has no hand-off socket, so events cannot be handed over");
 }
 
 /* Returns the status of paimond, or NULL. */
@@ -104,7 +104,7 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 	response_clear(&response);
 	if (!json_object_is_type(status, json_type_object))
 		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond",
-			  "no sensible answer at %s", context->socket);
+			  "invalid answer at %s", context->socket);
 	else if (strcmp(json_text(status, "version", "?"), PAIMON_VERSION))
 		check_add(check, "paimond", CHECK_WARNING, "as root: systemctl restart paimond",
 			  "runs, version %s; paimonctl is " PAIMON_VERSION,
@@ -116,8 +116,8 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 	misses = json_number(json_object_object_get(status, "cost"), "recursion_misses", 0);
 	if (misses > 0)
 		check_add(check, "missed events", CHECK_WARNING, MISSES_NEXT,
-			  "%.0f since paimond's programs were loaded: one was running on their CPU "
-			  "already",
+			  "%.0f since the programs of paimond were loaded: another one already "
+			  "ran on the CPU",
 			  misses);
 	check_handoff(check, status);
 	return status;
@@ -132,7 +132,7 @@ static int check_config(struct check *check, const char *path, bool required,
 
 	if (!r) {
 		check_add(check, "configuration", CHECK_OK, NULL, "%s%s", path,
-			  access(path, F_OK) ? " is not there: the defaults" : " has no error");
+			  access(path, F_OK) ? " does not exist: defaults apply" : " has no error");
 	} else {
 		/* The command in the next step shows the other errors. */
 		snprintf(next, sizeof(next), "paimond --check-config%s%.400s",
@@ -183,7 +183,7 @@ static bool check_events(struct check *check, const char *finding)
 			first = NULL;
 	}
 	if (nr)
-		check_add(check, finding, CHECK_MISSING, "as it says", "%.320s%s",
+		check_add(check, finding, CHECK_MISSING, "see its message", "%.320s%s",
 			  first ?: strerror(ENOMEM), nr > 1 ? ", and others" : "");
 	return nr;
 }
@@ -199,7 +199,7 @@ static bool check_problems(struct check *check, const char *finding, struct json
 	if (!nr && strcmp(state, "failed"))
 		return false;
 	check_add(check, finding, CHECK_MISSING,
-		  nr > 1 ? "as it says; all: paimonctl status --json" : "as it says",
+		  nr > 1 ? "see its message; all: paimonctl status --json" : "see its message",
 		  "%s: %.320s%s", state, first ?: json_text(source, "reason", "?"),
 		  nr > 1 ? ", and others" : "");
 	return true;
@@ -229,24 +229,25 @@ static void check_sources(struct check *check, struct json_object *status)
 		bool cannot = true, counts = false;
 
 		if (sources[i].wanted == SOURCE_NO) {
-			check_add(check, finding, CHECK_OK, NULL, "off, as it is configured");
+			check_add(check, finding, CHECK_OK, NULL, "off, as configured");
 			continue;
 		}
 		if (!sources[i].there && sources[i].wanted == SOURCE_AUTO) {
 			check_add(check, finding, CHECK_OK, NULL,
-				  "off: nothing here to count (see %s)", sources[i].see);
+				  "off: this machine has nothing to count (see %s)",
+				  sources[i].see);
 			continue;
 		}
 		if (!sources[i].there)
 			check_add(check, finding, CHECK_MISSING, "set enable = auto",
-				  "enable = yes, and nothing here to count (see %s)",
+				  "enable = yes, but this machine has nothing to count (see %s)",
 				  sources[i].see);
 		else if (check->no_state)
-			check_add(check, finding, CHECK_MISSING, "that of state_dir",
+			check_add(check, finding, CHECK_MISSING, "see state_dir",
 				  "cannot count without a state_dir in bpffs");
 		else if (check->no_events && sources[i].events)
-			check_add(check, finding, CHECK_MISSING, "that of sysctl",
-				  "may open no perf events");
+			check_add(check, finding, CHECK_MISSING, "see sysctl",
+				  "cannot open perf events");
 		else if (said ? !check_problems(check, finding, said)
 			      : strcmp(name, "events") || !check_events(check, finding))
 			cannot = false;
@@ -290,17 +291,17 @@ static void print_findings(const struct check *check, const char *counts)
 	}
 	show("\n");
 	if (fatal)
-		show("not usable: paimond cannot run before this is mended: %s\n", fatal->name);
+		show("not usable: paimond cannot run until this is fixed: %s\n", fatal->name);
 	else if (*check->cannot)
-		show("not all of it: see source %s; paimond %s %s\n", check->cannot, counts,
+		show("not fully usable: see source %s; paimond %s %s\n", check->cannot, counts,
 		     *check->counts ? check->counts : "nothing");
 	else if (*check->counts)
 		show("usable: paimond can run here, and %s %s\n", counts, check->counts);
 	else if (config->iopf == SOURCE_NO && config->events_wanted == SOURCE_NO &&
 		 config->pai == SOURCE_NO)
-		show("usable: paimond can run here; all sources are off, as it is configured\n");
+		show("usable: paimond can run here; all sources are off, as configured\n");
 	else
-		show("usable: paimond can run here, on replayed input only\n");
+		show("usable: paimond can run here, but only with --replay\n");
 }
 
 static struct json_object *to_json(const struct check *check)
@@ -373,7 +374,8 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_check = {
 	.name = "check",
-	.summary = "Shows what this machine offers, and what to do about what is missing",
+	.summary = "Checks what paimond can use on this machine, and shows the next step for what "
+		   "is missing",
 	.options = "  --config FILE  of paimond (default " CONFIG_PATH ")\n",
 	.run = run,
 };

@@ -50,11 +50,10 @@ void check_btf(struct check *check)
 		check_add(check, "BTF", CHECK_OK, NULL, "/sys/kernel/btf/vmlinux, %u types",
 			  btf__type_cnt(btf));
 	else
-		check_add(
-			check, "BTF", CHECK_FATAL,
-			"boot a kernel with CONFIG_DEBUG_INFO_BTF=y (those of Debian have it); of "
-			"this one: grep BTF /boot/config-$(uname -r)",
-			"no /sys/kernel/btf/vmlinux that can be read (%s)", strerror(errno));
+		check_add(check, "BTF", CHECK_FATAL,
+			  "boot a kernel with CONFIG_DEBUG_INFO_BTF=y (Debian's kernels have it); "
+			  "for this kernel: grep BTF /boot/config-$(uname -r)",
+			  "cannot read /sys/kernel/btf/vmlinux (%s)", strerror(errno));
 	btf__free(btf);
 }
 
@@ -87,11 +86,11 @@ void check_bpf(struct check *check)
 
 	if (r == -ENOSYS) {
 		check_add(check, "BPF", CHECK_FATAL,
-			  "boot a kernel with CONFIG_BPF_SYSCALL=y (those of Debian have it)",
+			  "boot a kernel with CONFIG_BPF_SYSCALL=y (Debian's kernels have it)",
 			  "this kernel has none");
 	} else if (!check->privileged) {
 		check_add(check, "BPF", CHECK_WARNING, AS_ROOT,
-			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+			  "not tried: this requires CAP_BPF and CAP_PERFMON");
 	} else if (r) {
 		check_add(check, "BPF", CHECK_FATAL,
 			  r == -EPERM ? "run paimond outside of this container, or allow bpf(2) in "
@@ -138,8 +137,8 @@ static int try_attach(enum bpf_attach_type type)
 
 static const char *instead(const struct check *check)
 {
-	return check->module	   ? "nothing to do: paimon.ko is loaded, and does without"
-	       : check->no_modules ? "boot a kernel that has it (those of Debian do)"
+	return check->module	   ? "nothing to do: paimon.ko is loaded, and does not need it"
+	       : check->no_modules ? "boot a kernel that has it (Debian's kernels do)"
 				   : "load paimon.ko: with its tracepoints this is not needed";
 }
 
@@ -153,29 +152,32 @@ void check_attach(struct check *check)
 		check->kprobe_multi = !try_attach(BPF_TRACE_KPROBE_MULTI);
 	if (check->kprobe)
 		check_add(check, "kprobe", CHECK_OK, NULL, "functions can be probed%s",
-			  check->kprobe_multi ? ", by kprobe.multi too" : "");
+			  check->kprobe_multi ? ", also with kprobe.multi" : "");
 	else
 		check_add(check, "kprobe", CHECK_MISSING, instead(check),
-			  "this kernel has none (CONFIG_KPROBE_EVENTS)");
+			  "this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)");
 	if (!check->privileged) {
 		check_add(check, "fentry", CHECK_WARNING, AS_ROOT,
-			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+			  "not tried: this requires CAP_BPF and CAP_PERFMON");
 		return;
 	}
 	r = try_attach(BPF_TRACE_FENTRY);
 	check->fentry = !r;
 	if (r)
-		check_add(check, "fentry", CHECK_MISSING,
-			  check->kprobe ? "nothing to do: kprobes serve instead" : instead(check),
-			  "refused: %s%s", strerror(-r),
-			  r == -EPERM ? " (lockdown, a security module, or a hardened kernel)"
-				      : "");
+		check_add(
+			check, "fentry", CHECK_MISSING,
+			check->kprobe ? "nothing to do: kprobes are used instead" : instead(check),
+			"refused: %s%s", strerror(-r),
+			r == -EPERM ? " (lockdown, a security module, or a hardened kernel)" : "");
 	else if (check->preempts)
 		check_add(check, "fentry", CHECK_WARNING,
-			  check->kprobe ? "nothing to do: kprobes serve instead" : instead(check),
-			  "it attaches, and would miss events: this kernel preempts programs");
+			  check->kprobe ? "nothing to do: kprobes are used instead"
+					: instead(check),
+			  "works, but would miss events: this kernel preempts BPF programs");
 	else
-		check_add(check, "fentry", CHECK_OK, NULL, "a program attached to a function");
+		check_add(check, "fentry", CHECK_OK, NULL,
+			  "a program can be attached to a "
+			  "function");
 }
 
 void check_functions(struct check *check)
@@ -191,12 +193,11 @@ void check_functions(struct check *check)
 			  handle ? ", " : "", iopf_kernel_function(IOPF_FN_RESPONSE)->found);
 	else if (!check->btf)
 		check_add(check, "functions", CHECK_WARNING, "see BTF above",
-			  "not known: they are looked up in BTF");
+			  "unknown: this requires BTF");
 	else
 		check_add(check, "functions", CHECK_MISSING,
 			  "boot a kernel with CONFIG_IOMMU_SVA=y, if a device here can fault",
-			  "the kernel's own handler of page faults (%s) is not built in",
-			  missing->names[0]);
+			  "this kernel has no I/O page fault handler (%s)", missing->names[0]);
 }
 
 bool check_tracepoints(void)

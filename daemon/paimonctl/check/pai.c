@@ -27,12 +27,12 @@ static const char *check_own(const struct config *config, const char **ret_done)
 		*ret_done = "counted, not sampled: it has no tracepoint";
 		return "set backend = auto in [pai]";
 	case PAI_MAY_PANIC:
-		*ret_done = "counted, not sampled, though mode = sampling asks for it";
+		*ret_done = "counted, not sampled, although mode = sampling";
 		return "set mode = auto in [pai]";
 	case PAI_NOT_REFUSED:
 		break;
 	}
-	*ret_done = plan.samples ? "sampled, at the risk of the machine" : "counted";
+	*ret_done = plan.samples ? "sampled, which can panic the machine" : "counted";
 	return plan.samples ? "set accept_throttling_panic = no in [pai]" : NULL;
 }
 
@@ -66,26 +66,24 @@ void check_pai(struct check *check)
 	if (own) {
 		next = check_own(config, &done);
 		check_read("/proc/sys/kernel/perf_event_max_sample_rate", rate, sizeof(rate));
-		snprintf(
-			danger, sizeof(danger),
-			". A sampling event of pai_ext that is throttled, at more than %s samples "
-			"a second within a tick (kernel.perf_event_max_sample_rate), can panic the "
-			"machine%s",
-			rate,
-			config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
-				? ""
-				: ": mode = auto only counts therefore; to sample all the same "
-				  "takes mode = sampling and accept_throttling_panic = yes in "
-				  "[pai]");
+		snprintf(danger, sizeof(danger),
+			 ". This driver can panic the machine when a sampling event of pai_ext is "
+			 "throttled, which takes more samples in a tick than "
+			 "kernel.perf_event_max_sample_rate = %s allows%s",
+			 rate,
+			 config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
+				 ? ""
+				 : ": so mode = auto only counts; to sample nevertheless, set mode "
+				   "= sampling and accept_throttling_panic = yes in [pai]");
 	} else if (ext) {
 		pai_plan_ext(config, true, &plan);
 		done = plan.samples
 			       ? "sampled"
-			       : "counted; with mode = sampling in [pai] samples tell instead who "
-				 "uses it";
+			       : "counted; with mode = sampling in [pai] it is sampled instead, "
+				 "by process and cgroup";
 	}
 	if (check->no_events) {
-		done = "paimond may open no events of theirs (see sysctl)";
+		done = "paimond cannot open their events (see sysctl)";
 		next = "as root: systemctl start paimon-opener.socket";
 	}
 	check_add(check, "pai", next ? CHECK_WARNING : CHECK_OK, next, "%s: %s%s", names, done,

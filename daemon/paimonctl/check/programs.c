@@ -44,9 +44,9 @@ void check_programs(struct check *check)
 
 	if (!check->privileged) {
 		check_add(check, "programs", CHECK_WARNING, "as root: paimonctl check",
-			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+			  "not tried: this requires CAP_BPF and CAP_PERFMON");
 		check_add(check, "replay", CHECK_WARNING, "as root: paimonctl check",
-			  "not tried: it takes CAP_BPF and CAP_PERFMON");
+			  "not tried: this requires CAP_BPF and CAP_PERFMON");
 		return;
 	}
 	for (size_t i = 0; check->bpf && check->btf && i < sizeof(objects) / sizeof(*objects);
@@ -59,20 +59,20 @@ void check_programs(struct check *check)
 		all = false;
 		load_why(r, why, sizeof(why));
 		check_add(check, "programs", CHECK_FATAL,
-			  "boot another kernel (those of Debian load them), and report this line "
-			  "with that of the kernel above",
+			  "boot another kernel (Debian's kernels load them), and report this line "
+			  "and the line kernel above",
 			  "%s: does not load: %s", objects[i].name, why);
 	}
 	if (all)
-		check_add(check, "programs", CHECK_OK, NULL, "all of paimond load%s",
+		check_add(check, "programs", CHECK_OK, NULL, "all programs of paimond load%s",
 			  load_compiled() ? ""
-					  : "; they are interpreted, and cost more (no JIT, or "
-					    "net.core.bpf_jit_enable = 0)");
+					  : "; the kernel interprets them, which costs more (no "
+					    "JIT, or net.core.bpf_jit_enable = 0)");
 	if (all)
 		check_add(check, "replay", CHECK_OK, NULL,
-			  "paimond --replay works here, without module and hardware");
+			  "paimond --replay works, without module or hardware");
 	else
 		check_add(check, "replay", CHECK_MISSING,
-			  "first what is named above: replay runs the real BPF programs",
+			  "fix the lines above first: replay runs the real BPF programs",
 			  "cannot work here");
 }

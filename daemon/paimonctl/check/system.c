@@ -73,7 +73,7 @@ void check_capabilities(struct check *check)
 			  "this user has CAP_BPF and CAP_PERFMON");
 	else if (!access(CHECK_UNIT, F_OK))
 		check_add(check, "privileges", CHECK_OK, NULL,
-			  "none of this user; paimond.service gives paimond CAP_BPF and "
+			  "this user has none; paimond.service gives paimond CAP_BPF and "
 			  "CAP_PERFMON");
 	else
 		check_add(check, "privileges", CHECK_WARNING,
@@ -88,13 +88,13 @@ void check_lockdown(struct check *check)
 
 	if (!check_read("/sys/kernel/security/lockdown", text, sizeof(text)))
 		check_add(check, "lockdown", CHECK_OK, NULL,
-			  "not known (%s); what it would forbid is tried below",
+			  "unknown (%s); the lines below show what works",
 			  errno == ENOENT ? "securityfs is not mounted, or not built in"
 					  : strerror(errno));
 	else if (strstr(text, "[confidentiality]"))
 		check_add(check, "lockdown", CHECK_FATAL,
 			  "boot with lockdown=integrity on the kernel's command line",
-			  "confidentiality: BPF programs may not read what they count");
+			  "confidentiality: BPF programs cannot read kernel memory");
 	else if (strstr(text, "[integrity]"))
 		check_add(check, "lockdown", CHECK_OK, NULL,
 			  "integrity: only signed modules can be loaded");
@@ -109,10 +109,10 @@ void check_secure_boot(struct check *check)
 	if (access("/sys/firmware/efi", F_OK) < 0)
 		check_add(check, "secure boot", CHECK_OK, NULL, "off: not booted by UEFI");
 	else if (!check_read(SECURE_BOOT, data, sizeof(data)))
-		check_add(check, "secure boot", CHECK_OK, NULL, "not known: %s", strerror(errno));
+		check_add(check, "secure boot", CHECK_OK, NULL, "unknown: %s", strerror(errno));
 	else if (data[4] && !iopf_module_loaded())
 		check_add(check, "secure boot", CHECK_WARNING,
-			  "to use paimon.ko sign it, and enrol the key: mokutil --import KEY.der",
+			  "to use paimon.ko, sign it and enrol the key: mokutil --import KEY.der",
 			  "on: only signed modules can be loaded");
 	else
 		check_add(check, "secure boot", CHECK_OK, NULL, "%s", data[4] ? "on" : "off");
@@ -160,8 +160,8 @@ void check_bpffs(struct check *check)
 			  "not mounted");
 	else
 		check_add(check, "bpffs", CHECK_FATAL,
-			  "boot a kernel with CONFIG_BPF_SYSCALL=y (those of Debian have it)",
-			  "this kernel has no such file system");
+			  "boot a kernel with CONFIG_BPF_SYSCALL=y (Debian's kernels have it)",
+			  "this kernel has no bpffs");
 }
 
 /* Is a directory, or its nearest existing parent, in bpffs? */
@@ -181,18 +181,18 @@ void check_state_dir(struct check *check)
 	}
 	if (r < 0 && errno == EACCES)
 		check_add(check, "state_dir", CHECK_WARNING, "as root: paimonctl check",
-			  "%s: this user may not look there", dir);
+			  "%s: this user has no access", dir);
 	else if ((check->no_state = r < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC))
 		check_add(check, "state_dir", CHECK_MISSING,
-			  "as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a folder in "
-			  "bpffs (paimond.conf(5))",
-			  "%s is not in bpffs: totals could not outlive paimond", dir);
+			  "as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a directory "
+			  "in bpffs (paimond.conf(5))",
+			  "%s is not in bpffs: totals cannot outlive paimond", dir);
 	else if (!there && !access(CHECK_UNIT, F_OK))
 		check_add(check, "state_dir", CHECK_MISSING, "as root: systemd-tmpfiles --create",
-			  "%s is not there yet", dir);
+			  "%s does not exist yet", dir);
 	else
 		check_add(check, "state_dir", CHECK_OK, NULL, "%s%s", dir,
-			  there ? "" : ", made by paimond when it starts");
+			  there ? "" : ", paimond creates it when it starts");
 }
 
 void check_tracefs(struct check *check)
@@ -206,11 +206,11 @@ void check_tracefs(struct check *check)
 	else if (kernel_has_filesystem("tracefs"))
 		check_add(check, "tracefs", CHECK_WARNING,
 			  "as root: mount -t tracefs tracefs /sys/kernel/tracing",
-			  "not mounted: paimond does without, perf and bpftrace do not");
+			  "not mounted: paimond does not need it, perf and bpftrace do");
 	else
 		check_add(check, "tracefs", CHECK_WARNING,
 			  "nothing to do; for perf and bpftrace boot a kernel with CONFIG_FTRACE=y",
-			  "this kernel has none: paimond does without, perf and bpftrace do not");
+			  "this kernel has none: paimond does not need it, perf and bpftrace do");
 }
 
 /* The path of paimon.ko in the directory of modules, from modules.dep of the running kernel. */
@@ -270,8 +270,8 @@ void check_module(struct check *check)
 			  "installed, not loaded: %s", path);
 	} else if (check->no_modules) {
 		check_add(check, "paimon.ko", CHECK_MISSING,
-			  "nothing to do: paimond counts without it what the lines below allow",
-			  "this kernel takes no modules");
+			  "nothing to do: without it paimond uses what the lines below show",
+			  "this kernel cannot load modules");
 	} else {
 		check_add(check, "paimon.ko", CHECK_MISSING,
 			  "in paimon's sources, as root: make -C kmod modules modules_install && "
@@ -322,19 +322,20 @@ void check_iopf(struct check *check)
 	check->iopf = backend || (check->functions && !check->privileged);
 	if (backend)
 		check_add(check, "page faults", CHECK_OK, NULL, "counted with %s%s", backend,
-			  check->module ? "" : ": those that the kernel's own handler gets");
+			  check->module ? ""
+					: ": those of devices that use the kernel's own "
+					  "handler");
 	else if (check->iopf)
 		check_add(check, "page faults", CHECK_WARNING, "as root: paimonctl check",
-			  "not known: what can be attached was not tried");
+			  "unknown: attaching was not tried");
 	else
-		check_add(
-			check, "page faults", CHECK_MISSING,
-			check->no_modules
-				? "boot a kernel with modules (those of Debian have them); to see "
-				  "what it would look like: paimond --replay"
-				: "load paimon.ko (see there); to see what it would look like: "
-				  "paimond --replay",
-			"neither paimon.ko nor functions of the kernel to count with");
+		check_add(check, "page faults", CHECK_MISSING,
+			  check->no_modules
+				  ? "boot a kernel with modules (Debian's kernels have them); for "
+				    "synthetic metrics: paimond --replay"
+				  : "load paimon.ko (see there); for synthetic metrics: paimond "
+				    "--replay",
+			  "cannot be counted: neither paimon.ko nor kernel functions to attach to");
 }
 
 void check_pmus(struct check *check)
@@ -381,8 +382,8 @@ void check_descriptors(struct check *check)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max >= need) {
 		check_add(check, "descriptors", CHECK_OK, NULL,
-			  "%ju needed, %ju allowed here; 65536 by paimond.service", (uintmax_t)need,
-			  (uintmax_t)limit.rlim_max);
+			  "%ju needed, %ju allowed here; 65536 with paimond.service",
+			  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 		return;
 	}
 	snprintf(next, sizeof(next),
@@ -448,7 +449,7 @@ void check_sysctls(struct check *check)
 	if (check->no_events)
 		check_add(check, "sysctl", CHECK_WARNING,
 			  "as root: systemctl start paimon-opener.socket",
-			  "perf_event_paranoid %s: paimond may open no perf events", paranoid);
+			  "perf_event_paranoid %s: paimond cannot open perf events", paranoid);
 	else if (atoi(paranoid) > 2)
 		check_add(
 			check, "sysctl", CHECK_OK, NULL,
@@ -457,7 +458,7 @@ void check_sysctls(struct check *check)
 			paranoid, unprivileged);
 	else
 		check_add(check, "sysctl", CHECK_OK, NULL,
-			  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimond has the "
-			  "capabilities to pass both",
+			  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: the capabilities "
+			  "of paimond override both",
 			  paranoid, unprivileged);
 }

@@ -286,12 +286,12 @@ static int take_adopted(int option, const char *value, void *user)
 	case 'p':
 		if (take_number(&text, &adopted->pid) && adopted->pid && !*text)
 			return 0;
-		complain("--pid %s: is no process", value);
+		complain("--pid %s: not a process", value);
 		return EXIT_USAGE;
 	}
 	if (take_fds(value, adopted))
 		return 0;
-	complain("--fd %s: is no list of 1 to %d descriptors, as 3-6,8", value, MAX_FDS);
+	complain("--fd %s: not a list of 1 to %d descriptors such as 3-6,8", value, MAX_FDS);
 	return EXIT_USAGE;
 }
 
@@ -310,7 +310,7 @@ static int run_adopt(struct context *context, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (!adopted.pid || !adopted.nr) {
-		complain("event adopt takes --pid and --fd");
+		complain("event adopt requires --pid and --fd");
 		return EXIT_USAGE;
 	}
 	return handoff_adopt(context, adopted.pid, adopted.numbers, adopted.nr, adopted.name);
@@ -334,7 +334,7 @@ static int run_exec(struct context *context, int argc, char **argv)
 
 static const struct command command_list_events = {
 	.name = "event list",
-	.summary = "Lists the events that are kept",
+	.summary = "Lists kept events",
 	.options = "",
 	.run = run_list,
 };
@@ -345,16 +345,15 @@ static const struct command command_open = {
 	.arguments = "SPEC",
 	.min = 1,
 	.max = 1,
-	.options =
-		"  SPEC           as perf writes it (paimonctl list): page-faults, msr/tsc/\n"
-		"  --name NAME    call it that, not by its SPEC\n"
-		"  --cpu LIST     on these CPUs, as 0-3,8, not on all that it can be counted on\n",
+	.options = "  SPEC           as in perf (paimonctl list): page-faults, msr/tsc/\n"
+		   "  --name NAME    name of the event (default: its SPEC)\n"
+		   "  --cpu LIST     CPUs such as 0-3,8 (default: those of the PMU, or all)\n",
 	.run = run_open,
 };
 
 static const struct command command_read = {
 	.name = "event read",
-	.summary = "Shows an event, and what it has counted",
+	.summary = "Shows an event and its count",
 	.arguments = "ID|NAME",
 	.min = 1,
 	.max = 1,
@@ -364,7 +363,7 @@ static const struct command command_read = {
 
 static const struct command command_set = {
 	.name = "event set",
-	.summary = "Changes terms of an event; its total goes on",
+	.summary = "Changes terms of an event; its total continues",
 	.arguments = "ID|NAME TERM=VALUE[,...]",
 	.min = 2,
 	.max = 2,
@@ -374,7 +373,7 @@ static const struct command command_set = {
 
 static const struct command command_close = {
 	.name = "event close",
-	.summary = "Ends an event: nothing of it is left",
+	.summary = "Ends an event and deletes its total",
 	.arguments = "ID|NAME",
 	.min = 1,
 	.max = 1,
@@ -386,14 +385,14 @@ static const struct command command_adopt = {
 	.name = "event adopt",
 	.summary = "Keeps perf events that a process has open",
 	.options = "  --pid PID      the process\n"
-		   "  --fd LIST      its descriptors, one for each CPU, as 3-6,8\n"
-		   "  --name NAME    call the event that, not by what it counts\n",
+		   "  --fd LIST      its descriptors, one per CPU, such as 3-6,8\n"
+		   "  --name NAME    name of the event (default: from what it counts)\n",
 	.run = run_adopt,
 };
 
 static const struct command command_exec = {
 	.name = "event exec",
-	.summary = "Runs a command that has the descriptors of an event, as LISTEN_FDS",
+	.summary = "Runs a command with the descriptors of an event (LISTEN_FDS)",
 	.arguments = "ID|NAME -- COMMAND [ARGUMENT...]",
 	.min = 2,
 	.max = INT_MAX,
@@ -403,7 +402,7 @@ static const struct command command_exec = {
 
 const struct command command_event = {
 	.name = "event",
-	.summary = "Opens, reads, changes and closes perf events that are kept",
+	.summary = "Opens, reads, changes and closes kept perf events",
 	.commands =
 		(const struct command *const[]){
 			&command_list_events,

@@ -82,7 +82,7 @@ static int get_cpus(struct context *context, uint64_t id, struct json_object **r
 	if (!json_object_object_get_ex(event, "cpus", &cpus) ||
 	    !json_object_is_type(cpus, json_type_array) || !json_object_array_length(cpus)) {
 		json_object_put(event);
-		return complain("event %" PRIu64 ": paimond does not say on which CPUs it is", id);
+		return complain("event %" PRIu64 ": the answer of paimond has no CPUs", id);
 	}
 	*ret_event = event;
 	*ret_cpus = cpus;

@@ -258,8 +258,8 @@ static void print_count(struct json_object *event, const struct reading *reading
 	}
 	if (reading->multiplexed && reading->running > 0) {
 		format_count(event, reading, true, text);
-		show(", multiplexed: about %s%s%s had it run all the time", text, *unit ? " " : "",
-		     unit);
+		show(", multiplexed: about %s%s%s if scaled to the enabled time", text,
+		     *unit ? " " : "", unit);
 	} else if (reading->multiplexed) {
 		show(", no counter has been free for it yet");
 	}

@@ -21,7 +21,7 @@ struct heat {
 	struct heat_row *rows;
 	size_t nr_rows;
 	size_t frames;		  /* number of frames so far; frame i is at i % HEAT_FRAMES */
-	bool breaks[HEAT_FRAMES]; /* the daemon was away, or counters began anew */
+	bool breaks[HEAT_FRAMES]; /* the daemon was away, or counters restarted */
 };
 
 /* Adds a frame with the column of each row. 0, or -ENOMEM: a row has no history then. */

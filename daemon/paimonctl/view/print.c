@@ -171,7 +171,7 @@ void table_title(const struct table *table, struct json_object *now, FILE *out)
 	if (table->seconds > 0)
 		fprintf(out, "  over %.2f s", table->seconds);
 	if (json_text(now, "input", NULL))
-		fputs("  REPLAY: made-up input", out);
+		fputs("  REPLAY: synthetic input", out);
 	if (table->restarted)
-		fputs("  counters began anew", out);
+		fputs("  counters restarted", out);
 }

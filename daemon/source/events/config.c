@@ -31,7 +31,7 @@ static int parse_cpus(const struct config_key *key, void *target, const char *va
 	int r = cpulist_parse(value, MAX_CPU, &cpus, &nr);
 
 	if (r == -EINVAL || (!r && !nr))
-		return fail(ret_error, -EINVAL, "is not a list of CPUs from 0 to %u, as 0-3,8",
+		return fail(ret_error, -EINVAL, "is not a list of CPUs from 0 to %u, such as 0-3,8",
 			    MAX_CPU);
 	list = r ? NULL : cpulist_format(cpus, nr);
 	if (!list)

@@ -89,7 +89,7 @@ static void open_on(struct events *events, struct events_event *event, uint32_t 
 		return;
 	}
 	event->reopened++;
-	log_info("events: %s is opened anew on CPU %u", event->name, cpu);
+	log_info("events: %s is reopened on CPU %u", event->name, cpu);
 }
 
 void events_restart(struct events *events, struct events_event *event, uint32_t index)
@@ -204,7 +204,7 @@ void events_finish_change(struct events *events, struct events_event *event)
 		all &= events->reader->slots[i].terms == event->current;
 	if (all || event->origin == EVENTS_FROM_HANDOFF)
 		return;
-	log_info("events: %s is %s now, since it was being changed", event->name,
+	log_info("events: %s is %s now: an interrupted change is complete", event->name,
 		 events_terms(event)->spec);
 	events_account_all(events);
 	for_each_slot(i, events, event)

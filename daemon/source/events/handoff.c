@@ -47,7 +47,7 @@ static int check_file(const struct events *events, const struct perf_file *files
 	for (uint32_t j = 0; j < events->reader->nr_slots; j++) /* d3, d11: on one thread */
 		if (events->reader->slots[j].event && events->reader->slots[j].perf_id == perf_id)
 			return fail(ret_error, -EEXIST,
-				    "%s: the perf event on CPU %d is kept already, by event %llu",
+				    "%s: the perf event on CPU %d is already kept, as event %llu",
 				    file->pmu, file->cpu,
 				    (unsigned long long)events->reader
 					    ->events[events->reader->slots[j].event - 1]
@@ -189,7 +189,9 @@ static bool may_use(const struct events_event *event, uint32_t uid)
 
 static int not_owner(const struct events_event *event, char **ret_error)
 {
-	return fail(ret_error, -EACCES, "%s: is for user %u, who asked for it, and root",
+	return fail(ret_error, -EACCES,
+		    "%s: belongs to user %u (only that user and root may do "
+		    "this)",
 		    event->name, event->uid);
 }
 
@@ -240,13 +242,13 @@ int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t
 		return fail(ret_error, -ENOENT, "%s: does not count on CPU %u", event->name, cpu);
 	if (nr > 1)
 		return fail(ret_error, -EINVAL,
-			    "%s: counts on %zu PMUs on CPU %u (open it on one of them)",
+			    "%s: counts on %zu PMUs on CPU %u (open an event of one of them)",
 			    event->name, nr, cpu);
 	fd = events->fds[slot];
 	if (fd < 0)
 		return fail(ret_error, -ESTALE,
-			    "%s: only its count is left to read: the paimond that had its "
-			    "descriptors is gone",
+			    "%s: it can only be read: its descriptors ended with an earlier "
+			    "paimond (close it, and open it again)",
 			    event->name);
 	events->given[event - events->reader->events]++;
 	*ret_fd = fd;
@@ -266,7 +268,7 @@ int events_claim(struct source *source, uint64_t id, uint32_t uid, char **ret_er
 		return not_owner(event, ret_error);
 	if (event->origin == EVENTS_FROM_CONFIG)
 		return fail(ret_error, -EACCES,
-			    "%s: the configuration keeps it (take it out of there, and reload)",
+			    "%s: is in the configuration (remove it there, and reload)",
 			    event->name);
 	events_close_event(events, event); /* d10, d12: no trace of it is left */
 	return 0;

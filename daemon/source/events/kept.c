@@ -21,7 +21,7 @@ static int kept_ready(void *data, char **ret_error)
 
 	if (source->state == SOURCE_UP)
 		return 0;
-	return fail(ret_error, -ENODEV, "no events are kept: %s",
+	return fail(ret_error, -ENODEV, "events cannot be kept: %s",
 		    source->reason[0] ? source->reason
 		    : source->replay  ? "this is a replay"
 				      : "[events] enable = no");

@@ -44,7 +44,7 @@ static int check_scope(struct events *events, const struct events_event *event, 
 		return 0;
 	r = events_inspect(events, index, &file);
 	if (r < 0)
-		return fail(ret_error, r, "%s: cannot be looked at: %s", events_terms(event)->spec,
+		return fail(ret_error, r, "%s: cannot be inspected: %s", events_terms(event)->spec,
 			    strerror(-r));
 	return file.faults ? fail(ret_error, -EOPNOTSUPP, EVENTS_FAULTS, events_terms(event)->spec)
 			   : 0;
@@ -71,8 +71,8 @@ static int open_slots(struct events *events, const struct events_event *event,
 		if (events_find_slot(events, &slot) < 0) {
 			close(fd);
 			r = fail(ret_error, -ENOSPC,
-				 "%s: no room for its %zu perf events (raise max in [events], and "
-				 "see paimond.conf(5))",
+				 "%s: no free slots for its %zu perf events (raise max in "
+				 "[events], and see paimond.conf(5))",
 				 spec, nr);
 			break;
 		}
@@ -113,12 +113,12 @@ int events_describe(struct events *events, struct events_event *event,
 		return fail(ret_error, -EINVAL, "\"%.80s\" " CONFIG_NOT_EVENT_NAME, name);
 	if (name && events_find_name(events, name))
 		return fail(ret_error, -EEXIST,
-			    "%s: there is an event of this name (paimonctl event list)", name);
+			    "%s: an event has this name already (paimonctl event list)", name);
 	if (strlen(spec->text) >= sizeof(event->terms[0].spec) ||
 	    strlen(spec->pmu) >= sizeof(event->pmu) || strlen(spec->unit) >= sizeof(event->unit) ||
 	    strlen(spec->scale) >= sizeof(event->scale) ||
 	    strlen(cpus ?: "") >= sizeof(event->cpus))
-		return fail(ret_error, -EINVAL, "%.80s: it, or its list of CPUs, is too long",
+		return fail(ret_error, -EINVAL, "%.80s: the spec or the list of CPUs is too long",
 			    spec->text);
 	if (name)
 		strcpy(event->name, name);
@@ -166,9 +166,8 @@ static int refuse_cpu(const struct events *events, const struct event_spec *spec
 	if (!cpulist_has(events->cpus, events->nr_cpus, cpu))
 		return fail(ret_error, -EINVAL, "%s: CPU %u is not online (online: %s)", spec->text,
 			    cpu, events->online);
-	return fail(ret_error, -EINVAL, "%s: PMU %s counts %s, on CPUs %s, and not on %u",
-		    spec->text, spec->pmu, spec->uncore ? "for the system" : "for its CPUs",
-		    spec->cpus, cpu);
+	return fail(ret_error, -EINVAL, "%s: PMU %s counts %s on CPUs %s, not on %u", spec->text,
+		    spec->pmu, spec->uncore ? "for the system" : "for its CPUs", spec->cpus, cpu);
 }
 
 /* The PMUs and CPUs to open on. The caller frees *ret_places. */
@@ -187,7 +186,7 @@ static int choose_places(const struct events *events, const struct event_spec *s
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0 || !nr_cpus)
-		return fail(ret_error, -EINVAL, "%s: CPUs %s: is not a list as 0-3,8", spec->text,
+		return fail(ret_error, -EINVAL, "%s: CPUs %s: not a list such as 0-3,8", spec->text,
 			    text);
 	places = calloc(nr_pmus * nr_cpus, sizeof(*places));
 	taken = calloc(nr_cpus, sizeof(*taken));
@@ -255,7 +254,7 @@ int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
 	if (r < 0)
 		return r;
 	if (strlen(spec->text) >= sizeof(event.terms[0].spec))
-		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
+		return fail(ret_error, -EINVAL, "%.80s: the spec is too long", spec->text);
 	r = events_read_online(&events, &(unsigned int *){NULL}, &(size_t){0});
 	if (r >= 0)
 		r = choose_places(&events, spec, cpus, &places, &nr, ret_error);
@@ -303,8 +302,10 @@ static int open_replacements(struct events *events, const struct events_event *e
 			close(fd);
 		r = r ?: events_fill_slot(events, new, fd, old[i].type, old[i].cpu, event->current);
 		if (r < 0)
-			fail(ret_error, r, "%s: cannot be kept beside what it replaces: %s", spec,
-			     strerror(-r));
+			fail(ret_error, r,
+			     "%s: cannot be kept in addition to the perf event that "
+			     "it replaces: %s",
+			     spec, strerror(-r));
 		else
 			slots[i] = new;
 	}
@@ -329,13 +330,12 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return events_no_event(id, ret_error);
 	if (event->origin == EVENTS_FROM_HANDOFF)
 		return fail(ret_error, -EINVAL,
-			    "%s: was opened by another process, and cannot be changed here "
-			    "(hand over another one)",
+			    "%s: was opened by another process, and cannot be changed (hand over "
+			    "another one)",
 			    event->name);
 	if (event->origin == EVENTS_FROM_CONFIG)
 		return fail(ret_error, -EINVAL,
-			    "[event %s] of the configuration says what it is (change it there, "
-			    "and reload)",
+			    "[event %s] is in the configuration (change it there, and reload)",
 			    event->name);
 	before = events_terms(event);
 	if (event_spec_set(before->spec, terms, &text) < 0)
@@ -345,10 +345,10 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
 	if (strlen(spec->text) >= sizeof(before->spec))
-		return fail(ret_error, -EINVAL, "%.80s: it is too long", spec->text);
+		return fail(ret_error, -EINVAL, "%.80s: the spec is too long", spec->text);
 	if (spec->type != event->type || spec->level != !!(event->flags & EVENTS_LEVEL))
 		return fail(ret_error, -EINVAL,
-			    "%.80s: is another kind of event than %s (open it beside that)",
+			    "%.80s: is not the same kind of event as %s (open it as another event)",
 			    spec->text, before->spec);
 	slots = malloc(events->reader->nr_slots * sizeof(*slots));
 	if (!slots)
@@ -393,7 +393,7 @@ int events_open_again(struct events *events, const struct events_event *event, u
 			events_free_slot(events, new);
 	}
 	if (r < 0)
-		log_error("events: %s does not count on CPU %u: %s (reload tries it again)",
+		log_error("events: %s does not count on CPU %u: %s (a reload tries again)",
 			  event->name, cpu, error ?: strerror(-r));
 	else if (before)
 		events_replace_slot(events, before - events->reader->slots, new);

@@ -45,7 +45,8 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 		inspect_free(inspect);
 		load_why(r, why, sizeof(why));
 		return fail(ret_error, r,
-			    "cannot look at descriptors, by a BPF iterator of task files: %s", why);
+			    "cannot inspect descriptors with a BPF iterator of task files: %s",
+			    why);
 	}
 	*ret_inspect = inspect;
 	return 0;
@@ -102,12 +103,12 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 		return -EINVAL;
 	for (put = 0; put < nr && !r; put++) {
 		if (!is_perf_event(fds[put])) {
-			r = fail(ret_error, -EBADF, "a descriptor is no perf event: %s",
-				 "hand over what perf_event_open() gives");
+			r = fail(ret_error, -EBADF, "a descriptor is not a perf event: %s",
+				 "hand over descriptors from perf_event_open()");
 			break;
 		}
 		if (bpf_map_update_elem(map, &fds[put], &unseen, BPF_NOEXIST) < 0) {
-			r = fail(ret_error, -errno, "cannot look at a descriptor: %s",
+			r = fail(ret_error, -errno, "cannot inspect a descriptor: %s",
 				 strerror(errno));
 			break;
 		}
@@ -115,11 +116,11 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 	if (!r) {
 		r = run(inspect);
 		if (r < 0)
-			fail(ret_error, r, "cannot look at descriptors: %s", strerror(-r));
+			fail(ret_error, r, "cannot inspect descriptors: %s", strerror(-r));
 	}
 	for (size_t i = 0; i < put; i++) {
 		if (!r && (bpf_map_lookup_elem(map, &fds[i], &files[i]) < 0 || !files[i].seen))
-			r = fail(ret_error, -EIO, "cannot look at a descriptor: %s",
+			r = fail(ret_error, -EIO, "cannot inspect a descriptor: %s",
 				 "the kernel does not show it to this process");
 		bpf_map_delete_elem(map, &fds[i]);
 	}

@@ -10,22 +10,22 @@
 
 static const struct metric metric_value = {
 	.name = "paimon_event_value_total",
-	.help = "Count of a kept perf event, as the kernel gives it: not scaled.",
+	.help = "Raw count of a kept perf event, not scaled.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_level = {
 	.name = "paimon_event_level",
-	.help = "Reading of a kept perf event that is a level of the moment: not scaled.",
+	.help = "Raw value of a kept perf event that is a level, not scaled.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_enabled = {
 	.name = "paimon_event_enabled_seconds_total",
-	.help = "Time that a kept perf event was enabled, over its CPUs.",
+	.help = "Time that a kept perf event was enabled, summed over its CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_running = {
 	.name = "paimon_event_running_seconds_total",
-	.help = "Time that a kept perf event was on a counter, over its CPUs.",
+	.help = "Time that a kept perf event was on a counter, summed over its CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {
@@ -40,12 +40,12 @@ static const struct metric metric_event_up = {
 };
 static const struct metric metric_persistent = {
 	.name = "paimon_persistent_events",
-	.help = "Kept perf events by what can be done with them.",
+	.help = "Kept perf events by state.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_resets = {
 	.name = "paimon_event_resets_total",
-	.help = "Readings of a kept perf event that went back, since someone reset it.",
+	.help = "Resets of a kept perf event by other processes.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_changes = {
@@ -55,7 +55,7 @@ static const struct metric metric_changes = {
 };
 static const struct metric metric_reopened = {
 	.name = "paimon_event_reopened_total",
-	.help = "Perf events opened anew for a kept event, since they stood still.",
+	.help = "Perf events of a kept event that were reopened, because they had stopped.",
 	.type = METRIC_COUNTER,
 };
 

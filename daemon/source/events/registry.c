@@ -161,8 +161,8 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 	/* The next id would wrap around to 0, and ids after that are in use. */
 	if (reader->state->last_id == UINT64_MAX) {
 		fail(ret_error, -ENOSPC,
-		     "%s: there is no id left for it, since each is given once (to begin with 1 "
-		     "again stop paimond, then paimonctl purge events; it loses %s)",
+		     "%s: all ids are used up (to start from 1 again, stop paimond, then run "
+		     "paimonctl purge events; this loses %s)",
 		     text, state_loses("events"));
 		return NULL;
 	}
@@ -170,7 +170,7 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 		if (!reader->events[events->free_event].id)
 			return &reader->events[events->free_event];
 	fail(ret_error, -ENOSPC,
-	     "%s: there are %u events already (raise max in [events], and see paimond.conf(5))",
+	     "%s: there are already %u events (raise max in [events], and see paimond.conf(5))",
 	     text, reader->nr_events);
 	return NULL;
 }

@@ -130,9 +130,9 @@ void events_finish_change(struct events *events, struct events_event *event);
 /* Inspects the perf event of a slot that has a descriptor. 0 or a negative errno. */
 int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file);
 /* Why perf events of a PMU are refused; argument: the name of the PMU. */
-#define EVENTS_FAULTS                                                                             \
-	"%s: not kept: the PMU has a scope, and this kernel faults where a BPF program reads an " \
-	"event of such a PMU that has gone (perf stat can count it)"
+#define EVENTS_FAULTS                                                                         \
+	"%s: cannot be kept: this kernel crashes when a BPF program reads an event of a PMU " \
+	"with a scope that was removed (perf stat can count it)"
 /* The name of a slot's descriptor in systemd's store. */
 void events_store_name(uint32_t slot, char ret_name[32]);
 /* Reopens events on CPUs that are online again, and follows the cpumasks of system PMUs. */

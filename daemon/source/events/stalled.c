@@ -11,8 +11,8 @@ static void mark(struct events *events, uint32_t index, enum slot_state state, c
 	const struct events_slot *slot = &events->reader->slots[index];
 
 	events->states[index] = state;
-	log_warning("events: %s %s on CPU %u", events->reader->events[slot->event - 1].name, what,
-		    slot->cpu);
+	log_warning("events: %s on CPU %u %s", events->reader->events[slot->event - 1].name,
+		    slot->cpu, what);
 }
 
 int events_inspect(struct events *events, uint32_t index, struct perf_file *ret_file)
@@ -38,15 +38,18 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	if (events->fds[index] < 0) {
 		/* Its state is unknown without a descriptor. It is reopened if possible. */
 		if (handed_over || events->reader->values[index].error == -EINVAL)
-			mark(events, index, SLOT_STOPPED, "counts no more, or elsewhere than");
+			mark(events, index, SLOT_STOPPED,
+			     "no longer counts, or counts on "
+			     "another CPU");
 		else
 			events_restart(events, event, index);
 	} else if (events_inspect(events, index, &file) < 0) {
-		mark(events, index, SLOT_STOPPED, "stands still, why cannot be seen,");
+		mark(events, index, SLOT_STOPPED, "does not advance, and its state cannot be read");
 	} else if (file.detached && handed_over) {
 		/* Not all of the attributes it was opened with are known. */
 		mark(events, index, SLOT_STOPPED,
-		     "was opened by another process, and counts no more since its CPU was off,");
+		     "was opened by another process, and has stopped because its CPU was offline "
+		     "(hand over another one)");
 	} else if (file.detached) {
 		events_restart(events, event, index);
 	} else if ((uint32_t)file.cpu != slot->cpu &&
@@ -55,7 +58,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 	} else if (events->reader->values[index].error) {
 		mark(events, index, SLOT_STOPPED, "cannot be read");
 	} else {
-		mark(events, index, SLOT_DISABLED, "is disabled, by someone who has it open,");
+		mark(events, index, SLOT_DISABLED, "was disabled by a process that has it open");
 	}
 }
 

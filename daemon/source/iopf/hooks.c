@@ -28,7 +28,7 @@ int iopf_hooks_set_programs(struct source *source, struct iopf *iopf)
 
 		r = bpf_map_update_elem(bpf_map__fd(hook->programs), &hook->index, &fd, 0);
 		if (r < 0)
-			return source_fail(source, r, "cannot put a program behind %s: %s",
+			return source_fail(source, r, "cannot set the program of %s: %s",
 					   hook->target, strerror(-r));
 	}
 	return 0;
@@ -115,8 +115,8 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 		free(path);
 		if (hook->link >= 0 && (!is_link_of(hook->link, hook) ||
 					!pins_is_link_of(hook->link, hook->adopted))) {
-			log_warning("iopf: what is kept as %s is not a link of this layout to %s, "
-				    "attached anew",
+			log_warning("iopf: the stored %s is not a link of this layout to %s: "
+				    "attaching again",
 				    hook->name, hook->target);
 			close(hook->link);
 			hook->link = -1;
@@ -227,8 +227,10 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 					   hook->target, strerror(-hook->link),
 					   hook->link == -EACCES && hook->how == HOOK_KPROBE &&
 							   perf_is_paranoid()
-						   ? " (Debian's kernel.perf_event_paranoid = 3 "
-						     "asks for more than CAP_PERFMON: sysctl "
+						   ? " (Debian's "
+						     "kernel.perf_event_paranoid = 3 "
+						     "requires more than CAP_PERFMON: "
+						     "sysctl "
 						     "kernel.perf_event_paranoid=2)"
 						   : "");
 	}

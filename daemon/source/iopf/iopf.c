@@ -77,20 +77,20 @@ static int iopf_probe(struct source *source)
 		if (wanted == IOPF_BACKEND_MODULE)
 			return source_fail(source, -ENODEV,
 					   "paimon.ko is not loaded (modprobe paimon; paimond "
-					   "looks again by itself)");
+					   "retries by itself)");
 	}
 	r = iopf_functions_found() ? 0 : load_begin(source);
 	if (r < 0)
 		return r;
 	if (!iopf_functions_found())
 		return source_fail(source, -ENODEV,
-				   "paimon.ko is not loaded, and this kernel has no handler of "
-				   "page faults in its BTF (modprobe paimon; paimond looks again "
-				   "by itself)");
+				   "paimon.ko is not loaded, and this kernel has no I/O page "
+				   "fault handler in its BTF (modprobe paimon; paimond retries by "
+				   "itself)");
 	if (source->refused && wanted == IOPF_BACKEND_AUTO)
 		return source_fail(source, -ENODEV,
 				   "paimon.ko is not loaded, and this kernel refuses fentry and "
-				   "kprobes (modprobe paimon; paimond looks again by itself)");
+				   "kprobes (modprobe paimon; paimond retries by itself)");
 	return 0;
 }
 
@@ -129,8 +129,8 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 	    bpf_map__max_entries(iopf->bpf->maps.iopf_departed) != pinned)
 		return source_fail(
 			source, -EEXIST,
-			"the pinned iopf_slots, iopf_departed and iopf_devices do not belong together "
-			"(" PINS_PURGE ")",
+			"the sizes of the pinned iopf_slots, iopf_departed and iopf_devices do "
+			"not match (" PINS_PURGE ")",
 			PINS_PURGE_OF(&pins));
 	warn_size(&pins, pinned);
 	iopf->max_devices = pinned;
@@ -293,15 +293,14 @@ static int attach_functions(struct source *source)
 		enum iopf_backend backend = order[i];
 
 		if (attach_backend(source, backend)) {
-			log_info("iopf: not by %s: %s", iopf_backend_names[backend],
+			log_info("iopf: cannot use %s: %s", iopf_backend_names[backend],
 				 source->reason);
 			continue;
 		}
 		if (preempts && backend == IOPF_BACKEND_FENTRY)
-			log_warning("iopf: this kernel preempts tasks inside the programs, and "
-				    "fentry then misses events "
-				    "(paimon_bpf_program_recursion_misses_total): load paimon.ko "
-				    "or allow kprobes");
+			log_warning("iopf: this kernel preempts BPF programs, so fentry misses "
+				    "events (paimon_bpf_program_recursion_misses_total): load "
+				    "paimon.ko or allow kprobes");
 		source->reason[0] = '\0';
 		return 0;
 	}

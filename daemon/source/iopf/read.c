@@ -79,7 +79,7 @@ static const struct metrics of_device = {
 	.requests =
 		{
 			.name = "paimon_iopf_requests_total",
-			.help = "Page requests accepted, by what the device wanted to do.",
+			.help = "Page requests accepted, by access.",
 			.type = METRIC_COUNTER,
 		},
 	.groups =
@@ -125,7 +125,7 @@ static const struct metrics of_device = {
 	.lost =
 		{
 			.name = "paimon_iopf_groups_lost_total",
-			.help = "Groups whose times are not known, by reason.",
+			.help = "Groups whose times are unknown, by reason.",
 			.type = METRIC_COUNTER,
 		},
 };
@@ -133,53 +133,53 @@ static const struct metrics of_departed = {
 	.requests =
 		{
 			.name = "paimon_iopf_departed_requests_total",
-			.help = "Page requests of devices that are gone and whose place was given on.",
+			.help = "Page requests of departed devices whose place is reused.",
 			.type = METRIC_COUNTER,
 		},
 	.groups =
 		{
 			.name = "paimon_iopf_departed_groups_total",
-			.help = "Answered groups of those devices.",
+			.help = "Answered groups of departed devices.",
 			.type = METRIC_COUNTER,
 		},
 	.stages[IOPF_STAGE_QUEUE] =
 		{
 			.name = "paimon_iopf_departed_group_queue_seconds",
-			.help = "Times to the handling of a group of those devices.",
+			.help = "Times from the last request to handling of departed devices.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
 	.stages[IOPF_STAGE_SERVICE] =
 		{
 			.name = "paimon_iopf_departed_group_service_seconds",
-			.help = "Times from handling to response of those devices.",
+			.help = "Times from handling to response of departed devices.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
 	.stages[IOPF_STAGE_TOTAL] =
 		{
 			.name = "paimon_iopf_departed_group_duration_seconds",
-			.help = "Times from first request to response of those devices.",
+			.help = "Times from the first request to response of departed devices.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_latency,
 		},
 	.size =
 		{
 			.name = "paimon_iopf_departed_group_requests",
-			.help = "Page requests in an answered group of those devices.",
+			.help = "Page requests in an answered group of departed devices.",
 			.type = METRIC_HISTOGRAM,
 			.scheme = &histogram_size,
 		},
 	.discarded =
 		{
 			.name = "paimon_iopf_departed_discarded_requests_total",
-			.help = "Page requests of those devices dropped without a response.",
+			.help = "Page requests of departed devices dropped without a response.",
 			.type = METRIC_COUNTER,
 		},
 	.lost =
 		{
 			.name = "paimon_iopf_departed_groups_lost_total",
-			.help = "Groups of those devices whose times are not known.",
+			.help = "Groups of departed devices whose times are unknown.",
 			.type = METRIC_COUNTER,
 		},
 };

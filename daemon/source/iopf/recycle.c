@@ -119,7 +119,7 @@ void iopf_recycle(struct iopf *iopf)
 	}
 	r = nr_closing ? r ?: places_settle() : -ENOENT;
 	if (r < 0 && nr_closing)
-		log_warning("iopf: devices that are gone keep their place: %s", strerror(-r));
+		log_warning("iopf: cannot free the places of departed devices: %s", strerror(-r));
 	for (uint32_t i = 0; i < iopf->max_devices && !r; i++) {
 		struct iopf_device *d = &iopf->devices[i];
 

@@ -22,23 +22,23 @@
 
 static const struct metric metric_cgroups = {
 	.name = "paimon_nnpa_cgroup_events_total",
-	.help = "NNPA counters by the cgroup whose process executed the functions.",
+	.help = "NNPA counters by cgroup of the process that executed the functions.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_departed = {
 	.name = "paimon_nnpa_departed_events_total",
-	.help = "NNPA counters of cgroups that are gone and whose place was given on.",
+	.help = "NNPA counters of removed cgroups whose place is reused.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_tasks = {
 	.name = "paimon_nnpa_task_events_total",
-	.help = "NNPA counters by the process that executed the functions.",
+	.help = "NNPA counters by process that executed the functions.",
 	.type = METRIC_COUNTER,
 	.scope = SCOPE_OPERATORS,
 };
 static const struct metric metric_samples = {
 	.name = "paimon_pai_samples_total",
-	.help = "Samples of pai_ext by what could be done with them.",
+	.help = "Samples of pai_ext by result.",
 	.type = METRIC_COUNTER,
 };
 static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
@@ -263,7 +263,7 @@ void pai_samples_recycle(struct pai_samples *samples)
 	}
 	r = nr_closing ? r ?: places_settle() : -ENOENT;
 	if (r < 0 && nr_closing)
-		log_warning("pai: cgroups that are gone keep their place: %s", strerror(-r));
+		log_warning("pai: cannot free the places of removed cgroups: %s", strerror(-r));
 	for (uint32_t i = 1; i <= samples->max_cgroups && !r; i++) {
 		struct pai_cgroup *cgroup = &samples->cgroups[i];
 

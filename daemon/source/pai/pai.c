@@ -44,7 +44,8 @@ static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index")
 /* Indexed by enum pai_refusal. */
 static const char *const refusals[] = {
 	[PAI_HAS_NO_TRACEPOINT] =
-		"this pai_ext is not paimon_pai.ko's, and has no tracepoint (set backend = auto)",
+		"this pai_ext is not that of paimon_pai.ko, and has no tracepoint (set backend = "
+		"auto)",
 	[PAI_MAY_PANIC] = "does not sample: a throttled event of this driver can panic the machine "
 			  "(paimonctl check; accept_throttling_panic)",
 };
@@ -62,7 +63,7 @@ static int pai_probe(struct source *source)
 	return source->replay ? 0
 			      : source_fail(source, -ENODEV,
 					    "this machine has no PMU pai_ext or pai_crypto (IBM z "
-					    "has, and paimon_soft.ko: modprobe paimon_soft)");
+					    "has them; for development: modprobe paimon_soft)");
 }
 
 /* Attach and detach */
@@ -155,8 +156,8 @@ static void give_reason(struct source *source, bool say)
 		if (error == -EBUSY)
 			source_fail(
 				source, 0,
-				"another user %s %s on CPUs %s, so that paimond cannot %s there "
-				"(end it, or set mode in [pai]; tried again by itself)",
+				"another user %s %s on CPUs %s, so paimond cannot %s there (end "
+				"it, or set mode in [pai]; paimond retries by itself)",
 				pmu->plan.counts ? "samples" : "has events of", pmu->name,
 				cpus ?: "?", pmu->plan.counts ? "count" : "sample");
 		else if (error)
@@ -335,8 +336,7 @@ static int pai_reload(struct source *source)
 	if (pai_restart(source))
 		log_warning(
 			"pai: max_cgroups changed: it stays %u until paimond starts without the "
-			"maps that are pinned (stop it, then paimonctl purge pai-%d; it loses "
-			"%s)",
+			"pinned maps (stop it, then run paimonctl purge pai-%d; this loses %s)",
 			pai->samples->max_cgroups, PAI_LAYOUT, state_loses("pai"));
 	give_reason(source, true);
 	return 0;

@@ -358,7 +358,7 @@ static void follow_cpus(struct source *source, struct pai_pmu *pmu, struct pai_s
 		if (!c->online || (before && !(c->still_ns && now - c->still_ns > STILL_NS)))
 			continue;
 		if (before)
-			log_info("pai: %s on CPU %u stood still: opened anew", pmu->name, cpu);
+			log_info("pai: %s on CPU %u had stopped: reopened", pmu->name, cpu);
 		end_cpu(source, pmu, cpu);
 		bring_up(source, pmu, samples, cpu);
 		pmu->adopted = false;
@@ -449,7 +449,8 @@ static int set_up(struct source *source, struct pai_pmu *pmu, struct pai_samples
 		return r;
 	if (stride(pmu) <= pmu->max_number || pmu->reader->nr_slots / stride(pmu) != pmu->nr_cpus)
 		return source_fail(source, -EEXIST,
-				   "the pinned maps of %s are of another machine (" PINS_PURGE ")",
+				   "the pinned maps of %s are from another machine (" PINS_PURGE
+				   ")",
 				   pmu->name, PINS_PURGE_OF(&pins));
 	memset(pmu->reader->events, 0, stride(pmu) * sizeof(*pmu->reader->events));
 	return walk_counters(pmu, list_counter);

@@ -33,12 +33,12 @@ const struct metric pai_metric_crypto_cpu = {
 };
 static const struct metric metric_unsampled = {
 	.name = "paimon_pai_unsampled_events",
-	.help = "What pai_ext has counted and no sample has told of, yet or ever.",
+	.help = "Events of pai_ext that are in no sample, yet or ever.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_cpus = {
 	.name = "paimon_pai_cpus",
-	.help = "Online CPUs by what paimond does with the PMU there.",
+	.help = "Online CPUs by how paimond uses the PMU there.",
 	.type = METRIC_GAUGE,
 };
 

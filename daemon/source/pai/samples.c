@@ -70,8 +70,8 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 	    bpf_map__max_entries(samples->bpf->maps.pai_cgroup_paths) != nr - 1)
 		return source_fail(
 			source, -EEXIST,
-			"the pinned maps of pai do not belong together, or to this machine "
-			"(" PINS_PURGE ")",
+			"the sizes of the pinned maps of pai do not match each other, or this "
+			"machine (" PINS_PURGE ")",
 			PINS_PURGE_OF(&pins));
 	if (nr - 1 != source->config->pai_max_cgroups)
 		log_warning("pai: max_cgroups stays %u, the size of the pinned maps (to change "
@@ -221,14 +221,14 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 	samples->wake = ring_buffer__new(bpf_map__fd(samples->bpf->maps.pai_wake), ignore_wake,
 					 NULL, NULL);
 	if (!samples->absent || !samples->wake)
-		return source_fail(source, -ENOMEM, "cannot watch for cgroups that are gone: %m");
+		return source_fail(source, -ENOMEM, "cannot watch for removed cgroups: %m");
 	/* The previous daemon may have died before it announced free places. */
 	places_free(&samples->cgroups[0].state);
 	samples->cgroup_root = open_cgroup_root();
 	if (samples->cgroup_root < 0)
 		log_warning("pai: the root of cgroup v2 is not at /sys/fs/cgroup or "
-			    "/sys/fs/cgroup/unified, so that cgroups that are gone keep their "
-			    "place: max_cgroups is for all that there ever are");
+			    "/sys/fs/cgroup/unified, so removed cgroups keep their places: "
+			    "max_cgroups limits the number of all that ever existed");
 	return 0;
 }
 
@@ -244,7 +244,7 @@ static int set_programs(struct source *source, const struct pai_samples *samples
 	r = r
 		    ?: bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_overflow_programs), &index,
 					   &overflow, 0);
-	return r < 0 ? source_fail(source, r, "cannot put programs behind the dispatchers: %s",
+	return r < 0 ? source_fail(source, r, "cannot set the programs of the dispatchers: %s",
 				   strerror(-r))
 		     : 0;
 }
