@@ -62,28 +62,28 @@ static const struct config_key paimond_keys[] = {
 CONFIG_SECTION(paimond_section, "paimond", paimond_keys);
 
 /* The position of something in the files. path: NULL if it is not there; one string per file. */
-struct place {
+struct position {
 	const char *path;
 	unsigned int line;
 };
 
-struct places {
-	struct place section; /* the first of this name */
-	struct place keys[CONFIG_MAX_KEYS];
+struct positions {
+	struct position section; /* the first of this name */
+	struct position keys[CONFIG_MAX_KEYS];
 };
 
 struct loader {
 	struct config *config;
 	struct config_errors errors;
-	struct places *sections; /* indexed like config_sections */
-	struct places *events;	 /* indexed like config->events */
-	char **paths;		 /* files in the directory; NULL-terminated */
-	int error;		 /* the first error of reading a file, or 0 */
+	struct positions *sections; /* indexed like config_sections */
+	struct positions *events;   /* indexed like config->events */
+	char **paths;		    /* files in the directory; NULL-terminated */
+	int error;		    /* the first error of reading a file, or 0 */
 	/* The section that is being read. */
 	char name[96];
 	const struct config_section *section;
 	void *target;
-	struct places *places;
+	struct positions *positions;
 };
 
 /* Sections */
@@ -104,7 +104,7 @@ bool config_event_name_valid(const char *name)
 static int find_event(struct loader *loader, const char *name)
 {
 	struct config *config = loader->config;
-	struct places *places;
+	struct positions *positions;
 	struct config_event *events;
 	size_t i = 0;
 
@@ -116,11 +116,11 @@ static int find_event(struct loader *loader, const char *name)
 		return -ENOSPC;
 	events = reallocarray(config->events, i + 1, sizeof(*events));
 	config->events = events ?: config->events;
-	places = reallocarray(loader->events, i + 1, sizeof(*places));
-	loader->events = places ?: loader->events;
-	if (!events || !places)
+	positions = reallocarray(loader->events, i + 1, sizeof(*positions));
+	loader->events = positions ?: loader->events;
+	if (!events || !positions)
 		return -ENOMEM;
-	places[i] = (struct places){};
+	positions[i] = (struct positions){};
 	events[i] = (struct config_event){.name = strdup(name)};
 	if (!events[i].name)
 		return -ENOMEM;
@@ -146,7 +146,7 @@ static bool begin_event(struct config_file *file, const char *name)
 		return false;
 	}
 	loader->target = &loader->config->events[event];
-	loader->places = &loader->events[event];
+	loader->positions = &loader->events[event];
 	return true;
 }
 
@@ -192,11 +192,11 @@ static bool begin_section(struct config_file *file, const char *name)
 	}
 	loader->section = config_sections[i];
 	loader->target = loader->config;
-	loader->places = &loader->sections[i];
+	loader->positions = &loader->sections[i];
 	if (is_event && !begin_event(file, name + strlen(EVENT_SECTION)))
 		return false;
-	if (!loader->places->section.path)
-		loader->places->section = (struct place){file->path, file->line};
+	if (!loader->positions->section.path)
+		loader->positions->section = (struct position){file->path, file->line};
 	return true;
 }
 
@@ -214,7 +214,7 @@ static void take_key(struct config_file *file, const char *name, const char *val
 	struct loader *loader = file->data;
 	_cleanup_free_ char *error = NULL;
 	const struct config_key *key = find_key(loader->section, name);
-	struct place *place;
+	struct position *position;
 	int r;
 
 	if (!key) {
@@ -223,13 +223,13 @@ static void take_key(struct config_file *file, const char *name, const char *val
 			     name);
 		return;
 	}
-	place = &loader->places->keys[key - loader->section->keys];
-	if (place->path == file->path)
-		r = fail(&error, -EINVAL, "is already set in line %u of this file", place->line);
+	position = &loader->positions->keys[key - loader->section->keys];
+	if (position->path == file->path)
+		r = fail(&error, -EINVAL, "is already set in line %u of this file", position->line);
 	else
 		r = value ? key->parse(key, (char *)loader->target + key->offset, value, &error)
 			  : 0;
-	*place = (struct place){file->path, file->line};
+	*position = (struct position){file->path, file->line};
 	if (r < 0)
 		config_error(&loader->errors, file->path, file->line, "[%s] %s = %.60s: %s",
 			     loader->name, name, value ?: "", error ?: strerror(-r));
@@ -294,7 +294,7 @@ static int load_folder(struct loader *loader, const char *path)
 }
 
 /* The position where a key of [paimond] was last set. */
-static const struct place *place_of(const struct loader *loader, const char *name)
+static const struct position *position_of(const struct loader *loader, const char *name)
 {
 	return &loader->sections[find_section("paimond")]
 			.keys[find_key(&paimond_section, name) - paimond_section.keys];
@@ -305,30 +305,31 @@ static void check_path(struct loader *loader, const char *key, const char *path,
 		       const char *socket_key, const char *socket)
 {
 	size_t length = socket ? strlen(socket) : 0;
-	const struct place *place = place_of(loader, key);
+	const struct position *position = position_of(loader, key);
 
 	if (!path || !socket || strncmp(path, socket, length) ||
 	    (path[length] && path[length] != '/'))
 		return;
-	if (!place->path)
-		place = place_of(loader, socket_key);
+	if (!position->path)
+		position = position_of(loader, socket_key);
 	/* Otherwise the path comes from the environment. */
-	if (place->path)
-		config_error(&loader->errors, place->path, place->line,
+	if (position->path)
+		config_error(&loader->errors, position->path, position->line,
 			     path[length] ? "[paimond] %s is below %s, %.108s"
 					  : "[paimond] %s and %s are the same path, %.108s",
 			     key, socket_key, socket);
 }
 
 /* Reports keys that an event requires and does not have. */
-static void check_event(struct loader *loader, const char *name, const struct places *places)
+static void check_event(struct loader *loader, const char *name, const struct positions *positions)
 {
 	const struct config_section *section = config_sections[find_section(CONFIG_EVENT_SECTION)];
 
 	for (size_t i = 0; i < section->nr_keys; i++)
-		if (section->keys[i].required && !places->keys[i].path)
-			config_error(&loader->errors, places->section.path, places->section.line,
-				     "[event %s] has no %s", name, section->keys[i].name);
+		if (section->keys[i].required && !positions->keys[i].path)
+			config_error(&loader->errors, positions->section.path,
+				     positions->section.line, "[event %s] has no %s", name,
+				     section->keys[i].name);
 }
 
 /* Checks that concern more than one key. */

@@ -21,7 +21,7 @@
 #include "registry.h"
 
 /* A PMU and a CPU on which to open a perf event. */
-struct place {
+struct target {
 	uint32_t type; /* of the PMU, as in a slot */
 	uint32_t cpu;
 };
@@ -52,7 +52,7 @@ static int check_scope(struct events *events, const struct events_event *event, 
 
 /* Opens the perf events of an event, in slots that are not yet in force. */
 static int open_slots(struct events *events, const struct events_event *event,
-		      const struct place *places, size_t nr, uint32_t *slots, char **ret_error)
+		      const struct target *targets, size_t nr, uint32_t *slots, char **ret_error)
 {
 	const char *spec = events_terms(event)->spec;
 	uint32_t slot = 0;
@@ -60,12 +60,12 @@ static int open_slots(struct events *events, const struct events_event *event,
 	int r = 0;
 
 	if (!events_have_descriptors(events, nr))
-		return open_failed(ret_error, -EMFILE, event, places[0].cpu);
+		return open_failed(ret_error, -EMFILE, event, targets[0].cpu);
 	for (i = 0; i < nr && !r; i++) {
-		int fd = reader_open(event, places[i].type, places[i].cpu);
+		int fd = reader_open(event, targets[i].type, targets[i].cpu);
 
 		if (fd < 0) {
-			r = open_failed(ret_error, fd, event, places[i].cpu);
+			r = open_failed(ret_error, fd, event, targets[i].cpu);
 			break;
 		}
 		if (events_find_slot(events, &slot) < 0) {
@@ -76,14 +76,14 @@ static int open_slots(struct events *events, const struct events_event *event,
 				 spec, nr);
 			break;
 		}
-		r = events_fill_slot(events, slot, fd, places[i].type, places[i].cpu,
+		r = events_fill_slot(events, slot, fd, targets[i].type, targets[i].cpu,
 				     event->current);
 		if (r < 0) {
 			fail(ret_error, r, "%s: cannot be kept: %s", spec, strerror(-r));
 			break;
 		}
 		slots[i] = slot;
-		if (!i || places[i].type != places[i - 1].type)
+		if (!i || targets[i].type != targets[i - 1].type)
 			r = check_scope(events, event, slot, ret_error);
 	}
 	while (r < 0 && i-- > 0)
@@ -139,11 +139,11 @@ int events_describe(struct events *events, struct events_event *event,
 	return 0;
 }
 
-/* Adds an element to places for each CPU of the list that the PMU counts on and that is online,
- * and marks these CPUs as taken. places is large enough. pmu: NULL for any CPU. */
-static int add_places(const struct events *events, const struct event_pmu *pmu, uint32_t type,
-		      const unsigned int *asked, size_t nr_asked, bool *taken, struct place *places,
-		      size_t *nr)
+/* Adds an element to targets for each CPU of the list that the PMU counts on and that is online,
+ * and marks these CPUs as taken. targets is large enough. pmu: NULL for any CPU. */
+static int add_targets(const struct events *events, const struct event_pmu *pmu, uint32_t type,
+		       const unsigned int *asked, size_t nr_asked, bool *taken,
+		       struct target *targets, size_t *nr)
 {
 	_cleanup_free_ unsigned int *mask = NULL;
 	size_t nr_mask = 0;
@@ -154,7 +154,7 @@ static int add_places(const struct events *events, const struct event_pmu *pmu, 
 		    !cpulist_has(events->cpus, events->nr_cpus, asked[i]))
 			continue;
 		taken[i] = true;
-		places[(*nr)++] = (struct place){type, asked[i]};
+		targets[(*nr)++] = (struct target){type, asked[i]};
 	}
 	return r;
 }
@@ -170,15 +170,15 @@ static int refuse_cpu(const struct events *events, const struct event_spec *spec
 		    spec->pmu, spec->uncore ? "for the system" : "for its CPUs", spec->cpus, cpu);
 }
 
-/* The PMUs and CPUs to open on. The caller frees *ret_places. */
-static int choose_places(const struct events *events, const struct event_spec *spec,
-			 const char *asked, struct place **ret_places, size_t *ret_nr,
-			 char **ret_error)
+/* The PMUs and CPUs to open on. The caller frees *ret_targets. */
+static int choose_targets(const struct events *events, const struct event_spec *spec,
+			  const char *asked, struct target **ret_targets, size_t *ret_nr,
+			  char **ret_error)
 {
 	bool given = asked && *asked;
 	const char *text = given ? asked : spec->cpus ?: events->online;
 	size_t nr_pmus = spec->nr_pmus ?: 1, nr_cpus = 0, nr = 0;
-	_cleanup_free_ struct place *places = NULL;
+	_cleanup_free_ struct target *targets = NULL;
 	_cleanup_free_ unsigned int *cpus = NULL;
 	_cleanup_free_ bool *taken = NULL;
 	int r = cpulist_parse(text, MAX_CPU, &cpus, &nr_cpus);
@@ -188,22 +188,22 @@ static int choose_places(const struct events *events, const struct event_spec *s
 	if (r < 0 || !nr_cpus)
 		return fail(ret_error, -EINVAL, "%s: CPUs %s: not a list such as 0-3,8", spec->text,
 			    text);
-	places = calloc(nr_pmus * nr_cpus, sizeof(*places));
+	targets = calloc(nr_pmus * nr_cpus, sizeof(*targets));
 	taken = calloc(nr_cpus, sizeof(*taken));
-	r = places && taken ? 0 : -ENOMEM;
+	r = targets && taken ? 0 : -ENOMEM;
 	for (size_t i = 0; i < nr_pmus && !r; i++)
-		r = add_places(events, spec->nr_pmus ? &spec->pmus[i] : NULL,
-			       nr_pmus > 1 ? spec->pmus[i].type : 0, cpus, nr_cpus, taken, places,
-			       &nr);
+		r = add_targets(events, spec->nr_pmus ? &spec->pmus[i] : NULL,
+				nr_pmus > 1 ? spec->pmus[i].type : 0, cpus, nr_cpus, taken, targets,
+				&nr);
 	if (r < 0)
 		return r;
 	/* The cpumask of a PMU may list CPUs that are offline. */
 	for (size_t i = 0; i < nr_cpus; i++)
 		if (!taken[i] && (given || !nr || spec->uncore))
 			return refuse_cpu(events, spec, cpus[i], ret_error);
-	*ret_places = places;
+	*ret_targets = targets;
 	*ret_nr = nr;
-	places = NULL;
+	targets = NULL;
 	return 0;
 }
 
@@ -212,7 +212,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 {
 	struct events *events = source->data;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
-	_cleanup_free_ struct place *places = NULL;
+	_cleanup_free_ struct target *targets = NULL;
 	_cleanup_free_ uint32_t *slots = NULL;
 	struct events_event *event, filled;
 	size_t nr = 0;
@@ -227,13 +227,13 @@ int events_open(struct source *source, const char *text, const char *name, const
 	if (!event)
 		return -ENOSPC;
 	r = events_describe(events, &filled, spec, name, cpus, owner, ret_error);
-	r = r ?: choose_places(events, spec, cpus, &places, &nr, ret_error);
+	r = r ?: choose_targets(events, spec, cpus, &targets, &nr, ret_error);
 	if (r < 0)
 		return r;
 	slots = calloc(nr, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	r = open_slots(events, &filled, places, nr, slots, ret_error);
+	r = open_slots(events, &filled, targets, nr, slots, ret_error);
 	if (r < 0)
 		return r;
 	*ret_id = events_put_in_force(events, event, &filled, slots, nr);
@@ -243,7 +243,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
 {
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
-	_cleanup_free_ struct place *places = NULL;
+	_cleanup_free_ struct target *targets = NULL;
 	struct events_event event = {};
 	struct events events = {};
 	size_t nr = 0;
@@ -257,14 +257,14 @@ int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
 		return fail(ret_error, -EINVAL, "%.80s: the spec is too long", spec->text);
 	r = events_read_online(&events, &(unsigned int *){NULL}, &(size_t){0});
 	if (r >= 0)
-		r = choose_places(&events, spec, cpus, &places, &nr, ret_error);
+		r = choose_targets(&events, spec, cpus, &targets, &nr, ret_error);
 	if (!r && opens) {
 		event.terms[0] = make_terms(spec);
 		event.type = spec->type;
 		event.flags = spec->core ? EVENTS_CORE : 0;
-		fd = reader_open(&event, places[0].type, places[0].cpu);
+		fd = reader_open(&event, targets[0].type, targets[0].cpu);
 		if (fd < 0)
-			r = open_failed(ret_error, fd, &event, places[0].cpu);
+			r = open_failed(ret_error, fd, &event, targets[0].cpu);
 		else
 			close(fd);
 	}
