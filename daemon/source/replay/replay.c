@@ -44,8 +44,8 @@ static int check_sources(const struct source *sources, size_t nr_sources)
 {
 	for (size_t i = 0; i < nr_sources; i++)
 		if (sources[i].ops->play && sources[i].state != SOURCE_UP) {
-			log_error("nothing can be replayed without the sources above "
-				  "(paimonctl check says what this machine lacks)");
+			log_error("cannot replay without the sources above (paimonctl check shows "
+				  "what is missing)");
 			return -ENOTSUP;
 		}
 	return 0;
