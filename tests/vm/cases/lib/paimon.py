@@ -29,6 +29,16 @@ def run(*command, **options):
                           **options).stdout
 
 
+def read(path):
+    with open(path) as file:
+        return file.read().strip()
+
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
 def case(name, function):
     """One result line: ok, or not ok with what went wrong."""
     try:
