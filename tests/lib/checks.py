@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What tests in Python share: checks, after which a test goes on, and paimonctl."""
+import subprocess
+import sys
+
+failed = 0
+
+
+def check(what, found, wanted=True):
+    """What differs is printed, and counted in failed; the test ends after 20 of them."""
+    global failed
+    if found != wanted:
+        failed += 1
+        print(f"{what}: {found!r}, not {wanted!r}", flush=True)
+        if failed > 20:
+            sys.exit(1)
+
+
+def paimonctl(program, socket, *arguments, timeout=60, **options):
+    """Its exit status, output and error output."""
+    result = subprocess.run([program, "--socket", socket, *arguments], capture_output=True, text=True,
+                            timeout=timeout, **options)
+    return result.returncode, result.stdout, result.stderr
