@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spec-attr PMUS: what each line of stdin means with the PMUs of that folder. Prints a line
- * for each: type, config, config1, config2 of perf_event_attr, and what is excluded, as
- * numbers; that of each PMU where there are several, with a ; between; or - and the error.
+ * spec-attr PMUS: what each line of stdin means with the PMUs of that folder, a line for each, as
+ * in spec-recorded: struct perf_event_attr without what is 0, that of each PMU where there are
+ * several, and what sysfs says of the event; or the error.
  */
 #include <inttypes.h>
 #include <linux/perf_event.h>
@@ -13,11 +13,21 @@
 
 static void print(const struct event_spec *spec, uint32_t pmu)
 {
+	static const char *const modes[] = {"user", "kernel", "hv", "guest", "host"};
 	bool generic = spec->type == PERF_TYPE_HARDWARE || spec->type == PERF_TYPE_HW_CACHE;
+	const uint64_t words[] = {spec->config | (generic ? (uint64_t)pmu << 32 : 0), spec->config1,
+				  spec->config2, spec->config3, spec->config4};
+	const char *before = " exclude=";
 
-	printf("%u %" PRIu64 " %" PRIu64 " %" PRIu64 " %u", pmu && !generic ? pmu : spec->type,
-	       spec->config | (generic ? (uint64_t)pmu << 32 : 0), spec->config1, spec->config2,
-	       spec->exclude & ~EVENT_GUESTS_CHOSEN);
+	printf("type=%u", pmu && !generic ? pmu : spec->type);
+	for (int i = 0; i < 5; i++)
+		if (words[i])
+			printf(" config%.*s=%#" PRIx64, !!i, &"01234"[i], words[i]);
+	for (int i = 0; i < 5; i++)
+		if (spec->exclude & 1 << i) {
+			printf("%s%s", before, modes[i]);
+			before = ",";
+		}
 }
 
 int main(int argc, char **argv)
@@ -30,17 +40,21 @@ int main(int argc, char **argv)
 
 		line[strcspn(line, "\n")] = '\0';
 		if (event_spec_parse(argv[1], "/sys/kernel/tracing/events", line, &spec, &error)) {
-			printf("- %s\n", error ?: "no memory");
+			printf("refused: %s\n", error ?: "no memory");
 			free(error);
 			continue;
 		}
 		if (spec->nr_pmus < 2)
 			print(spec, 0);
 		for (size_t i = 0; spec->nr_pmus > 1 && i < spec->nr_pmus; i++) {
-			printf("%s", i ? ";" : "");
+			printf("%s", i ? "; " : "");
 			print(spec, spec->pmus[i].type);
 		}
-		puts("");
+		if (*spec->unit)
+			printf("; unit=%s", spec->unit);
+		if (*spec->scale)
+			printf("; scale=%s", spec->scale);
+		puts(spec->level ? "; level" : "");
 		event_spec_free(spec);
 	}
 	return 0;
