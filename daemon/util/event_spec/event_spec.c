@@ -188,7 +188,7 @@ static int parse_colons(struct parser *p, char *text, uint32_t *ret_exclude)
 		return spec_parse_named(p, text);
 	*rest = 0;
 	named = spec_is_generic(text) ||
-		(spec_is_raw(text) && !rest[1 + strspn(rest + 1, modifiers)]);
+		(spec_is_raw(text, false) && !rest[1 + strspn(rest + 1, modifiers)]);
 	last = named ? rest : strchr(rest + 1, ':');
 	if (!named)
 		*rest = ':';

@@ -164,7 +164,7 @@ int spec_parse_named(struct parser *p, const char *name)
 		r = spec_set_event(p, "hardware", event->type, event->config, event->name);
 	} else if (spec_find_cache(name, &config, canonical)) {
 		r = spec_set_event(p, "hw-cache", PERF_TYPE_HW_CACHE, config, canonical);
-	} else if (spec_is_raw(name)) {
+	} else if (spec_is_raw(name, false)) {
 		config = strtoull(name + 1, NULL, 16);
 		snprintf(canonical, sizeof(canonical), "r%" PRIx64, config);
 		r = spec_set_event(p, "raw", PERF_TYPE_RAW, config, canonical);

@@ -48,8 +48,8 @@ int spec_wrong(struct parser *p, int r, const char *format, ...)
 bool spec_is_name(const char *text, const char *punctuation);
 /* Decimal, or 0x and hex: zeros in front change nothing. */
 int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number);
-/* A raw config, as r1a2. */
-bool spec_is_raw(const char *name);
+/* A raw config, as r1a2; as a term also r0x1a2. */
+bool spec_is_raw(const char *name, bool term);
 /* Without the blanks around its parts; those inside of a name are left to be refused. */
 char *spec_squeeze(const char *text);
 /* The first line of a plain file of text. */
@@ -80,7 +80,7 @@ int spec_parse_named(struct parser *p, const char *name);
 
 /* terms.c */
 
-/* event=NAME: the other way to write an event of sysfs. */
+/* event=NAME, in whatever case: the other way to write an event of sysfs. */
 bool spec_names_event(const struct term *term);
 /* term,term=value,..., cut in place, behind what there is. What the values are is seen where
  * they are used: in sysfs they may be "?". */

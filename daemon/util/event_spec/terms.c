@@ -27,10 +27,10 @@ static int find_config(const char *name)
 	return -1;
 }
 
-/* event=NAME: the other way to write an event of sysfs. */
+/* event=NAME, in whatever case: the other way to write an event of sysfs. */
 bool spec_names_event(const struct term *term)
 {
-	return !strcmp(term->name, "event") && term->value &&
+	return !strcasecmp(term->name, "event") && term->value &&
 	       !isdigit((unsigned char)*term->value) && *term->value != '-' &&
 	       spec_is_name(term->value, NAME_PUNCTUATION);
 }
@@ -284,10 +284,10 @@ static int resolve_term(struct parser *p, struct term *term, char **ret_event)
 		return 0;
 	if (!word && !named && (spec_parse_number(term->value, 1, &value) < 0 || !value))
 		return 0;
-	if (!named && !(word && spec_is_raw(term->name)) && is_format(p, term->name))
+	if (!named && !(word && spec_is_raw(term->name, true)) && is_format(p, term->name))
 		return 0;
 	r = find_event(p, named ? term->value : term->name, ret_event);
-	if (r == -ENOENT && word && spec_is_raw(term->name))
+	if (r == -ENOENT && word && spec_is_raw(term->name, true))
 		*term = (struct term){"config", term->name + 1, true};
 	return r == -ENOENT ? 0 : r;
 }
@@ -357,7 +357,7 @@ static int add_event(struct parser *p, char *text, struct terms *terms, size_t *
 		struct term *term = &all->list[i];
 		bool asked = term->value && !strcmp(term->value, "?"), given = false;
 
-		if (!term->value && spec_is_raw(term->name) && !is_format(p, term->name))
+		if (!term->value && spec_is_raw(term->name, true) && !is_format(p, term->name))
 			*term = (struct term){"config", term->name + 1, true};
 		for (size_t j = 0; j < terms->nr; j++)
 			given |= !strcmp(terms->list[j].name, term->name);

@@ -72,12 +72,13 @@ int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 	return 0;
 }
 
-/* A raw config, as r1a2. */
-bool spec_is_raw(const char *name)
+/* A raw config, as r1a2; as a term also r0x1a2. */
+bool spec_is_raw(const char *name, bool term)
 {
-	size_t digits = *name == 'r' ? strspn(name + 1, "0123456789abcdefABCDEF") : 0;
+	const char *hex = name + (term && !strncmp(name, "r0x", 3) ? 3 : 1);
+	size_t digits = *name == 'r' ? strspn(hex, "0123456789abcdefABCDEF") : 0;
 
-	return digits && digits - strspn(name + 1, "0") <= 16 && !name[1 + digits];
+	return digits && digits - strspn(hex, "0") <= 16 && !hex[digits];
 }
 
 /* Without the blanks around its parts; those inside of a name are left to be refused. */
