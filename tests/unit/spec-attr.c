@@ -2,14 +2,35 @@
 /*
  * spec-attr PMUS: what each line of stdin means with the PMUs of that folder, a line for each, as
  * in spec-recorded: struct perf_event_attr without what is 0, that of each PMU where there are
- * several, and what sysfs says of the event; or the error.
+ * several, and what sysfs says of the event; or the error. An event is opened again by its
+ * canonical text, which must mean the same.
  */
 #include <inttypes.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/event_spec.h"
+
+#define TRACEPOINTS "/sys/kernel/tracing/events"
+
+static bool means_same(const char *pmus, const struct event_spec *spec)
+{
+	struct event_spec *again = NULL;
+	char *error = NULL;
+	bool same = !event_spec_parse(pmus, TRACEPOINTS, spec->text, &again, &error) &&
+		    !strcmp(again->text, spec->text) && !strcmp(again->unit, spec->unit) &&
+		    !strcmp(again->scale, spec->scale) && again->type == spec->type &&
+		    again->config == spec->config && again->config1 == spec->config1 &&
+		    again->config2 == spec->config2 && again->config3 == spec->config3 &&
+		    again->config4 == spec->config4 && again->exclude == spec->exclude &&
+		    again->level == spec->level && again->nr_pmus == spec->nr_pmus;
+
+	event_spec_free(again);
+	free(error);
+	return same;
+}
 
 static void print(const struct event_spec *spec, uint32_t pmu)
 {
@@ -39,7 +60,7 @@ int main(int argc, char **argv)
 		char *error = NULL;
 
 		line[strcspn(line, "\n")] = '\0';
-		if (event_spec_parse(argv[1], "/sys/kernel/tracing/events", line, &spec, &error)) {
+		if (event_spec_parse(argv[1], TRACEPOINTS, line, &spec, &error)) {
 			printf("refused: %s\n", error ?: "no memory");
 			free(error);
 			continue;
@@ -54,6 +75,8 @@ int main(int argc, char **argv)
 			printf("; unit=%s", spec->unit);
 		if (*spec->scale)
 			printf("; scale=%s", spec->scale);
+		if (!means_same(argv[1], spec))
+			printf("; not as %s", spec->text);
 		puts(spec->level ? "; level" : "");
 		event_spec_free(spec);
 	}

@@ -379,9 +379,10 @@ static int add_event(struct parser *p, char *text, struct terms *terms, size_t *
 	return 0;
 }
 
-/* NAME/EVENT,TERM=VALUE,.../: each term once, with what it amounts to. */
-static char *make_text(const char *name, const char *event, const struct terms *terms, size_t nr,
-		       const uint64_t *values)
+/* NAME/EVENT,TERM=VALUE,.../: each term once, with what it amounts to. An event that is called as a
+ * term is would be that. */
+static char *make_text(const struct parser *p, const char *name, const char *event,
+		       const struct terms *terms, size_t nr, const uint64_t *values)
 {
 	struct buffer buffer = {};
 	bool first = true;
@@ -389,6 +390,8 @@ static char *make_text(const char *name, const char *event, const struct terms *
 	buffer_add_string(&buffer, name);
 	buffer_add_string(&buffer, "/");
 	if (event) {
+		if (find_config(event) >= 0 || is_format(p, event))
+			buffer_add_string(&buffer, "event=");
 		buffer_add_string(&buffer, event);
 		first = false;
 	}
@@ -465,6 +468,6 @@ int spec_parse_terms(struct parser *p, const char *name, char *text)
 	r = r ?: apply_terms(p, terms, nr, event, values);
 	if (r < 0)
 		return r;
-	p->spec->text = make_text(name, event, terms, nr, values);
+	p->spec->text = make_text(p, name, event, terms, nr, values);
 	return p->spec->text ? 0 : -ENOMEM;
 }
