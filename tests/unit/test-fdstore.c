@@ -96,8 +96,7 @@ static void test_take(void **state)
 /* What nobody serves is named and closed; what is from the store stays. */
 static void test_refused(void **state)
 {
-	static const char line[] =
-		"descriptor 9 (paimond.socket) from systemd is closed";
+	static const char line[] = "descriptor 9 (paimond.socket) from systemd is closed";
 	char text[2048];
 	int log = open("/tmp", O_TMPFILE | O_RDWR, 0600), old = dup(2);
 
