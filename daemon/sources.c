@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "model/snapshot.h"
 #include "util/clock.h"
+#include "util/list.h"
 #include "util/log.h"
 
 #define SOON_USEC 20000	 /* until a source that has set retry_soon is retried */
@@ -257,8 +258,8 @@ int sources_check_names(const struct sources *sources, const char *const *names,
 	char known[256] = "";
 
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		strcat(strcat(known, sources->all[i].ops->name), ", ");
-	strcat(known, other);
+		list_add(known, sizeof(known), sources->all[i].ops->name);
+	list_add(known, sizeof(known), other);
 	for (const char *const *n = names; n && *n; n++) {
 		bool found = !strcmp(*n, other);
 

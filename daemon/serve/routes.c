@@ -8,6 +8,7 @@
 
 #include "../util/cleanup.h"
 #include "../util/clock.h"
+#include "../util/list.h"
 #include "clients.h"
 #include "encode/gzip.h"
 #include "encode/json.h"
@@ -349,9 +350,8 @@ enum MHD_Result answer(struct request *request)
 		if (!is_at(route, request->path) || (route->unix_only && !request->is_unix))
 			continue;
 		if (strcmp(request->method, route->method)) {
-			if (allow[0])
-				strcat(allow, ", ");
-			strcat(allow, route->method[0] == 'G' ? "GET, HEAD" : route->method);
+			list_add(allow, sizeof(allow),
+				 route->method[0] == 'G' ? "GET, HEAD" : route->method);
 			continue;
 		}
 		if (request->is_unix && (route->operators_only || route->costs) &&

@@ -27,11 +27,14 @@ struct source_object {
 	int fd;
 };
 
+#define SOURCE_MAX_OBJECTS 32
+
 /* The kernel objects of a source, to measure the cost of paimon. */
 struct source_objects {
-	struct source_object programs[32]; /* those run by hooks and by the daemon */
+	/* Those run by hooks and by the daemon. */
+	struct source_object programs[SOURCE_MAX_OBJECTS];
 	size_t nr_programs;
-	struct source_object maps[32];
+	struct source_object maps[SOURCE_MAX_OBJECTS];
 	size_t nr_maps;
 	uint64_t events; /* events that the programs have counted so far */
 };
@@ -139,6 +142,11 @@ extern const struct metric metric_dropped;
 /* Formats source->reason like printf, and returns error. */
 int source_fail(struct source *source, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Add to the objects of a source, for ops->objects. What does not fit is not measured, nor is a
+ * program with a negative fd. */
+void source_add_program(struct source_objects *objects, const char *name, int fd);
+void source_add_map(struct source_objects *objects, const char *name, int fd);
 
 /* "off", "up" or "failed". */
 const char *source_state_name(const struct source *source);

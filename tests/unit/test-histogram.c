@@ -120,8 +120,7 @@ static void test_memory(void **state)
 
 	assert_non_null(bpf);
 	assert_int_equal(bpf_map__max_entries(bpf->maps.iopf_devices), 64);
-	bpf_object__for_each_map(map, bpf->obj)
-	{
+	bpf_object__for_each_map(map, bpf->obj) {
 		large += map_size(map, 256);
 		small += map_size(map, 2);
 	}

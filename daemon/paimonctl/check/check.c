@@ -17,6 +17,7 @@
 #include "../../source/events/probe.h"
 #include "../../util/address.h"
 #include "../../util/cleanup.h"
+#include "../../util/list.h"
 #include "../command.h"
 #include "../json.h"
 
@@ -159,11 +160,6 @@ static struct json_object *find_source(struct json_object *status, const char *n
 	return NULL;
 }
 
-static void add_name(char *names, const char *name)
-{
-	strcat(strcat(names, *names ? ", " : ""), name);
-}
-
 /* Adds events of the configuration that cannot be opened. False: none are known. */
 static bool check_events(struct check *check, const char *finding)
 {
@@ -254,9 +250,9 @@ static void check_sources(struct check *check, struct json_object *status)
 		else /* the other events */
 			counts = !said || !strcmp(json_text(said, "state", "?"), "up");
 		if (cannot)
-			add_name(check->cannot, name);
+			list_add(check->cannot, sizeof(check->cannot), name);
 		if (!cannot || counts)
-			add_name(check->counts, name);
+			list_add(check->counts, sizeof(check->counts), name);
 		if (!cannot)
 			check_add(check, finding, CHECK_OK, NULL, "%s",
 				  said ? json_text(said, "backend", "?") : "can count");

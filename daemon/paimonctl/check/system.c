@@ -22,6 +22,7 @@
 #include "../../source/events/probe.h"
 #include "../../source/iopf/probe.h"
 #include "../../source/pai/probe.h"
+#include "../../util/list.h"
 #include "../escape.h"
 #include "check.h"
 
@@ -284,15 +285,13 @@ void check_other_modules(struct check *check)
 {
 	static const char *const names[] = {"paimon_soft", "paimon_iopf", "paimon_pai"};
 	char loaded[64] = "", path[64];
-	size_t length = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s", names[i]);
 		if (!access(path, F_OK))
-			length += (size_t)snprintf(loaded + length, sizeof(loaded) - length, "%s%s",
-						   length ? ", " : "", names[i]);
+			list_add(loaded, sizeof(loaded), names[i]);
 	}
-	if (length)
+	if (*loaded)
 		check_add(check, "other modules", CHECK_OK, NULL,
 			  "%s: for driver developers, not needed in production", loaded);
 	else

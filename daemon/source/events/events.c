@@ -161,10 +161,10 @@ static void events_objects(const struct source *source, struct source_objects *o
 	const struct events_bpf *bpf = events->reader->bpf;
 	struct bpf_map *map;
 
-	objects->programs[objects->nr_programs++] = (struct source_object){
-		bpf_program__name(bpf->progs.events_read), bpf_program__fd(bpf->progs.events_read)};
-	bpf_object__for_each_map(map, bpf->obj) objects->maps[objects->nr_maps++] =
-		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
+	source_add_program(objects, bpf_program__name(bpf->progs.events_read),
+			   bpf_program__fd(bpf->progs.events_read));
+	bpf_object__for_each_map(map, bpf->obj)
+		source_add_map(objects, bpf_map__name(map), bpf_map__fd(map));
 }
 
 static const char *needs_restart(const struct source *source)

@@ -340,16 +340,14 @@ static void iopf_objects(const struct source *source, struct source_objects *obj
 
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		const struct iopf_hook *hook = &iopf->hooks[i];
-		int fd = source->adopted ? hook->adopted : bpf_program__fd(hook->dispatcher);
 
-		if (fd >= 0)
-			objects->programs[objects->nr_programs++] =
-				(struct source_object){bpf_program__name(hook->dispatcher), fd};
+		source_add_program(objects, bpf_program__name(hook->dispatcher),
+				   source->adopted ? hook->adopted
+						   : bpf_program__fd(hook->dispatcher));
 	}
-	objects->programs[objects->nr_programs++] =
-		(struct source_object){bpf_program__name(expire), bpf_program__fd(expire)};
-	bpf_object__for_each_map(map, iopf->bpf->obj) objects->maps[objects->nr_maps++] =
-		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
+	source_add_program(objects, bpf_program__name(expire), bpf_program__fd(expire));
+	bpf_object__for_each_map(map, iopf->bpf->obj)
+		source_add_map(objects, bpf_map__name(map), bpf_map__fd(map));
 	objects->events = iopf_events(iopf);
 }
 

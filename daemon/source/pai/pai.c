@@ -342,12 +342,6 @@ static int pai_reload(struct source *source)
 	return 0;
 }
 
-static void add_program(struct source_objects *objects, int fd, const char *name)
-{
-	if (fd >= 0)
-		objects->programs[objects->nr_programs++] = (struct source_object){name, fd};
-}
-
 /* The run time of a dispatcher includes the program that it tail-calls. */
 static void pai_objects(const struct source *source, struct source_objects *objects)
 {
@@ -366,17 +360,18 @@ static void pai_objects(const struct source *source, struct source_objects *obje
 
 		if (!reader)
 			continue;
-		add_program(objects, bpf_program__fd(reader->bpf->progs.events_read), names[i][6]);
-		bpf_object__for_each_map(map, reader->bpf->obj) if (j < 6)
-			objects->maps[objects->nr_maps++] =
-			(struct source_object){names[i][j++], bpf_map__fd(map)};
+		source_add_program(objects, names[i][6],
+				   bpf_program__fd(reader->bpf->progs.events_read));
+		bpf_object__for_each_map(map, reader->bpf->obj)
+			if (j < 6)
+				source_add_map(objects, names[i][j++], bpf_map__fd(map));
 	}
 	if (!pai->samples)
 		return;
-	add_program(objects, pai->samples->tracepoint, "paimon_pai_sample");
-	add_program(objects, pai->samples->overflow, "paimon_pai_overflow");
-	bpf_object__for_each_map(map, pai->samples->bpf->obj) objects->maps[objects->nr_maps++] =
-		(struct source_object){bpf_map__name(map), bpf_map__fd(map)};
+	source_add_program(objects, "paimon_pai_sample", pai->samples->tracepoint);
+	source_add_program(objects, "paimon_pai_overflow", pai->samples->overflow);
+	bpf_object__for_each_map(map, pai->samples->bpf->obj)
+		source_add_map(objects, bpf_map__name(map), bpf_map__fd(map));
 	for (uint32_t cpu = 0; cpu < pai->samples->nr_cpus; cpu++)
 		objects->events += pai->samples->cpus[cpu].samples;
 }

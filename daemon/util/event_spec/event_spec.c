@@ -56,7 +56,7 @@ static int add_modifiers(struct event_spec *spec, uint32_t exclude)
 {
 	bool slash = strchr(spec->text, '/'), guests = exclude & EVENT_GUESTS_CHOSEN;
 	bool modes = exclude & EVENT_EXCLUDE_MODES || (exclude && !guests);
-	char letters[8] = "", *text;
+	char letters[sizeof(modifiers)] = "", *text;
 	size_t nr = 0;
 
 	for (size_t i = 0; i < sizeof(modifiers) - 1; i++)
