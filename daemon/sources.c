@@ -239,9 +239,10 @@ static int add_source(struct snapshot *snapshot, const struct source *source)
 	if (r < 0 || source->state != SOURCE_UP)
 		return r;
 	r = snapshot_add_integer(snapshot, &metric_source_info, labels, 2, 1);
-	return r
-		       ?: snapshot_add_real(snapshot, &metric_source_attached, labels, 1,
-					    source->attached_ns * 1e-9);
+	if (!r)
+		r = snapshot_add_real(snapshot, &metric_source_attached, labels, 1,
+				      source->attached_ns * 1e-9);
+	return r;
 }
 
 bool sources_collected(const char *const *names, const char *name)

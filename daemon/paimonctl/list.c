@@ -138,9 +138,9 @@ static struct json_object *list_all(struct json_object *status, struct json_obje
 	struct json_object *sources = json_object_new_array(), *array = json_object_new_array();
 	int r = json_add(object, "pmus", array);
 
-	r = r
-		    ?: status ? json_add(object, "sources", json_object_get(sources))
-			      : json_add_text(object, "sources", NULL);
+	if (!r)
+		r = status ? json_add(object, "sources", json_object_get(sources))
+			   : json_add_text(object, "sources", NULL);
 	for (size_t i = 0; i < json_length(known) && !r; i++)
 		r = add_source(sources, json_at(known, i), snapshot, pattern);
 	for (size_t i = 0; i < nr_pmus && !r; i++)

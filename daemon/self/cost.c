@@ -156,9 +156,10 @@ static int add_program(struct snapshot *snapshot, const struct source_object *pr
 	if (r < 0 || !run_times)
 		return r;
 	r = snapshot_add_integer(snapshot, &metric_runs, &label, 1, info.run_cnt);
-	return r
-		       ?: snapshot_add_real(snapshot, &metric_run_time, &label, 1,
-					    info.run_time_ns / 1e9);
+	if (!r)
+		r = snapshot_add_real(snapshot, &metric_run_time, &label, 1,
+				      info.run_time_ns / 1e9);
+	return r;
 }
 
 int cost_read(struct cost *cost, struct snapshot *snapshot)

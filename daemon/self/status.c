@@ -47,9 +47,9 @@ int self_read(struct self *self, struct snapshot *snapshot)
 	};
 	int r = snapshot_add_integer(snapshot, &metric_build_info, build, 3, 1);
 
-	r = r
-		    ?: snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
-					    self->last_reload_successful);
+	if (!r)
+		r = snapshot_add_integer(snapshot, &metric_reload, NULL, 0,
+					 self->last_reload_successful);
 	r = r ?: snapshot_add_real(snapshot, &metric_scrape, NULL, 0, self->scrape_ns * 1e-9);
 	r = r ?: cost_read(&self->cost, snapshot);
 	if (r < 0)

@@ -115,9 +115,10 @@ static int events_attach(struct source *source)
 		memset(events->fds, -1, nr_slots * sizeof(*events->fds));
 	if (!r) {
 		events_recover(events);
-		r = events_index_names(events)
-			    ?: events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
+		r = events_index_names(events);
 	}
+	if (!r)
+		r = events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
 	if (r < 0) {
 		events_detach(source, false);
 		return r;

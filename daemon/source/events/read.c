@@ -144,12 +144,13 @@ static int add_reading(struct snapshot *snapshot, const struct label *labels, si
 		      : snapshot_add_integer(snapshot, &metric_value, labels, nr_labels,
 					     reading->value);
 
-	r = r
-		    ?: snapshot_add_real(snapshot, &metric_enabled, labels, nr_labels,
-					 reading->enabled / 1e9);
-	return r
-		       ?: snapshot_add_real(snapshot, &metric_running, labels, nr_labels,
-					    reading->running / 1e9);
+	if (!r)
+		r = snapshot_add_real(snapshot, &metric_enabled, labels, nr_labels,
+				      reading->enabled / 1e9);
+	if (!r)
+		r = snapshot_add_real(snapshot, &metric_running, labels, nr_labels,
+				      reading->running / 1e9);
+	return r;
 }
 
 /* Sums what an event has counted on the CPU of a slot. False if an earlier slot is on the same

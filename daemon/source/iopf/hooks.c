@@ -172,9 +172,10 @@ static int attach_kprobe(const struct iopf_hook *hook, int program)
 	unsigned int bit;
 	int event, link;
 
-	link = read_kprobe("/sys/bus/event_source/devices/kprobe/type", "%u", &attr.type)
-		       ?: read_kprobe("/sys/bus/event_source/devices/kprobe/format/retprobe",
-				      "config:%u", &bit);
+	link = read_kprobe("/sys/bus/event_source/devices/kprobe/type", "%u", &attr.type);
+	if (!link)
+		link = read_kprobe("/sys/bus/event_source/devices/kprobe/format/retprobe",
+				   "config:%u", &bit);
 	if (link < 0)
 		return link;
 	attr.config = hook->at_return ? 1ULL << bit : 0;
@@ -235,9 +236,10 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 						   : "");
 	}
 	for (int i = 0; i < iopf->nr_hooks; i++) {
-		int r = pin_program(source, &iopf->hooks[i])
-				?: pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
+		int r = pin_program(source, &iopf->hooks[i]);
 
+		if (!r)
+			r = pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
 		if (r < 0)
 			return source_fail(source, r,
 					   "cannot keep the link to %s for the next "

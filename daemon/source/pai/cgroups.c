@@ -201,9 +201,10 @@ static int add_samples(struct snapshot *snapshot, const struct pai_samples *samp
 	label.value = "without_data";
 	r = r ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1, without_data);
 	label.value = "undispatched";
-	return r
-		       ?: snapshot_add_integer(snapshot, &metric_samples, &label, 1,
-					       samples->state->undispatched);
+	if (!r)
+		r = snapshot_add_integer(snapshot, &metric_samples, &label, 1,
+					 samples->state->undispatched);
+	return r;
 }
 
 int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot)

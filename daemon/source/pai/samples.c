@@ -241,9 +241,9 @@ static int set_programs(struct source *source, const struct pai_samples *samples
 	uint32_t index = PAI_SAMPLE;
 	int r = bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_programs), &index, &sample, 0);
 
-	r = r
-		    ?: bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_overflow_programs), &index,
-					   &overflow, 0);
+	if (!r)
+		r = bpf_map_update_elem(bpf_map__fd(bpf->maps.pai_overflow_programs), &index,
+					&overflow, 0);
 	return r < 0 ? source_fail(source, r, "cannot set the programs of the dispatchers: %s",
 				   strerror(-r))
 		     : 0;
