@@ -12,7 +12,8 @@
  * Requests of one device arrive one after the other (the tracepoint fires under
  * the queue's lock). Handling and response of a group follow its last request.
  * Different groups run on different CPUs concurrently. iopf.h describes the protocol
- * of a slot.
+ * of a slot. One file of more than 500 lines, because all programs share the inline
+ * functions that change a slot.
  */
 #include "kernel.h"
 #include "iopf.h"

@@ -9,7 +9,8 @@
  * A sample is taken while its CPU schedules: the current task is the one that is being
  * scheduled out, and nothing else runs on this CPU until the program ends. The CPU's
  * own element and its scratch memory therefore need no atomic operations; cgroups and
- * processes do, because they run on several CPUs.
+ * processes do, because they run on several CPUs. One file of more than 500 lines,
+ * because all programs share one inline path of a sample.
  */
 #include "kernel.h"
 #include "pai.h"

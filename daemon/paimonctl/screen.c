@@ -4,7 +4,8 @@
  * and on_answer() change it. Colours only emphasise, and are never the only sign of
  * anything. They are red, magenta and green on the terminal's own background, and are
  * not used on a terminal without colours or if NO_COLOR is set. ncurses restores the
- * terminal on SIGINT and SIGTERM.
+ * terminal on SIGINT and SIGTERM. One file of more than 500 lines, because all of it
+ * works on struct screen.
  */
 #include <curses.h>
 #include <errno.h>

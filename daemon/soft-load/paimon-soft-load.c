@@ -11,6 +11,8 @@
  * interleaved requests in flight. Counters in shared memory limit the outstanding requests
  * of all threads to the depth of the devices, so no request overflows a device.
  *
+ * One file of more than 500 lines, because the plan and what runs it share all types.
+ *
  * Exit status: 0 all responses were as planned, 1 not, 2 usage.
  */
 #include <errno.h>
