@@ -3,6 +3,8 @@
 #include "config/keys.h"
 #include "source/source.h"
 
+#define SECTION_ADDRESS(name) &name##_section,
 const struct config_section *const config_sections[] = {
-	&paimond_section, &iopf_section, &events_section, &event_section, &pai_section, NULL,
+	&paimond_section,
+	SOURCE_SECTIONS(SECTION_ADDRESS) NULL,
 };

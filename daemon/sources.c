@@ -18,9 +18,8 @@
 #define SOON_USEC 20000	 /* until a source that has set retry_soon is retried */
 #define WAKE_USEC 250000 /* a source is woken at most once per this time */
 
-static const struct source_ops *const source_table[] = {&iopf_source, &events_source, &pai_source};
-
-static_assert(sizeof(source_table) / sizeof(*source_table) == NR_SOURCES, "all are in the table");
+#define SOURCE_ADDRESS(name) &name##_source,
+static const struct source_ops *const source_table[] = {SOURCES(SOURCE_ADDRESS)};
 
 static const struct metric metric_source_up = {
 	.name = "paimon_source_up",

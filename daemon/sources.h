@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The set of sources: starts, retries, reads, reloads and stops them.
- * New sources go into the table in sources.c.
  *
  * Owned by the daemon, on its one thread.
  */
@@ -15,8 +14,6 @@
 #include "model/status.h"
 #include "source/source.h"
 #include "util/buffer.h"
-
-#define NR_SOURCES 3
 
 struct sources {
 	sd_event *event;

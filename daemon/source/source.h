@@ -5,7 +5,7 @@
  * The daemon owns a struct source for each and calls, from its one thread:
  * probe, then attach, then read for each snapshot, then detach. A source that
  * fails writes why into reason (what failed, why, the next step) and the
- * others go on. New sources go into the table in sources.c.
+ * others go on.
  */
 #ifndef PAIMON_SOURCE_H
 #define PAIMON_SOURCE_H
@@ -126,15 +126,19 @@ struct source {
 	uint64_t ended_ns; /* CLOCK_MONOTONIC: when it last ended perf events that had counted */
 };
 
-extern const struct source_ops iopf_source;
-extern const struct source_ops events_source;
-extern const struct source_ops pai_source;
+/* All sources, and their sections of the configuration (config/keys.h), in the order in which users
+ * see them. A new source is added here. */
+#define SOURCES(x) x(iopf) x(events) x(pai)
+#define SOURCE_SECTIONS(x) x(iopf) x(events) x(event) x(pai)
 
-/* Their sections of the configuration (config/keys.h). */
 struct config_section;
-extern const struct config_section iopf_section;
-extern const struct config_section events_section, event_section;
-extern const struct config_section pai_section;
+#define SOURCE_DECLARE(name) extern const struct source_ops name##_source;
+#define SECTION_DECLARE(name) extern const struct config_section name##_section;
+SOURCES(SOURCE_DECLARE)
+SOURCE_SECTIONS(SECTION_DECLARE)
+
+#define SOURCE_COUNT(name) +1
+#define NR_SOURCES (0 SOURCES(SOURCE_COUNT))
 
 /* paimon_series_dropped_total, with a label reason: one family with points of all sources. */
 extern const struct metric metric_dropped;
