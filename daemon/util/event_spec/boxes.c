@@ -189,9 +189,10 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 		   all->config2 != box->config2 || all->config3 != box->config3 ||
 		   all->config4 != box->config4 || all->uncore != box->uncore ||
 		   strcmp(all->unit, box->unit) || strcmp(all->scale, box->scale)))
-		r = spec_wrong(p, -EINVAL,
-			       "PMUs %s and %s take it for different things; write one of them",
-			       all->pmu, box->pmu);
+		r = spec_wrong(
+			p, -EINVAL,
+			"it has different meanings on PMUs %s and %s; write one of these PMUs",
+			all->pmu, box->pmu);
 	event_spec_free(box);
 	return r;
 }
@@ -262,7 +263,7 @@ static int parse_boxes(struct parser *p, const char *name, const char *terms,
 		r = lacking ? -EINVAL : no_pmu(p, name);
 	if (!r && spec->level && spec->nr_pmus > 1)
 		r = spec_wrong(p, -EINVAL,
-			       "is a level, and not to be summed; write one of PMUs %s and %s",
+			       "a level of several PMUs has no sum; write one of PMUs %s and %s",
 			       spec->pmu, spec->pmus[1].name);
 	r = r ?: join_cpus(spec);
 	if (r < 0)

@@ -29,13 +29,11 @@ static int parse_modifiers(struct parser *p, const char *letters, uint32_t *ret_
 		uint32_t bit = letter ? 1 << (letter - modifiers) : 0;
 
 		if (!letter)
-			return spec_wrong(
-				p, -EINVAL,
-				"%.10s: is no modifier; write what counts with letters of "
-				"%s, or nothing",
-				letters, modifiers);
+			return spec_wrong(p, -EINVAL,
+					  "'%.10s' is not a modifier; use the letters %s, or none",
+					  letters, modifiers);
 		if (strchr(c + 1, *c))
-			return spec_wrong(p, -EINVAL, "modifier %c is there twice; write it once",
+			return spec_wrong(p, -EINVAL, "modifier %c is given twice; write it once",
 					  *c);
 		if (bit & EVENT_EXCLUDE_MODES) {
 			if (!(exclude & EVENT_EXCLUDE_MODES))
@@ -78,11 +76,12 @@ static int cut(struct parser *p, char *text, char **ret_terms, const char **ret_
 	char *terms = strchr(text, '/'), *end = terms ? strchr(terms + 1, '/') : NULL;
 
 	if (!end)
-		return spec_wrong(p, -EINVAL, "there is no second /; write pmu/term=value,term/");
+		return spec_wrong(p, -EINVAL,
+				  "the second / is missing; write pmu/term=value,term/");
 	*terms++ = *end++ = 0;
 	if (!spec_is_name(text, "_-."))
-		return spec_wrong(p, -EINVAL, "'%.80s' is no name of a PMU; see paimonctl list",
-				  text);
+		return spec_wrong(p, -EINVAL,
+				  "'%.80s' is not the name of a PMU; see paimonctl list", text);
 	*ret_terms = terms;
 	*ret_modifiers = end;
 	return 0;
@@ -125,10 +124,9 @@ static int parse_tracepoint(struct parser *p, const char *text)
 		return -ENOMEM;
 	strsep(&event, ":");
 	if (!spec_is_name(system, "_-") || !event || !spec_is_name(event, "_-"))
-		return spec_wrong(
-			p, -EINVAL,
-			"no name of a tracepoint; write system:event, of letters, digits, _ "
-			"and -");
+		return spec_wrong(p, -EINVAL,
+				  "not the name of a tracepoint; write system:event, with letters, "
+				  "digits, _ and -");
 	if (p->tracepoints && asprintf(&path, "%s/%s/%s/id", p->tracepoints, system, event) < 0) {
 		path = NULL;
 		return -ENOMEM;
@@ -140,12 +138,12 @@ static int parse_tracepoint(struct parser *p, const char *text)
 	if (r == -EACCES || r == -EPERM)
 		return spec_wrong(
 			p, r,
-			"%s is not for this user, and nobody looks it up for it: systemctl "
-			"start paimon-opener.socket, or make tracefs readable",
+			"this user cannot read %s, and paimon-opener does not look up the id; "
+			"run systemctl start paimon-opener.socket, or make tracefs readable",
 			path);
 	if (r == -ETIMEDOUT)
 		return spec_wrong(p, r,
-				  "paimon-opener does not answer: see journalctl -u "
+				  "paimon-opener does not answer; see journalctl -u "
 				  "paimon-opener");
 	if (r < 0)
 		return spec_wrong(
@@ -204,7 +202,8 @@ static int parse(struct parser *p, struct event_spec **ret_spec, char **ret_erro
 	uint32_t exclude = 0;
 	int r = !text ? -ENOMEM
 		: !strncmp(text, "mem:0x", 6)
-			? spec_wrong(p, -EINVAL, "breakpoints (mem:) are not taken; use perf stat")
+			? spec_wrong(p, -EINVAL,
+				     "breakpoints (mem:) are not supported; use perf stat")
 		: strchr(text, '/') ? parse_slashes(p, text, &exclude)
 				    : parse_colons(p, text, &exclude);
 

@@ -175,7 +175,7 @@ int spec_parse_named(struct parser *p, const char *name)
 		}
 		names = buffer_take_string(&buffer);
 		return names ? spec_wrong(p, -EINVAL,
-					  "no such event; use %sthose of caches as "
+					  "no such event; use %sa cache event such as "
 					  "L1-dcache-load-misses, rNNN in hex, system:event, or "
 					  "pmu/term=value/",
 					  names)

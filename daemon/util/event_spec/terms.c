@@ -47,7 +47,7 @@ int spec_split(struct parser *p, char *text, struct terms *terms)
 		if (!spec_is_name(name, NAME_PUNCTUATION) ||
 		    (value && (!*value || strchr(value, '/'))))
 			return spec_wrong(p, -EINVAL,
-					  "'%.80s' is no term; write term or term=value", name);
+					  "'%.80s' is not a term; write term or term=value", name);
 		if (terms->nr == MAX_TERMS)
 			return spec_wrong(p, -EINVAL, "more than %d terms; leave some out",
 					  MAX_TERMS);
@@ -125,8 +125,8 @@ static bool is_of_recording(const char *name)
 
 static int no_recording(struct parser *p, const char *name)
 {
-	return spec_wrong(p, -EINVAL, "term %s is about recording, and not taken; leave it out",
-			  name);
+	return spec_wrong(p, -EINVAL,
+			  "term %s is for recording, which paimon does not do; leave it out", name);
 }
 
 /* Where the value of a term of the PMU goes. */
@@ -150,13 +150,13 @@ static int find_bits(struct parser *p, const char *name, size_t *ret_config, uin
 	if (r == -ENOTSUP)
 		return spec_wrong(
 			p, -EINVAL,
-			"format/%s of PMU %s is of a word that this version does not know: it "
-			"ends at config4; use another term",
+			"format/%s of PMU %s names a config word that this version does not "
+			"know (the last is config4); use another term",
 			name, p->spec->pmu);
 	if (r == -EINVAL)
 		return spec_wrong(
 			p, r,
-			"the kernel does not say in format/%s of PMU %s which bits term %s "
+			"format/%s of PMU %s in sysfs does not say which bits term %s "
 			"has; use config=, config1=, config2=, config3= or config4= instead",
 			name, p->spec->pmu, name);
 	return r;
@@ -308,7 +308,7 @@ static int take_event(struct parser *p, struct terms *terms, char **ret_event)
 			terms->list[nr++] = terms->list[i];
 		else if (event)
 			return spec_wrong(p, -EINVAL,
-					  "%s is an event too; write two specifications", found);
+					  "%s is a second event; write two specifications", found);
 		else
 			event = found, found = NULL;
 	}
@@ -363,7 +363,7 @@ static int add_event(struct parser *p, char *text, struct terms *terms, size_t *
 			given |= !strcmp(terms->list[j].name, term->name);
 		if (asked && !given)
 			return spec_wrong(p, -EINVAL,
-					  "asks for a value of term %s; write %s/%s,%s=...",
+					  "needs a value for term %s; write %s/%s,%s=...",
 					  term->name, p->spec->pmu, p->event, term->name);
 		if (!asked)
 			all->list[nr++] = *term;
