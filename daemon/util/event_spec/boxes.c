@@ -53,7 +53,7 @@ static int read_cpus(struct parser *p)
 	return spec->cpus ? 0 : -ENOMEM;
 }
 
-/* Is a PMU one of the boxes that a name stands for, as uncore_imc_3 and uncore_imc of imc? */
+/* Is a PMU one of the boxes that a name stands for? imc stands for uncore_imc_3 and uncore_imc. */
 static bool is_box(const char *pmu, const char *name)
 {
 	size_t length = strlen(name), digits;
@@ -69,11 +69,11 @@ static bool is_box(const char *pmu, const char *name)
 		return !pmu[strspn(pmu, "0123456789")];
 	pmu++;
 	digits = strspn(pmu, "0123456789abcdef");
-	/* In hex it is an address, and as long as one: cpum_cf is no box of cpum. */
+	/* Hex digits are an address, which has more than two: cpum_cf is not a box of cpum. */
 	return digits && !pmu[digits] && (digits > 2 || !pmu[strspn(pmu, "0123456789")]);
 }
 
-/* Without sysfs there are none. */
+/* The list is empty without sysfs. */
 static struct dirent **list_pmus(const char *pmus, int *ret_nr)
 {
 	struct dirent **entries = NULL;
@@ -90,7 +90,7 @@ static void free_list(struct dirent **entries, int nr)
 	free(entries);
 }
 
-/* Adds a PMU that has been looked at to those of an event. */
+/* Adds a PMU that has been read to those of an event. */
 static int add_pmu(struct event_spec *spec, const struct event_spec *box)
 {
 	struct event_pmu *pmus = reallocarray(spec->pmus, spec->nr_pmus + 1, sizeof(*pmus));
@@ -130,8 +130,8 @@ struct event_spec *spec_new(void)
 	return NULL;
 }
 
-/* One PMU, by its folder's name, and what the terms mean there. NULL: only what it is. name: what
- * the text calls it. */
+/* Reads one PMU by the name of its folder, and parses terms for it unless they are NULL. name:
+ * its name in the text. */
 static int parse_box(struct parser *p, const char *folder, const char *name, const char *terms,
 		     struct event_spec **ret_box)
 {
@@ -168,7 +168,7 @@ static int parse_box(struct parser *p, const char *folder, const char *name, con
 	return 0;
 }
 
-/* Puts a box beside the ones before it. */
+/* Adds a box to an event that may have others. Takes box. */
 static int add_box(struct parser *p, struct event_spec **spec, struct event_spec *box)
 {
 	struct event_spec *all = *spec;
@@ -180,7 +180,7 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 	}
 	r = add_pmu(all, box);
 	all->level |= box->level;
-	/* Of a generic event each PMU's type is said where it is opened. */
+	/* The type of the PMU is added to a generic event when it is opened. */
 	if (box->type == PERF_TYPE_HARDWARE || box->type == PERF_TYPE_HW_CACHE) {
 		all->config = (uint32_t)all->config;
 		box->config = (uint32_t)box->config;
@@ -197,7 +197,7 @@ static int add_box(struct parser *p, struct event_spec **spec, struct event_spec
 	return r;
 }
 
-/* The CPUs of all boxes; any, where one says none. */
+/* Joins the CPUs of all boxes; NULL if a box does not list CPUs. */
 static int join_cpus(struct event_spec *spec)
 {
 	_cleanup_free_ unsigned int *cpus = NULL;
@@ -236,8 +236,8 @@ static int no_pmu(struct parser *p, const char *name)
 		     : -ENOMEM;
 }
 
-/* All boxes that a name stands for. One that lacks the event is left out, as perf does it, unless
- * all do. */
+/* Parses the event for all boxes that a name stands for. A box without the event is left out, as
+ * in perf, unless all boxes lack it. */
 static int parse_boxes(struct parser *p, const char *name, const char *terms,
 		       struct event_spec **ret_spec)
 {
@@ -273,7 +273,7 @@ static int parse_boxes(struct parser *p, const char *name, const char *terms,
 	return 0;
 }
 
-/* The PMU of that name, or else the boxes. */
+/* Finds the PMU with exactly this name, or else the boxes. */
 int spec_find_boxes(struct parser *p, const char *name, const char *terms)
 {
 	_cleanup_free_ char *path = NULL;
@@ -286,7 +286,7 @@ int spec_find_boxes(struct parser *p, const char *name, const char *terms)
 						      : parse_box(p, name, name, terms, &p->spec);
 }
 
-/* Where CPUs are of several kinds, the PMU of each. */
+/* Adds the PMU of each kind of CPU if there are several kinds. */
 int spec_add_cores(struct parser *p)
 {
 	struct event_spec *spec = p->spec;
@@ -303,7 +303,7 @@ int spec_add_cores(struct parser *p)
 			r = -ENOMEM;
 			break;
 		}
-		/* There are many others; and one that cannot be read is not one. */
+		/* Most PMUs have no file cpus; one that cannot be read is skipped too. */
 		if (!spec_is_name(name, "_-.") || faccessat(AT_FDCWD, path, F_OK, 0) < 0)
 			continue;
 		r = parse_box(p, name, name, NULL, &box);

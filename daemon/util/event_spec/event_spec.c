@@ -13,13 +13,12 @@
 #include "../buffer.h"
 #include "parser.h"
 
-/* Bit i of event_spec's exclude is for letter i. */
+/* Bit i of exclude in struct event_spec is for letter i. */
 static const char modifiers[] = "ukhGH";
 
 int (*event_spec_ask_tracepoint)(const char *text, uint64_t *ret_id);
 
-/* What counts: letters as of perf. Without G and H guests are left out where user mode counts, as
- * perf has it. */
+/* The letters of perf. As in perf, u without G and H excludes guests. */
 static int parse_modifiers(struct parser *p, const char *letters, uint32_t *ret_exclude)
 {
 	uint32_t exclude = 0;
@@ -49,7 +48,7 @@ static int parse_modifiers(struct parser *p, const char *letters, uint32_t *ret_
 	return 0;
 }
 
-/* Puts them behind the canonical text. */
+/* Appends the modifiers to the canonical text. */
 static int add_modifiers(struct event_spec *spec, uint32_t exclude)
 {
 	bool slash = strchr(spec->text, '/'), guests = exclude & EVENT_GUESTS_CHOSEN;
@@ -70,7 +69,7 @@ static int add_modifiers(struct event_spec *spec, uint32_t exclude)
 	return 0;
 }
 
-/* NAME/TERMS/MODIFIERS, cut in place. */
+/* Cuts NAME/TERMS/MODIFIERS in place. */
 static int cut(struct parser *p, char *text, char **ret_terms, const char **ret_modifiers)
 {
 	char *terms = strchr(text, '/'), *end = terms ? strchr(terms + 1, '/') : NULL;
@@ -87,7 +86,7 @@ static int cut(struct parser *p, char *text, char **ret_terms, const char **ret_
 	return 0;
 }
 
-/* What can be said of terms without their PMU. */
+/* Checks what can be checked of terms without their PMU. */
 static int check_terms(struct parser *p, char *text)
 {
 	_cleanup_free_ struct terms *terms = calloc(1, sizeof(*terms));
@@ -209,7 +208,7 @@ static int parse(struct parser *p, struct event_spec **ret_spec, char **ret_erro
 
 	if (!r && p->spec)
 		r = add_modifiers(p->spec, exclude);
-	/* A file that there need not be leaves a message too. */
+	/* A missing optional file leaves a message too. */
 	if (!r || r == -ENOMEM) {
 		free(p->error);
 		p->error = NULL;
@@ -275,7 +274,7 @@ void event_spec_free(struct event_spec *spec)
 	free(spec);
 }
 
-/* Puts a term in the place of the one of its name, or behind the others. */
+/* Replaces the term with the same name, or appends the term. */
 static bool set_term(struct terms *terms, const struct term *term)
 {
 	size_t i = 0;

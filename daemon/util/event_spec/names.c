@@ -22,7 +22,7 @@ static const struct named_event named_events[] = {
 	{"stalled-cycles-frontend", NULL, PERF_TYPE_HARDWARE,
 	 PERF_COUNT_HW_STALLED_CYCLES_FRONTEND},
 	{"stalled-cycles-backend", NULL, PERF_TYPE_HARDWARE, PERF_COUNT_HW_STALLED_CYCLES_BACKEND},
-	/* No bpf-output: it counts nothing by itself. */
+	/* bpf-output is missing: it counts nothing by itself. */
 	{"cpu-clock", NULL, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK},
 	{"task-clock", NULL, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK},
 	{"page-faults", "faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
@@ -36,8 +36,8 @@ static const struct named_event named_events[] = {
 	{"cgroup-switches", NULL, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CGROUP_SWITCHES},
 };
 
-/* PERF_TYPE_HW_CACHE: three parts, each with all its names, as perf has them. The first is the
- * canonical one, and of operations and results the second where nothing misses. */
+/* PERF_TYPE_HW_CACHE: three parts, each with all names that perf knows. The first one is
+ * canonical; for an operation without "misses" it is the second. */
 static const char *const caches[][6] = {
 	{"L1-dcache", "l1-d", "l1d", "L1-data"},
 	{"L1-icache", "l1-i", "l1i", "L1-instruction"},
@@ -56,10 +56,10 @@ static const char *const results[][6] = {
 	{"refs", "Reference", "ops", "access"},
 	{"misses", "miss"},
 };
-/* Bits by operation: what a cache can be asked for. */
+/* A bit for each operation that a cache has. */
 static const uint8_t cache_operations[] = {7, 5, 7, 7, 1, 1, 7};
 
-/* An event that is not written as a PMU's: by its name. */
+/* Finds an event without a PMU by its name. */
 const struct named_event *spec_find_named(const char *name)
 {
 	for (size_t i = 0; i < NR(named_events); i++)
@@ -69,7 +69,7 @@ const struct named_event *spec_find_named(const char *name)
 	return NULL;
 }
 
-/* Cuts one of the names, with the - before it, off a text: its number, or -1. */
+/* Cuts one of the names, with the - before it, off a text. Returns its index, or -1. */
 static int cut_name(const char *const (*names)[6], size_t nr, bool separated, const char **text)
 {
 	size_t length = 0;
@@ -82,7 +82,7 @@ static int cut_name(const char *const (*names)[6], size_t nr, bool separated, co
 			const char *rest = *text + separated;
 			size_t n = strlen(names[i][j]);
 
-			/* The longest: L1-data is no l1-d. */
+			/* The longest name wins: L1-data is not l1-d. */
 			if (n > length && !strncmp(rest, names[i][j], n) &&
 			    (!rest[n] || rest[n] == '-')) {
 				length = n;
@@ -93,8 +93,8 @@ static int cut_name(const char *const (*names)[6], size_t nr, bool separated, co
 	return found;
 }
 
-/* A cache, and in any order what is done there and whether it misses: as perf, a load that need
- * not miss if not said. ret_name: canonical. */
+/* Parses a cache, and in any order the operation and the result. As in perf, the default is a
+ * load, hit or miss. ret_name: canonical. */
 bool spec_find_cache(const char *text, uint64_t *ret_config, char ret_name[64])
 {
 	int cache = cut_name(caches, NR(caches), false, &text), operation = -1, result = -1;
@@ -133,7 +133,7 @@ bool spec_is_generic(const char *name)
 	return spec_find_named(name) || spec_find_cache(name, &config, canonical);
 }
 
-/* An event that is not written as a PMU's. */
+/* Makes p->spec for an event without a PMU. */
 int spec_set_event(struct parser *p, const char *pmu, uint32_t type, uint64_t config,
 		   const char *text)
 {

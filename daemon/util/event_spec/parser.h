@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the parts of the parser of event specifications (event_spec.h is for all others):
+ * Shared by the parts of the parser of event specifications; event_spec.h is its interface.
  * event_spec.c splits the text, names.c has events without a PMU, boxes.c finds the PMUs of a
- * name, terms.c applies terms to a PMU, text.c has basic syntax.
+ * name, terms.c applies terms to a PMU, text.c has the basic syntax.
  *
  * Functions with the parser as argument return 0 or a negative errno, and then p->error has the
- * reason, or is NULL if there is no memory. Returned texts are to be freed.
+ * reason, or is NULL if there is no memory. The caller frees returned texts.
  */
 #ifndef PAIMON_EVENT_SPEC_PARSER_H
 #define PAIMON_EVENT_SPEC_PARSER_H
@@ -20,7 +20,7 @@
 
 struct term {
 	const char *name;
-	const char *value; /* NULL: the name alone */
+	const char *value; /* NULL: no value */
 	bool raw;	   /* the value is in hex, without 0x */
 };
 
@@ -32,76 +32,77 @@ struct terms {
 struct parser {
 	const char *text;
 	struct event_spec *spec;
-	const char *pmus;	 /* event_source/devices, or NULL: the syntax alone */
+	const char *pmus;	 /* event_source/devices, or NULL: check the syntax only */
 	const char *tracepoints; /* events of tracefs */
 	int device;		 /* folder of the PMU, or -1 */
-	const char *event; /* whose terms, out of sysfs, are looked at; NULL: those of the text */
-	char *error;	   /* the last one */
+	const char *event; /* the sysfs event whose terms are parsed; NULL: those of the text */
+	char *error;	   /* the last error */
 };
 
 /* text.c */
 
-/* Records what is wrong, on one line whatever it quotes. Returns r. */
+/* Records an error message as one line, whatever it quotes. Returns r. */
 int spec_wrong(struct parser *p, int r, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Is it a file's name, and one that needs no escapes? */
+/* Can it be the name of a file, without escapes? */
 bool spec_is_name(const char *text, const char *punctuation);
-/* Decimal, or 0x and hex: zeros in front change nothing. */
+/* Parses decimal, or hex after 0x; leading zeros change nothing. */
 int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number);
-/* A raw config, as r1a2; as a term also r0x1a2. */
+/* Is it a raw config such as r1a2? A term can also be r0x1a2. */
 bool spec_is_raw(const char *name, bool term);
-/* Without the blanks around its parts; those inside of a name are left to be refused. */
+/* Copies the text without the blanks around its parts. Blanks inside a name stay, and are refused
+ * later. */
 char *spec_squeeze(const char *text);
-/* The first line of a plain file of text. */
+/* Reads the first line of a regular text file. */
 int spec_read_line(int folder, const char *path, char **ret_line);
-/* For messages: the names in a folder, a comma before each. NULL: out of memory. */
+/* Lists the names in a folder for a message, with a comma before each. NULL: out of memory. */
 char *spec_list_names(int folder, const char *path);
 
 /* names.c */
 
 struct named_event {
-	const char *name, *other; /* other: NULL if it has but one name */
+	const char *name, *other; /* other: NULL if it has only one name */
 	uint32_t type;
 	uint64_t config;
 };
 
-/* An event that is not written as a PMU's, by its name, or NULL. */
+/* Finds an event without a PMU by its name, or returns NULL. */
 const struct named_event *spec_find_named(const char *name);
-/* A cache, and in any order what is done there and whether it misses: as perf, a load that need
- * not miss if not said. ret_name: canonical. */
+/* Parses a cache, and in any order the operation and the result. As in perf, the default is a
+ * load, hit or miss. ret_name: canonical. */
 bool spec_find_cache(const char *text, uint64_t *ret_config, char ret_name[64]);
 /* Is it the name of an event without a PMU? */
 bool spec_is_generic(const char *name);
-/* Makes p->spec of an event that is not written as a PMU's. */
+/* Makes p->spec for an event without a PMU. */
 int spec_set_event(struct parser *p, const char *pmu, uint32_t type, uint64_t config,
 		   const char *text);
-/* The same of one by its name. */
+/* The same for an event given by its name. */
 int spec_parse_named(struct parser *p, const char *name);
 
 /* terms.c */
 
-/* event=NAME, in whatever case: the other way to write an event of sysfs. */
+/* Is it event=NAME, in any case? This is the other way to write a sysfs event. */
 bool spec_names_event(const struct term *term);
-/* term,term=value,..., cut in place, behind what there is. What the values are is seen where
- * they are used: in sysfs they may be "?". */
+/* Cuts term,term=value,... in place, and appends the terms. Values are checked when they are
+ * used: in sysfs they may be "?". */
 int spec_split(struct parser *p, char *text, struct terms *terms);
-/* A file of the PMU, in place of the *ret_line there was. */
+/* Reads a file of the PMU. Frees the old *ret_line. */
 int spec_read_device(struct parser *p, const char *folder, const char *name, const char *suffix,
 		     char **ret_line);
-/* The number that a term is to be, up to max. */
+/* Gets the value of a term, up to max. */
 int spec_find_value(struct parser *p, const struct term *term, uint64_t max, uint64_t *ret_value);
-/* Terms of the PMU whose folder is open. name: what the text calls it. */
+/* Parses terms of the PMU whose folder is open. name: its name in the text. */
 int spec_parse_terms(struct parser *p, const char *name, char *text);
 
 /* boxes.c */
 
-/* An empty one, or NULL. */
+/* Returns an empty spec, or NULL. */
 struct event_spec *spec_new(void);
-/* Forgets all PMUs of an event. */
+/* Frees all PMUs of an event. */
 void spec_free_pmus(struct event_spec *spec);
-/* The PMU of that name, or else the boxes. */
+/* Finds the PMU with exactly this name, or else the boxes. */
 int spec_find_boxes(struct parser *p, const char *name, const char *terms);
-/* Where CPUs are of several kinds, the PMU of each. */
+/* Adds the PMU of each kind of CPU if there are several kinds. */
 int spec_add_cores(struct parser *p);
 
 #endif

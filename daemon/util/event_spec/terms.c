@@ -18,7 +18,7 @@
 
 static const char *const configs[] = {"config", "config1", "config2", "config3", "config4"};
 
-/* The number of a config term, or -1. */
+/* The index of a config term, or -1. */
 static int find_config(const char *name)
 {
 	for (size_t i = 0; i < NR(configs); i++)
@@ -27,7 +27,7 @@ static int find_config(const char *name)
 	return -1;
 }
 
-/* event=NAME, in whatever case: the other way to write an event of sysfs. */
+/* Is it event=NAME, in any case? This is the other way to write a sysfs event. */
 bool spec_names_event(const struct term *term)
 {
 	return !strcasecmp(term->name, "event") && term->value &&
@@ -35,8 +35,8 @@ bool spec_names_event(const struct term *term)
 	       spec_is_name(term->value, NAME_PUNCTUATION);
 }
 
-/* term,term=value,..., cut in place, behind what there is. What the values are is seen where
- * they are used: in sysfs they may be "?". */
+/* Cuts term,term=value,... in place, and appends the terms. Values are checked when they are
+ * used: in sysfs they may be "?". */
 int spec_split(struct parser *p, char *text, struct terms *terms)
 {
 	char *value;
@@ -56,7 +56,7 @@ int spec_split(struct parser *p, char *text, struct terms *terms)
 	return 0;
 }
 
-/* A file of the PMU, in place of the *ret_line there was. */
+/* Reads a file of the PMU. Frees the old *ret_line. */
 int spec_read_device(struct parser *p, const char *folder, const char *name, const char *suffix,
 		     char **ret_line)
 {
@@ -77,7 +77,7 @@ int spec_read_device(struct parser *p, const char *folder, const char *name, con
 	return 0;
 }
 
-/* CONFIG:BITS,... where bits are as 3 or 0-7; the value fills them from low to high. */
+/* Parses CONFIG:BITS,... with bits such as 3 or 0-7; the value fills them from low to high. */
 static int parse_format(char *text, size_t *ret_config, uint64_t *ret_mask)
 {
 	const char *word = strsep(&text, ":"), *range;
@@ -107,7 +107,7 @@ static int parse_format(char *text, size_t *ret_config, uint64_t *ret_mask)
 	return 0;
 }
 
-/* Of what is about recording, which perf takes beside the terms of any PMU. */
+/* Is it a term for recording, which perf accepts beside the terms of any PMU? */
 static bool is_of_recording(const char *name)
 {
 	static const char *const names[] = {
@@ -129,7 +129,7 @@ static int no_recording(struct parser *p, const char *name)
 			  "term %s is for recording, which paimon does not do; leave it out", name);
 }
 
-/* Where the value of a term of the PMU goes. */
+/* Finds the bits that hold the value of a term. */
 static int find_bits(struct parser *p, const char *name, size_t *ret_config, uint64_t *ret_mask)
 {
 	_cleanup_free_ char *format = NULL, *names = NULL;
@@ -179,8 +179,7 @@ int spec_find_value(struct parser *p, const struct term *term, uint64_t max, uin
 			  term->value, max, max);
 }
 
-/* A config term is all of a word, the last one counts. The others are bits in addition, as in
- * perf. */
+/* A config term sets a whole word, and the last one wins. Other terms add bits, as in perf. */
 static int apply_term(struct parser *p, const struct term *term, uint64_t *value)
 {
 	struct event_spec *spec = p->spec;
@@ -203,8 +202,8 @@ static int apply_term(struct parser *p, const struct term *term, uint64_t *value
 	return 0;
 }
 
-/* The terms of a text, of which the first ones are an event's: in whatever order they are,
- * config terms are the base. */
+/* Applies terms; the first nr_event are those of the event. Config terms are applied first,
+ * whatever the order. */
 static int apply_terms(struct parser *p, const struct terms *terms, size_t nr_event,
 		       const char *event, uint64_t values[MAX_TERMS])
 {
@@ -220,7 +219,7 @@ static int apply_terms(struct parser *p, const struct terms *terms, size_t nr_ev
 	return r;
 }
 
-/* Files of an event beside its own. */
+/* Is it a file that describes an event, and not the event itself? */
 static bool is_attribute(const char *name)
 {
 	static const char *const suffixes[] = {".unit", ".scale", ".per-pkg", ".snapshot"};
@@ -235,7 +234,7 @@ static bool is_attribute(const char *name)
 	return false;
 }
 
-/* The file of an event, by its name in whatever case. 0, -ENOENT or -ENOMEM. */
+/* Finds the file of an event by its name, in any case. 0, -ENOENT or -ENOMEM. */
 static int find_event(struct parser *p, const char *name, char **ret_name)
 {
 	struct dirent **entries;
@@ -270,9 +269,9 @@ static bool is_format(const struct parser *p, const char *name)
 }
 
 /*
- * What event of sysfs is meant by a term, if any: a word that is no term of the PMU, or the
- * value of event. A word as r1a2 is an event, or else a raw config, whatever terms there are.
- * 0, also without one, or a negative errno.
+ * Finds the sysfs event that a term means: a word that is not a term of the PMU, or the value of
+ * event. A word such as r1a2 is an event, or else a raw config, even if the PMU has such a term.
+ * 0, also if it means no event, or a negative errno.
  */
 static int resolve_term(struct parser *p, struct term *term, char **ret_event)
 {
@@ -318,7 +317,7 @@ static int take_event(struct parser *p, struct terms *terms, char **ret_event)
 	return 0;
 }
 
-/* The attributes of an event of sysfs, and its terms, in text. */
+/* Reads the attributes of a sysfs event, and its terms as text. */
 static int read_event(struct parser *p, char **ret_text)
 {
 	struct event_spec *spec = p->spec;
@@ -345,8 +344,8 @@ static int read_event(struct parser *p, char **ret_text)
 	return 0;
 }
 
-/* Puts the terms of an event of sysfs, in text, before those given, which have the values that
- * it asks for. */
+/* Puts the terms of a sysfs event before the given ones, which supply the values of its open
+ * terms. */
 static int add_event(struct parser *p, char *text, struct terms *terms, size_t *ret_nr)
 {
 	_cleanup_free_ struct terms *all = calloc(1, sizeof(*all));
@@ -379,8 +378,8 @@ static int add_event(struct parser *p, char *text, struct terms *terms, size_t *
 	return 0;
 }
 
-/* NAME/EVENT,TERM=VALUE,.../: each term once, with what it amounts to. An event that is called as a
- * term is would be that. */
+/* Makes NAME/EVENT,TERM=VALUE,.../ with each term once, and its final value. An event with the
+ * name of a term is written event=NAME. */
 static char *make_text(const struct parser *p, const char *name, const char *event,
 		       const struct terms *terms, size_t nr, const uint64_t *values)
 {
@@ -418,7 +417,7 @@ static char *make_text(const struct parser *p, const char *name, const char *eve
 	return buffer_take_string(&buffer);
 }
 
-/* cpu_core/cycles/: a generic event of one of the PMUs of CPUs, without a file in sysfs. */
+/* cpu_core/cycles/: a generic event of a CPU PMU that has no file for it in sysfs. */
 static bool set_generic(struct parser *p, const char *name, const struct terms *terms)
 {
 	const struct named_event *named;
@@ -436,14 +435,14 @@ static bool set_generic(struct parser *p, const char *name, const struct terms *
 	} else if (named || !spec_find_cache(word, &spec->config, canonical)) {
 		return false;
 	}
-	/* Of which of several, where there are. */
+	/* On a hybrid machine, config says which PMU. */
 	if (spec->cpus)
 		spec->config |= (uint64_t)spec->type << 32;
 	spec->type = named ? PERF_TYPE_HARDWARE : PERF_TYPE_HW_CACHE;
 	return asprintf(&spec->text, "%s/%s/", name, canonical) >= 0 || (spec->text = NULL, false);
 }
 
-/* Terms of the PMU whose folder is open. name: what the text calls it. */
+/* Parses terms of the PMU whose folder is open. name: its name in the text. */
 int spec_parse_terms(struct parser *p, const char *name, char *text)
 {
 	_cleanup_free_ struct terms *terms = calloc(1, sizeof(*terms));

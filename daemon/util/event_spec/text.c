@@ -15,10 +15,10 @@
 #include "../buffer.h"
 #include "parser.h"
 
-#define MAX_LINE 4096 /* sysfs gives a page at most */
-#define MAX_LIST 1000 /* of names in a message */
+#define MAX_LINE 4096 /* a page, the most that sysfs returns */
+#define MAX_LIST 1000 /* bytes of names in a message */
 
-/* Records what is wrong, on one line whatever it quotes. Returns r. */
+/* Records an error message as one line, whatever it quotes. Returns r. */
 int spec_wrong(struct parser *p, int r, const char *format, ...)
 {
 	_cleanup_free_ char *what = NULL;
@@ -45,7 +45,7 @@ int spec_wrong(struct parser *p, int r, const char *format, ...)
 	return r;
 }
 
-/* Is it a file's name, and one that needs no escapes? */
+/* Can it be the name of a file, without escapes? */
 bool spec_is_name(const char *text, const char *punctuation)
 {
 	size_t length = 0;
@@ -56,7 +56,7 @@ bool spec_is_name(const char *text, const char *punctuation)
 	return length && length < NAME_MAX - 10 && !text[length] && *text != '.';
 }
 
-/* Decimal, or 0x and hex: zeros in front change nothing. */
+/* Parses decimal, or hex after 0x; leading zeros change nothing. */
 int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -65,14 +65,14 @@ int spec_parse_number(const char *text, uint64_t max, uint64_t *ret_number)
 
 	errno = 0;
 	number = strtoull(text, &end, hex ? 16 : 10);
-	/* strtoull() takes spaces and signs too. */
+	/* strtoull() accepts spaces and signs too. */
 	if (!isdigit((unsigned char)*text) || errno || *end || number > max)
 		return -EINVAL;
 	*ret_number = number;
 	return 0;
 }
 
-/* A raw config, as r1a2; as a term also r0x1a2. */
+/* Is it a raw config such as r1a2? A term can also be r0x1a2. */
 bool spec_is_raw(const char *name, bool term)
 {
 	const char *hex = name + (term && !strncmp(name, "r0x", 3) ? 3 : 1);
@@ -81,7 +81,8 @@ bool spec_is_raw(const char *name, bool term)
 	return digits && digits - strspn(hex, "0") <= 16 && !hex[digits];
 }
 
-/* Without the blanks around its parts; those inside of a name are left to be refused. */
+/* Copies the text without the blanks around its parts. Blanks inside a name stay, and are refused
+ * later. */
 char *spec_squeeze(const char *text)
 {
 	static const char marks[] = "/,=:";
@@ -101,10 +102,10 @@ char *spec_squeeze(const char *text)
 	return copy;
 }
 
-/* The first line of a plain file of text. */
+/* Reads the first line of a regular text file. */
 int spec_read_line(int folder, const char *path, char **ret_line)
 {
-	/* A pipe would wait for ever. */
+	/* Opening a pipe would block. */
 	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char line[MAX_LINE + 1], *copy;
 	struct stat stat;
@@ -131,7 +132,7 @@ int spec_read_line(int folder, const char *path, char **ret_line)
 	return 0;
 }
 
-/* For messages: the names in a folder, a comma before each. NULL: out of memory. */
+/* Lists the names in a folder for a message, with a comma before each. NULL: out of memory. */
 char *spec_list_names(int folder, const char *path)
 {
 	struct buffer buffer = {};
