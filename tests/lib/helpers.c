@@ -100,7 +100,7 @@ int count_descriptors(pid_t pid)
 {
 	char path[64];
 	DIR *dir;
-	int nr = 0;
+	int nr = -2; /* . and .. */
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
