@@ -118,11 +118,11 @@ static void source_stop(struct source *source, bool keep)
 	source->reason[0] = '\0';
 }
 
-static void source_retry(struct source *source)
+static void source_retry(struct source *source, bool soon)
 {
 	source->retry_soon = false;
 	if (source->state == SOURCE_UP && source->ops->retry)
-		source->ops->retry(source);
+		source->ops->retry(source, soon);
 }
 
 static int on_soon(sd_event_source *timer, uint64_t usec, void *data);
@@ -146,7 +146,7 @@ static int on_soon(sd_event_source *timer, uint64_t usec, void *data)
 	sources->soon = sd_event_source_disable_unref(sources->soon);
 	for (size_t i = 0; i < NR_SOURCES; i++)
 		if (sources->all[i].retry_soon)
-			source_retry(&sources->all[i]);
+			source_retry(&sources->all[i], true);
 	retry_soon(sources);
 	return 0;
 }
@@ -167,7 +167,7 @@ void sources_retry(struct sources *sources)
 		    sources->all[i].ops->outdated(&sources->all[i]))
 			source_stop(&sources->all[i], false);
 	for (size_t i = 0; i < NR_SOURCES; i++)
-		source_retry(&sources->all[i]);
+		source_retry(&sources->all[i], false);
 	start_sources(sources);
 }
 

@@ -59,9 +59,10 @@ struct source_ops {
 	 * attached again. NULL: never. */
 	bool (*outdated)(struct source *source);
 
-	/* Called every few seconds while it is up, to retry failed operations; and soon, if it has
-	 * set retry_soon. May be NULL. */
-	void (*retry)(struct source *source);
+	/* Called every few seconds while it is up, to retry failed operations and to free the
+	 * places of who has gone; soon: called some milliseconds after the source has set
+	 * retry_soon, to retry only. May be NULL. */
+	void (*retry)(struct source *source, bool soon);
 
 	/* A descriptor owned by the source that is readable when woken must be called, or a
 	 * negative errno. NULL: there is none. */
@@ -119,7 +120,7 @@ struct source {
 	uint64_t attached_ns;	      /* CLOCK_REALTIME */
 	struct sd_event_source *wake; /* returned by wake_fd; owned by the daemon */
 	char reason[256];
-	bool retry_soon; /* retry() is to be called in some milliseconds */
+	bool retry_soon; /* retry() is to be called with soon, in some milliseconds */
 	void *data;	 /* private to the source, while it is up */
 	/* Private to the source, and remains: */
 	bool refused;	   /* this kernel refuses all that can be attached */

@@ -366,10 +366,10 @@ static void test_config(void **data)
 	reload(events, 1);
 	assert_non_null(strstr(source.reason, "kept"));
 	assert_int_equal(id_of("kept"), kept);
-	events_source.retry(&source);
+	events_source.retry(&source, false);
 	assert_int_equal(id_of("kept"), kept);
 	assert_int_equal(events_close(&source, kept, &error), 0);
-	events_source.retry(&source);
+	events_source.retry(&source, false);
 	assert_true(id_of("kept") > kept);
 	assert_string_equal(source.reason, "");
 	kept = id_of("kept");
@@ -407,7 +407,7 @@ static off_t retry_says(void)
 
 	fflush(stderr);
 	dup2(log, STDERR_FILENO);
-	events_source.retry(&source);
+	events_source.retry(&source, false);
 	fflush(stderr);
 	dup2(before, STDERR_FILENO);
 	length = lseek(log, 0, SEEK_END);

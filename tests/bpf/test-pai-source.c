@@ -620,6 +620,17 @@ static void test_adopts_its_own(void **data)
 	in_child(fail_and_attach_again);
 }
 
+static unsigned int nr_reaped; /* how often processes that have ended were looked for */
+
+/* Linked in place of pai_samples_reap(). */
+void __real_pai_samples_reap(struct pai_samples *samples);
+void __wrap_pai_samples_reap(struct pai_samples *samples);
+void __wrap_pai_samples_reap(struct pai_samples *samples)
+{
+	__real_pai_samples_reap(samples);
+	nr_reaped++;
+}
+
 static unsigned int nr_busy;  /* so many perf events are refused */
 static struct source *ending; /* whose own have ended just then, however long it took */
 static bool opens_any;	      /* whatever is asked for */
@@ -691,10 +702,14 @@ static void test_retried_soon(void **data)
 	assert_int_equal(sources.all[2].state, SOURCE_UP);
 	assert_int_equal(nr_busy, 0);
 	pai = sources.all[2].data;
+	nr_reaped = 0;
 	assert_false(pai->pmus[PAI_EXT].cpus[0].counts);
 	for (int i = 0; i < 10 && !pai->pmus[PAI_EXT].cpus[0].counts; i++)
 		assert_true(sd_event_run(event, 10000000) >= 0);
 	assert_true(pai->pmus[PAI_EXT].cpus[0].counts);
+	assert_int_equal(nr_reaped, 0);
+	sources_retry(&sources);
+	assert_int_equal(nr_reaped, 1);
 	sources_stop(&sources, false);
 	sd_event_unref(event);
 	opens_any = false;

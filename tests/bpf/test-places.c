@@ -104,13 +104,18 @@ static void remove_cgroup(unsigned int i)
 	unlinkat(samples->cgroup_root, name, AT_REMOVEDIR);
 }
 
-static void play(unsigned int i, uint32_t cpu)
+static void play_as(unsigned int i, uint32_t cpu, pid_t pid)
 {
-	struct pai_made_up sample = {.nr = 1, .tgid = 1, .records = {{1 + i % NR_CGROUPS, 1}}};
+	struct pai_made_up sample = {.nr = 1, .tgid = pid, .records = {{1 + i % NR_CGROUPS, 1}}};
 
 	snprintf(sample.path, sizeof(sample.path), "/%u", i);
 	if (!pai_source_play(&source, &sample, cpu))
 		played++;
+}
+
+static void play(unsigned int i, uint32_t cpu)
+{
+	play_as(i, cpu, 1);
 }
 
 static int setup(void **data)
@@ -201,6 +206,52 @@ static void test_churn(void **data)
 	assert_int_equal(own[0], 1000);
 	assert_int_equal(other, 0);
 	assert_in_range(departed, 80 - MAX_CGROUPS, 80);
+}
+
+/* As the loop does. */
+static void retry(bool soon)
+{
+	source.replay = false; /* a replay takes no places back */
+	pai_source.retry(&source, soon);
+	source.replay = true;
+}
+
+static bool has_task(pid_t pid)
+{
+	int fd = bpf_map__fd(samples->bpf->maps.pai_tasks);
+	struct pai_task_id id, *before = NULL;
+
+	while (!bpf_map_get_next_key(fd, before, &id)) {
+		if (id.tgid == (uint32_t)pid)
+			return true;
+		before = &id;
+	}
+	return false;
+}
+
+/* A retry some milliseconds after the last takes no place back: it is not the second look. */
+static void test_retried_soon(void **data)
+{
+	uint64_t own[NR_CGROUPS], other, departed;
+	pid_t ended = fork();
+
+	if (!ended)
+		_exit(0);
+	assert_int_equal(wait_for(ended), 0);
+	make(3);
+	play_as(3, 0, ended);
+	remove_cgroup(3);
+	retry(false);
+	for (int i = 0; i < 3; i++)
+		retry(true);
+	assert_int_equal(check(own, &other, &departed), 1);
+	assert_int_equal(own[3], 1);
+	assert_true(has_task(ended));
+	retry(false);
+	assert_int_equal(check(own, &other, &departed), 1);
+	assert_int_equal(own[3], 0);
+	assert_int_equal(departed, 1);
+	assert_false(has_task(ended));
 }
 
 /* Where there is room, one that is started again within a look goes on where it was. */
@@ -552,6 +603,7 @@ int main(void)
 #define TEST_DEVICES(f) cmocka_unit_test_setup_teardown(f, setup_devices, teardown_devices)
 	const struct CMUnitTest tests[] = {
 		TEST(test_churn),
+		TEST(test_retried_soon),
 		TEST(test_comes_back),
 		TEST(test_full),
 		TEST(test_not_forgotten),

@@ -145,7 +145,7 @@ static int events_reload(struct source *source)
 }
 
 /* Retries events whose PMU a module may have added. */
-static void events_retry(struct source *source)
+static void events_retry(struct source *source, bool soon)
 {
 	const struct events *events = source->data;
 	size_t i = 0;

@@ -351,9 +351,9 @@ static void iopf_objects(const struct source *source, struct source_objects *obj
 	objects->events = iopf_events(iopf);
 }
 
-static void iopf_retry(struct source *source)
+static void iopf_retry(struct source *source, bool soon)
 {
-	if (!source->replay)
+	if (!soon && !source->replay)
 		iopf_recycle(source->data);
 }
 

@@ -292,12 +292,13 @@ void pai_tend(struct source *source, bool retry)
 		tell_samples(pai);
 }
 
-static void pai_retry(struct source *source)
+/* Who is missing in two looks, seconds apart, has gone: a look that comes soon is none of them. */
+static void pai_retry(struct source *source, bool soon)
 {
 	const struct pai *pai = source->data;
 
 	pai_tend(source, true);
-	if (pai->samples && !source->replay) {
+	if (pai->samples && !soon && !source->replay) {
 		pai_samples_reap(pai->samples);
 		pai_samples_recycle(pai->samples);
 	}
