@@ -127,7 +127,7 @@ static void source_retry(struct source *source, bool soon)
 
 static int on_soon(sd_event_source *timer, uint64_t usec, void *data);
 
-/* If it fails, they are retried as all others. */
+/* If the timer cannot be set, they are retried with all others, some seconds later. */
 static void retry_soon(struct sources *sources)
 {
 	bool soon = false;

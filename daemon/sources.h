@@ -27,7 +27,8 @@ struct sources {
  * struct is zeroed before. event and config must outlive it. Failed sources are tried again. */
 void sources_start(struct sources *sources, sd_event *event, const struct config *config,
 		   bool replay);
-/* Called every few seconds: starts sources that are not up, or could use a better backend. */
+/* Called every few seconds: retries those that are up (ops->retry, not soon), and starts those that
+ * are not up, or could use a better backend. */
 void sources_retry(struct sources *sources);
 /* Puts a changed configuration into force. restart: gets the keys that take effect only after a
  * restart. */

@@ -145,9 +145,9 @@ struct pai_look *pai_samples_look(const struct pai_samples *samples);
 /* Adds points of cgroups, processes, and results of samples. 0 or a negative errno. */
 int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot);
 /* Frees the places of removed cgroups: immediately if few places are free, otherwise when the
- * cgroup is missing for the second time. */
+ * cgroup is missing for the second time. Calls are seconds apart, unless few places are free. */
 void pai_samples_recycle(struct pai_samples *samples);
-/* Removes processes that had also ended at the previous check. */
+/* Removes processes that had also ended at the previous check, some seconds ago. */
 void pai_samples_reap(struct pai_samples *samples);
 
 /* Counters of the PMUs, and the same per CPU. */
