@@ -69,14 +69,6 @@ static double quantile(const struct merged *merged, double q)
 	return histogram_quantile(merged->cells, merged->nr_cells, q);
 }
 
-static double gauge(struct json_object *now, const char *metric, const char *const *labels)
-{
-	uint64_t value = 0;
-
-	sample_find(now, metric, labels, &value);
-	return (double)value;
-}
-
 static int add_device(struct json_object *before, struct json_object *now, const char *device,
 		      struct row *row, struct merged stages[3])
 {
@@ -92,7 +84,7 @@ static int add_device(struct json_object *before, struct json_object *now, const
 	v[FAILED] += groups -
 		     sample_delta(before, now, "paimon_iopf_groups_total", success, restarted);
 	v[LOST] += sample_delta(before, now, "paimon_iopf_groups_lost_total", labels, restarted);
-	v[OUTSTANDING] += gauge(now, "paimon_iopf_outstanding_groups", labels);
+	v[OUTSTANDING] += sample_reals(now, "paimon_iopf_outstanding_groups", labels);
 	for (size_t i = 0; i < 3 && !r; i++)
 		r = merge(&stages[i], before, now, labels, restarted);
 	return r;
