@@ -34,7 +34,8 @@ static int on_tick(sd_event_source *timer, uint64_t usec, void *data)
 			continue;
 		r = source->ops->play(source, &replay->dice, replay->rate);
 		if (r < 0 && !replay->failed[i])
-			log_error("replay: cannot run a program: %s", strerror(-r));
+			log_error("replay: cannot run a program of %s: %s", source->ops->name,
+				  strerror(-r));
 		replay->failed[i] = r < 0;
 	}
 	return sd_event_source_set_time_relative(timer, TICK_USEC);
@@ -44,8 +45,9 @@ static int check_sources(const struct source *sources, size_t nr_sources)
 {
 	for (size_t i = 0; i < nr_sources; i++)
 		if (sources[i].ops->play && sources[i].state != SOURCE_UP) {
-			log_error("cannot replay without the sources above (paimonctl check shows "
-				  "what is missing)");
+			log_error(
+				"cannot replay without the source %s (paimonctl check shows what is missing)",
+				sources[i].ops->name);
 			return -ENOTSUP;
 		}
 	return 0;
