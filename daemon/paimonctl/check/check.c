@@ -23,14 +23,32 @@
 
 static const char *const words[] = {"ok", "warning", "missing", "missing"};
 
+/* Counts one that does not fit. */
+static void add_more(struct check *check, enum check_status status)
+{
+	struct finding *last = &check->findings[CHECK_MAX_FINDINGS];
+
+	check->nr_more++;
+	last->name = "more";
+	if (status > last->status)
+		last->status = status;
+	if (last->status != CHECK_OK)
+		snprintf(last->next, sizeof(last->next), "mend what is above, and check again");
+	snprintf(last->found, sizeof(last->found), "%u findings are not shown: at most %d are",
+		 check->nr_more, CHECK_MAX_FINDINGS);
+	check->nr_findings = CHECK_MAX_FINDINGS + 1;
+}
+
 void check_add(struct check *check, const char *name, enum check_status status, const char *next,
 	       const char *format, ...)
 {
 	struct finding *finding = &check->findings[check->nr_findings];
 	va_list args;
 
-	if (check->nr_findings == CHECK_MAX_FINDINGS)
+	if (check->nr_findings >= CHECK_MAX_FINDINGS) {
+		add_more(check, status);
 		return;
+	}
 	*finding = (struct finding){.name = name, .status = status};
 	va_start(args, format);
 	vsnprintf(finding->found, sizeof(finding->found), format, args);

@@ -25,7 +25,7 @@ struct finding {
 	char next[512]; /* the next step; "": none, because status is CHECK_OK */
 };
 
-#define CHECK_MAX_FINDINGS 32
+#define CHECK_MAX_FINDINGS 64
 #define CHECK_UNIT "/lib/systemd/system/paimond.service"
 
 #include "../../config/config.h"
@@ -33,8 +33,9 @@ struct finding {
 struct check {
 	const char *socket;
 	const struct config *config;
-	struct finding findings[CHECK_MAX_FINDINGS];
+	struct finding findings[CHECK_MAX_FINDINGS + 1]; /* the last: how many did not fit */
 	size_t nr_findings;
+	unsigned int nr_more; /* that did not fit */
 	/* Results that later checks use. */
 	bool privileged; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 	bool btf;	 /* the kernel has BTF, and it is readable */
@@ -53,7 +54,8 @@ struct check {
 	char cannot[32], counts[32];
 };
 
-/* Adds a finding. next as in struct finding, NULL for none; format: what was found. */
+/* Adds a finding; what is beyond CHECK_MAX_FINDINGS is only counted, in a last finding that has the
+ * worst of their statuses. next as in struct finding, NULL for none; format: what was found. */
 void check_add(struct check *check, const char *name, enum check_status status, const char *next,
 	       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
