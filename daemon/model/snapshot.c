@@ -7,6 +7,12 @@
 
 #include "../util/clock.h"
 
+const char *const metric_type_names[] = {
+	[METRIC_GAUGE] = "gauge",
+	[METRIC_COUNTER] = "counter",
+	[METRIC_HISTOGRAM] = "histogram",
+};
+
 /* Copies are allocated in chunks that are freed together. */
 struct arena {
 	struct arena *next;

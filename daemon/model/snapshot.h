@@ -20,6 +20,9 @@ enum metric_type {
 	METRIC_HISTOGRAM,
 };
 
+/* As they are exposed; indexed by enum metric_type. */
+extern const char *const metric_type_names[];
+
 /* Who can see a metric, from most to fewest. */
 enum metric_scope {
 	SCOPE_PUBLIC,	 /* may be scraped */

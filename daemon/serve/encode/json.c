@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "json.h"
 
-static const char *const types[] = {
-	[METRIC_GAUGE] = "gauge",
-	[METRIC_COUNTER] = "counter",
-	[METRIC_HISTOGRAM] = "histogram",
-};
-
 static void add_histogram(struct json *json, const struct histogram_scheme *scheme,
 			  const struct point *point)
 {
@@ -77,7 +71,7 @@ static void next_piece(struct snapshot_json *walk, struct json *json)
 	if (!walk->point) {
 		json_open(json, NULL, '{');
 		json_string(json, "name", family->metric->name);
-		json_string(json, "type", types[family->metric->type]);
+		json_string(json, "type", metric_type_names[family->metric->type]);
 		json_open(json, "points", '[');
 	}
 	if (walk->point < family->nr_points)

@@ -7,12 +7,6 @@
 
 enum text_format { TEXT_PROMETHEUS, TEXT_OPENMETRICS };
 
-static const char *const types[] = {
-	[METRIC_GAUGE] = "gauge",
-	[METRIC_COUNTER] = "counter",
-	[METRIC_HISTOGRAM] = "histogram",
-};
-
 static void add_escaped(struct buffer *buffer, const char *text, bool quote)
 {
 	for (const char *p = text;; p++) {
@@ -127,7 +121,7 @@ static void add_header(struct buffer *buffer, const struct metric *metric, enum 
 	buffer_add_string(buffer, "\n# TYPE ");
 	buffer_add(buffer, metric->name, length);
 	buffer_add(buffer, " ", 1);
-	buffer_add_string(buffer, types[metric->type]);
+	buffer_add_string(buffer, metric_type_names[metric->type]);
 	buffer_add(buffer, "\n", 1);
 }
 
