@@ -236,9 +236,9 @@ static int take_lock(struct daemon *daemon)
 		return 0;
 	daemon->lock = lock_folder(path, &holder);
 	if (daemon->lock == -EWOULDBLOCK && holder)
-		log_error("%s is in use by another paimond, process %d (each paimond needs its own "
-			  "state_dir)",
-			  path, (int)holder);
+		log_error(
+			"%s is in use by another paimond, process %d (each paimond needs its own state_dir)",
+			path, (int)holder);
 	else if (daemon->lock == -EWOULDBLOCK)
 		log_error("%s is in use by another paimond (each paimond needs its own state_dir)",
 			  path);

@@ -16,22 +16,15 @@
 
 #define DEFAULT_REPLAY_RATE 5000
 
-static const char usage[] = "paimond [OPTION]...\n"
-			    "\n"
-			    "  --config FILE               instead of " CONFIG_PATH
-
-			    "\n"
-			    "  --replay[=GROUPS_PER_SECOND]  "
-			    "serve a synthetic load, run "
-			    "through the BPF programs\n"
-			    "                              on "
-			    "this kernel, without module or "
-			    "device\n"
-			    "  --check-config              "
-			    "check the configuration, print "
-			    "its errors, and exit\n"
-			    "  --version\n"
-			    "  --help\n";
+static const char usage[] =
+	"paimond [OPTION]...\n"
+	"\n"
+	"  --config FILE               instead of " CONFIG_PATH "\n"
+	"  --replay[=GROUPS_PER_SECOND]  serve a synthetic load, run through the BPF programs\n"
+	"                              on this kernel, without module or device\n"
+	"  --check-config              check the configuration, print its errors, and exit\n"
+	"  --version\n"
+	"  --help\n";
 
 static int check_config(const struct daemon_options *options)
 {
@@ -90,8 +83,7 @@ int main(int argc, char **argv)
 			if (end == optarg || *end ||
 			    !(options.replay_rate >= 1 && options.replay_rate <= 100000)) {
 				fprintf(stderr,
-					"paimond: --replay=%s: from 1 to 100000 groups "
-					"per second\n",
+					"paimond: --replay=%s: from 1 to 100000 groups per second\n",
 					optarg);
 				return 2;
 			}

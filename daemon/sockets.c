@@ -42,8 +42,7 @@ static int open_handoff(struct sockets *sockets, const struct config *config, bo
 	fd = listen_handoff(path);
 	if (fd < 0) {
 		log_warning(
-			"cannot listen at %s: %s; events cannot be handed over (%sset handoff in "
-			"the configuration)",
+			"cannot listen at %s: %s; events cannot be handed over (%sset handoff in the configuration)",
 			path, strerror(-fd), path_advice(fd));
 		return -1;
 	}
@@ -88,9 +87,8 @@ static int open_all(struct sockets *sockets, const struct config *config, bool r
 	int fd, r = take_sockets(sockets, ret_handoff);
 
 	if (!r && !sockets->nr_http && *ret_handoff >= 0)
-		log_warning("systemd has passed only the hand-off socket: paimond cannot serve "
-			    "anything else (as root: systemctl start paimond.socket, then restart "
-			    "paimond)");
+		log_warning(
+			"systemd has passed only the hand-off socket: paimond cannot serve anything else (as root: systemctl start paimond.socket, then restart paimond)");
 	if (r < 0 || sockets->nr_http || *ret_handoff >= 0)
 		return r;
 	fd = listen_unix(config->socket);

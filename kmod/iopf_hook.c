@@ -312,8 +312,7 @@ void paimon_iopf_hook_init(void)
 		if (!r)
 			continue;
 		if (i < NEEDED) {
-			pr_info("paimon: cannot probe %s (error %d): hardware page faults are not "
-				"traced\n",
+			pr_info("paimon: cannot probe %s (error %d): hardware page faults are not traced\n",
 				probes[i].symbol_name, r);
 			paimon_iopf_hook_exit();
 			return;

@@ -35,9 +35,9 @@ static int config_parse_listen(const struct config_key *key, void *target, const
 	if (!strcmp(value, "no"))
 		return config_set_none(target);
 	if (address_parse(value, &address, &size) < 0)
-		return fail(ret_error, -EINVAL,
-			    "is neither no nor a numeric address: IPV4:PORT, [IPV6]:PORT or, if "
-			    "and only if it is link-local, [IPV6%%INTERFACE]:PORT");
+		return fail(
+			ret_error, -EINVAL,
+			"is neither no nor a numeric address: IPV4:PORT, [IPV6]:PORT or, if and only if it is link-local, [IPV6%%INTERFACE]:PORT");
 	return config_set_string(target, value);
 }
 
@@ -45,9 +45,9 @@ static int config_parse_hosts(const struct config_key *key, void *target, const 
 			      char **ret_error)
 {
 	if (value[strspn(value, HOST_CHARS CONFIG_LIST_SEPARATORS)])
-		return fail(ret_error, -EINVAL,
-			    "is not a list of host names without ports (addresses need not be "
-			    "listed)");
+		return fail(
+			ret_error, -EINVAL,
+			"is not a list of host names without ports (addresses need not be listed)");
 	return config_parse_list(key, target, value, ret_error);
 }
 

@@ -133,12 +133,11 @@ static int fail(struct client *client, CURLcode code)
 	case CURLE_WRITE_ERROR:
 		if (client->too_long) {
 			error = EFBIG;
-			snprintf(client->error, sizeof(client->error),
-				 "%s from %s is longer than any of paimond: %s (does another "
-				 "program listen there?)",
-				 client->head > MAX_HEAD ? "the header of the answer"
-							 : "the answer",
-				 client->socket, client->head > MAX_HEAD ? "64 KiB" : "64 MiB");
+			snprintf(
+				client->error, sizeof(client->error),
+				"%s from %s is longer than any of paimond: %s (does another program listen there?)",
+				client->head > MAX_HEAD ? "the header of the answer" : "the answer",
+				client->socket, client->head > MAX_HEAD ? "64 KiB" : "64 MiB");
 			break;
 		}
 		error = ENOMEM;

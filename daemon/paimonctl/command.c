@@ -88,9 +88,9 @@ int complain_response(const char *what, const struct response *response)
 int complain_foreign(const struct context *context, const char *path, struct json_object *answer)
 {
 	json_object_put(answer);
-	return complain("%s: the answer is not JSON of paimond (does another program listen at "
-			"%s?)",
-			path, context->socket);
+	return complain(
+		"%s: the answer is not JSON of paimond (does another program listen at %s?)", path,
+		context->socket);
 }
 
 int ask_json(struct context *context, const char *method, const char *path,
@@ -166,15 +166,10 @@ static void usage(const struct command *group)
 		printf("  %-8s  %s\n", last_word(*c), (*c)->summary);
 	printf("\nOptions:\n"
 	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
-	       "  --version      print the "
-	       "version\n"
-	       "  --help         print this "
-	       "help; paimonctl %s%sCOMMAND "
-	       "--help for that of a command\n"
+	       "  --version      print the version\n"
+	       "  --help         print this help; paimonctl %s%sCOMMAND --help for that of a command\n"
 	       "\n"
-	       "Exit codes: 0 done, 1 failed, 2 "
-	       "wrong usage, 3 paimond does not "
-	       "run. See paimonctl(1).\n",
+	       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. See paimonctl(1).\n",
 	       name, *name ? " " : "");
 }
 

@@ -260,8 +260,8 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_list = {
 	.name = "list",
-	.summary = "Lists what can be observed: devices, kept events, cgroups, PMUs and their "
-		   "events",
+	.summary =
+		"Lists what can be observed: devices, kept events, cgroups, PMUs and their events",
 	.arguments = "[PATTERN]",
 	.max = 1,
 	.options = "  PATTERN        only names that contain it, or match it: nvidia, 'msr/*'\n",

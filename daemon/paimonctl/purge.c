@@ -140,9 +140,9 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	wanted.name = context->arguments[0];
 	if (!is_source(wanted.name) && !state_find(wanted.name, NULL)) {
-		complain("purge: no such source: %s (iopf, events and pai, or a directory such as "
-			 "iopf-1)",
-			 wanted.name);
+		complain(
+			"purge: no such source: %s (iopf, events and pai, or a directory such as iopf-1)",
+			wanted.name);
 		return EXIT_USAGE;
 	}
 	if (!wanted.state_dir && config_load(CONFIG_PATH, false, &config, &error) < 0)

@@ -59,8 +59,7 @@ static void print_cost(struct json_object *cost, bool replay)
 	     json_number(cost, "map_bytes", 0) / (1 << 20), json_number(cost, "descriptors", 0),
 	     json_number(cost, "descriptors_max", 0));
 	if (!json_object_get_boolean(json_object_object_get(cost, "run_times")))
-		show("               (run times of BPF programs are not measured: sysctl "
-		     "kernel.bpf_stats_enabled=1)\n");
+		show("               (run times of BPF programs are not measured: sysctl kernel.bpf_stats_enabled=1)\n");
 	else if (bpf < 0)
 		show("               (run times of BPF programs follow within ten seconds)\n");
 }
@@ -74,8 +73,7 @@ static void print_listen(struct json_object *listen)
 		show("%-13s  %s%s\n", i ? "" : "listen", json_text(one, "address", "?"),
 		     json_object_get_boolean(json_object_object_get(one, "loopback"))
 			     ? ""
-			     : ": WARNING: other machines can read the metrics there, without a "
-			       "password");
+			     : ": WARNING: other machines can read the metrics there, without a password");
 	}
 }
 

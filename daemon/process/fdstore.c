@@ -148,12 +148,12 @@ void fdstore_close_files(void)
 		 * events, BPF links and the like. */
 		if (!one->name || fstat(one->fd, &st) < 0 || !(st.st_mode & S_IFMT))
 			continue;
-		log_warning("descriptor %d (%s) from systemd is closed: %s (see the Listen lines "
-			    "of its .socket unit)",
-			    one->fd, one->name,
-			    S_ISSOCK(st.st_mode) ? "a socket of a type that paimond does not use, "
-						   "or a second hand-off socket"
-						 : "not a socket");
+		log_warning(
+			"descriptor %d (%s) from systemd is closed: %s (see the Listen lines of its .socket unit)",
+			one->fd, one->name,
+			S_ISSOCK(st.st_mode)
+				? "a socket of a type that paimond does not use, or a second hand-off socket"
+				: "not a socket");
 		close(take(one));
 	}
 }

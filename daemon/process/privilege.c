@@ -86,8 +86,8 @@ static int drop_root(const char *state_dir, int *nr_needed)
 	int r;
 
 	if (user && state_dir && !reaches(user->pw_uid, state_dir)) {
-		log_info("user " USER " cannot write to %s: paimond keeps uid 0, without root's "
-			 "capabilities",
+		log_info("user " USER
+			 " cannot write to %s: paimond keeps uid 0, without root's capabilities",
 			 state_dir);
 		user = NULL;
 	}

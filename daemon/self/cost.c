@@ -22,8 +22,7 @@ static const struct metric metric_runs = {
 };
 static const struct metric metric_misses = {
 	.name = "paimon_bpf_program_recursion_misses_total",
-	.help = "Runs of a BPF program that the kernel skipped, because it already ran on that "
-		"CPU.",
+	.help = "Runs of a BPF program that the kernel skipped, because it already ran on that CPU.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_map_bytes = {

@@ -95,9 +95,9 @@ static int check(const struct message *message, char **ret_error)
 		return fail(ret_error, -EMSGSIZE, "the request does not have %zu bytes",
 			    sizeof(*request));
 	if (message->flags & MSG_CTRUNC)
-		return fail(ret_error, -EMFILE,
-			    "paimond has too few free descriptors (raise LimitNOFILE of "
-			    "paimond.service)");
+		return fail(
+			ret_error, -EMFILE,
+			"paimond has too few free descriptors (raise LimitNOFILE of paimond.service)");
 	switch (request->op) {
 	case PAIMON_HANDOFF_UNCLAIM:
 		used.nr = request->nr;
@@ -114,10 +114,10 @@ static int check(const struct message *message, char **ret_error)
 		return fail(ret_error, -EINVAL, "unknown operation %u", request->op);
 	}
 	if (memcmp(&used, request, sizeof(used)))
-		return fail(ret_error, -EINVAL,
-			    "operation %u: the name is not terminated, or an unused member is not "
-			    "0",
-			    request->op);
+		return fail(
+			ret_error, -EINVAL,
+			"operation %u: the name is not terminated, or an unused member is not 0",
+			request->op);
 	if (message->nr != request->nr)
 		return fail(ret_error, -EINVAL, "the request is for %u descriptors, but has %zu",
 			    request->nr, message->nr);

@@ -170,16 +170,16 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 			return MHD_NO;
 		status = wrong_head(connection);
 		if (status)
-			return reply_error(connection, status,
-					   status == MHD_HTTP_LENGTH_REQUIRED
-						   ? "a request with a body requires Content-Length"
-					   : status == MHD_HTTP_BAD_REQUEST
-						   ? "malformed header, or more than "
-						     "one Content-Length"
-					   : status == MHD_HTTP_URI_TOO_LONG
-						   ? "the target has too many arguments"
-						   : "the request is too large",
-					   NULL);
+			return reply_error(
+				connection, status,
+				status == MHD_HTTP_LENGTH_REQUIRED
+					? "a request with a body requires Content-Length"
+				: status == MHD_HTTP_BAD_REQUEST
+					? "malformed header, or more than one Content-Length"
+				: status == MHD_HTTP_URI_TOO_LONG
+					? "the target has too many arguments"
+					: "the request is too large",
+				NULL);
 		return MHD_YES;
 	}
 	if (*body_size) {

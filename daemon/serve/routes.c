@@ -24,11 +24,11 @@
 
 static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
 {
-	return reply_error(connection, MHD_HTTP_TOO_MANY_REQUESTS,
-			   "the CPU time for unprivileged clients is used up: try again in a "
-			   "second, or as root or a member of group " OPERATORS
-			   " on the unix socket",
-			   NULL);
+	return reply_error(
+		connection, MHD_HTTP_TOO_MANY_REQUESTS,
+		"the CPU time for unprivileged clients is used up: try again in a second, or as root or a member of group " OPERATORS
+		" on the unix socket",
+		NULL);
 }
 
 bool answers_expire(struct answers *answers, bool all)

@@ -412,8 +412,7 @@ static void check(const struct worker *worker, const struct paimon_soft_response
 	    response->pasid == (flags ? worker->pasid : 0))
 		return;
 	fprintf(stderr,
-		"paimon-soft-load: group %u of soft%u: response device %u code %u requests %u flags %x "
-		"pasid %u, expected code %u requests %u flags %x\n",
+		"paimon-soft-load: group %u of soft%u: response device %u code %u requests %u flags %x pasid %u, expected code %u requests %u flags %x\n",
 		response->grpid, group->device, response->device, response->code,
 		response->requests, response->flags, response->pasid, code, group->size, flags);
 	exit(1);
@@ -610,8 +609,7 @@ static uint32_t check_module(void)
 		die("PAIMON_SOFT_INFO");
 	if (info.devices < options.devices || info.depth < MAX_SIZE) {
 		fprintf(stderr,
-			"paimon-soft-load: the module has %u devices of depth %u; this load needs "
-			"%u of depth %d (load it with devices= and depth=)\n",
+			"paimon-soft-load: the module has %u devices of depth %u; this load needs %u of depth %d (load it with devices= and depth=)\n",
 			info.devices, info.depth, options.devices, MAX_SIZE);
 		exit(1);
 	}
@@ -667,8 +665,7 @@ int main(int argc, char **argv)
 	}
 	if (!failed && *counted != options.calls)
 		fprintf(stderr,
-			"paimon-soft-load: of %u calls %llu were counted: pai_ext is not counted "
-			"on every CPU (systemctl start paimond)\n",
+			"paimon-soft-load: of %u calls %llu were counted: pai_ext is not counted on every CPU (systemctl start paimond)\n",
 			options.calls, (unsigned long long)*counted);
 	return failed ? 1 : 0;
 }

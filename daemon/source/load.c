@@ -70,11 +70,11 @@ int load_begin(struct source *source)
 	if (!source)
 		return -errno;
 	if (errno == ENOENT)
-		return source_fail(source, -ENOTSUP,
-				   "this kernel has no BTF (" BTF "), which BPF programs require: "
-				   "boot one with "
-				   "CONFIG_DEBUG_INFO_BTF=y "
-				   "(Debian's kernels have it)");
+		return source_fail(
+			source, -ENOTSUP,
+			"this kernel has no BTF (" BTF
+			"), which BPF programs require: boot one with CONFIG_DEBUG_INFO_BTF=y "
+			"(Debian's kernels have it)");
 	return source_fail(source, -errno, "cannot read the kernel's BTF, " BTF ": %m");
 }
 

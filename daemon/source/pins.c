@@ -32,9 +32,9 @@ static void name_other_layouts(const struct pins *pins)
 		const struct state_folder *found = state_find(entry->d_name, &layout);
 
 		if (found && !strcmp(found->folder, pins->name) && layout != pins->layout)
-			log_info("%s: %s/%s belongs to another version and is not used (to remove "
-				 "it: paimonctl purge %s; this loses %s)",
-				 pins->name, state_dir, entry->d_name, entry->d_name, found->loses);
+			log_info(
+				"%s: %s/%s belongs to another version and is not used (to remove it: paimonctl purge %s; this loses %s)",
+				pins->name, state_dir, entry->d_name, entry->d_name, found->loses);
 	}
 	if (dir)
 		closedir(dir);
@@ -48,17 +48,16 @@ int pins_open(const struct pins *pins)
 	struct statfs fs;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return source_fail(source, -errno,
-				   "cannot create %s: %m (as root: systemd-tmpfiles --create, or "
-				   "mkdir it and chown it to this user)",
-				   dir);
+		return source_fail(
+			source, -errno,
+			"cannot create %s: %m (as root: systemd-tmpfiles --create, or mkdir it and chown it to this user)",
+			dir);
 	if (statfs(dir, &fs) < 0)
 		return source_fail(source, -errno, "cannot use %s: %m", dir);
 	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
-		return source_fail(source, -ENOTSUP,
-				   "%s is not in bpffs (mount -t bpf bpf /sys/fs/bpf, or set "
-				   "state_dir)",
-				   dir);
+		return source_fail(
+			source, -ENOTSUP,
+			"%s is not in bpffs (mount -t bpf bpf /sys/fs/bpf, or set state_dir)", dir);
 	name_other_layouts(pins);
 	path = pins_path(pins, NULL);
 	if (!path)
@@ -147,9 +146,9 @@ static void say_unfinished(const struct pins *pins, struct bpf_map *const *maps,
 
 		if (!path || access(path, F_OK) < 0)
 			continue;
-		log_warning("%s: %s is pinned, but %s, the last map of the set, is missing: the "
-			    "set is replaced (this loses %s)",
-			    pins->name, path, bpf_map__name(maps[nr - 1]), state_loses(pins->name));
+		log_warning(
+			"%s: %s is pinned, but %s, the last map of the set, is missing: the set is replaced (this loses %s)",
+			pins->name, path, bpf_map__name(maps[nr - 1]), state_loses(pins->name));
 		return;
 	}
 }
@@ -181,9 +180,9 @@ int pins_reuse(const struct pins *pins, struct bpf_map *const *maps, size_t nr,
 
 int pins_put_arrays(const struct pins *pins, struct bpf_map *const *maps, size_t nr)
 {
-	log_warning("%s: net.core.bpf_jit_enable has changed, and attached programs cannot "
-		    "tail-call new ones: attaching again, totals continue",
-		    pins->name);
+	log_warning(
+		"%s: net.core.bpf_jit_enable has changed, and attached programs cannot tail-call new ones: attaching again, totals continue",
+		pins->name);
 	for (size_t i = 0; i < nr; i++) {
 		_cleanup_free_ char *path = pins_path(pins, bpf_map__name(maps[i])), *new = NULL;
 		int r;

@@ -372,28 +372,22 @@ const char *reader_advice(int error, uint32_t type)
 		if (sets_probes(type))
 			return " (only root may set probes: open it as root, and hand it over)";
 		return perf_is_paranoid()
-			       ? " (Debian's kernel.perf_event_paranoid = 3 requires more than "
-				 "CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl "
-				 "kernel.perf_event_paranoid=2)"
+			       ? " (Debian's kernel.perf_event_paranoid = 3 requires more than CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)"
 		       : type == PERF_TYPE_TRACEPOINT
 			       ? " (the kernel refuses this tracepoint even to root)"
-			       : " (the PMU requires more than CAP_PERFMON: open it as root, and "
-				 "hand it over)";
+			       : " (the PMU requires more than CAP_PERFMON: open it as root, and hand it over)";
 	case -ETIMEDOUT:
 		return " (paimon-opener does not answer: see journalctl -u paimon-opener)";
 	case -EMFILE:
-		return " (paimond has reached its limit on descriptors: raise LimitNOFILE of its "
-		       "unit, or its ulimit -n)";
+		return " (paimond has reached its limit on descriptors: raise LimitNOFILE of its unit, or its ulimit -n)";
 	case -ENFILE:
-		return " (the system has reached its limit on open files: raise sysctl "
-		       "fs.file-max)";
+		return " (the system has reached its limit on open files: raise sysctl fs.file-max)";
 	case -E2BIG:
 		return " (this kernel does not support config3 or config4)";
 	case -ENOENT:
 	case -ENODEV:
 		return of_cpus && !has_cpu_pmu()
-			       ? " (the CPUs of this machine have no PMU, as in virtual machines "
-				 "without one: see paimonctl list)"
+			       ? " (the CPUs of this machine have no PMU, as in virtual machines without one: see paimonctl list)"
 			       : " (the PMU does not have this event there: see paimonctl list)";
 	case -EOPNOTSUPP:
 		return " (the PMU cannot count this, or not while guests use its counters)";

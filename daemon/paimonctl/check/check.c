@@ -61,10 +61,10 @@ void check_add(struct check *check, const char *name, enum check_status status, 
 /* Reports addresses that other machines can reach, which may not be intended. */
 static void warn_listen(struct check *check, const char *address)
 {
-	check_add(check, "listen", CHECK_WARNING,
-		  "set ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), or listen "
-		  "in paimond.conf; or use a firewall",
-		  "%s: other machines can read the metrics there, without a password", address);
+	check_add(
+		check, "listen", CHECK_WARNING,
+		"set ListenStream=127.0.0.1:10190 in paimond.socket (systemctl edit), or listen in paimond.conf; or use a firewall",
+		"%s: other machines can read the metrics there, without a password", address);
 }
 
 /* status: of a running paimond, or NULL: use the configuration. */
@@ -134,10 +134,10 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 			  json_text(status, "input", NULL) ? ", on replayed input" : "");
 	misses = json_number(json_object_object_get(status, "cost"), "recursion_misses", 0);
 	if (misses > 0)
-		check_add(check, "missed events", CHECK_WARNING, MISSES_NEXT,
-			  "%.0f since the programs of paimond were loaded: another one already "
-			  "ran on the CPU",
-			  misses);
+		check_add(
+			check, "missed events", CHECK_WARNING, MISSES_NEXT,
+			"%.0f since the programs of paimond were loaded: another one already ran on the CPU",
+			misses);
 	check_handoff(check, status);
 	return status;
 }
@@ -388,8 +388,8 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_check = {
 	.name = "check",
-	.summary = "Checks what paimond can use on this machine, and shows the next step for what "
-		   "is missing",
+	.summary =
+		"Checks what paimond can use on this machine, and shows the next step for what is missing",
 	.options = "  --config FILE  of paimond (default " CONFIG_PATH ")\n",
 	.run = run,
 };

@@ -92,11 +92,12 @@ void check_bpf(struct check *check)
 		check_add(check, "BPF", CHECK_WARNING, AS_ROOT,
 			  "not tried: this requires CAP_BPF and CAP_PERFMON");
 	} else if (r) {
-		check_add(check, "BPF", CHECK_FATAL,
-			  r == -EPERM ? "run paimond outside of this container, or allow bpf(2) in "
-					"its seccomp profile"
-				      : "see the kernel's log: dmesg | tail",
-			  "a %s is refused: %s", map ? "map" : "program", strerror(-r));
+		check_add(
+			check, "BPF", CHECK_FATAL,
+			r == -EPERM
+				? "run paimond outside of this container, or allow bpf(2) in its seccomp profile"
+				: "see the kernel's log: dmesg | tail",
+			"a %s is refused: %s", map ? "map" : "program", strerror(-r));
 	} else {
 		check->bpf = true;
 		check_add(check, "BPF", CHECK_OK, NULL, "maps and programs load and run");
@@ -176,8 +177,7 @@ void check_attach(struct check *check)
 			  "works, but would miss events: this kernel preempts BPF programs");
 	else
 		check_add(check, "fentry", CHECK_OK, NULL,
-			  "a program can be attached to a "
-			  "function");
+			  "a program can be attached to a function");
 }
 
 void check_functions(struct check *check)

@@ -66,21 +66,18 @@ void check_pai(struct check *check)
 	if (own) {
 		next = check_own(config, &done);
 		check_read("/proc/sys/kernel/perf_event_max_sample_rate", rate, sizeof(rate));
-		snprintf(danger, sizeof(danger),
-			 ". This driver can panic the machine when a sampling event of pai_ext is "
-			 "throttled, which takes more samples in a tick than "
-			 "kernel.perf_event_max_sample_rate = %s allows%s",
-			 rate,
-			 config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
-				 ? ""
-				 : ": so mode = auto only counts; to sample nevertheless, set mode "
-				   "= sampling and accept_throttling_panic = yes in [pai]");
+		snprintf(
+			danger, sizeof(danger),
+			". This driver can panic the machine when a sampling event of pai_ext is throttled, which takes more samples in a tick than kernel.perf_event_max_sample_rate = %s allows%s",
+			rate,
+			config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
+				? ""
+				: ": so mode = auto only counts; to sample nevertheless, set mode = sampling and accept_throttling_panic = yes in [pai]");
 	} else if (ext) {
 		pai_plan_ext(config, true, &plan);
 		done = plan.samples
 			       ? "sampled"
-			       : "counted; with mode = sampling in [pai] it is sampled instead, "
-				 "by process and cgroup";
+			       : "counted; with mode = sampling in [pai] it is sampled instead, by process and cgroup";
 	}
 	if (check->no_events) {
 		done = "paimond cannot open their events (see sysctl)";

@@ -58,16 +58,17 @@ void check_programs(struct check *check)
 			continue;
 		all = false;
 		load_why(r, why, sizeof(why));
-		check_add(check, "programs", CHECK_FATAL,
-			  "boot another kernel (Debian's kernels load them), and report this line "
-			  "and the line kernel above",
-			  "%s: does not load: %s", objects[i].name, why);
+		check_add(
+			check, "programs", CHECK_FATAL,
+			"boot another kernel (Debian's kernels load them), and report this line and the line kernel above",
+			"%s: does not load: %s", objects[i].name, why);
 	}
 	if (all)
-		check_add(check, "programs", CHECK_OK, NULL, "all programs of paimond load%s",
-			  load_compiled() ? ""
-					  : "; the kernel interprets them, which costs more (no "
-					    "JIT, or net.core.bpf_jit_enable = 0)");
+		check_add(
+			check, "programs", CHECK_OK, NULL, "all programs of paimond load%s",
+			load_compiled()
+				? ""
+				: "; the kernel interprets them, which costs more (no JIT, or net.core.bpf_jit_enable = 0)");
 	if (all)
 		check_add(check, "replay", CHECK_OK, NULL,
 			  "paimond --replay works, without module or hardware");

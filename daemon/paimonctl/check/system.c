@@ -73,14 +73,14 @@ void check_capabilities(struct check *check)
 		check_add(check, "privileges", CHECK_OK, NULL,
 			  "this user has CAP_BPF and CAP_PERFMON");
 	else if (!access(CHECK_UNIT, F_OK))
-		check_add(check, "privileges", CHECK_OK, NULL,
-			  "this user has none; paimond.service gives paimond CAP_BPF and "
-			  "CAP_PERFMON");
+		check_add(
+			check, "privileges", CHECK_OK, NULL,
+			"this user has none; paimond.service gives paimond CAP_BPF and CAP_PERFMON");
 	else
-		check_add(check, "privileges", CHECK_WARNING,
-			  "as root: paimond, or install paimond.service (meson install -C build)",
-			  "this user lacks CAP_BPF and CAP_PERFMON, and paimond.service is not "
-			  "installed");
+		check_add(
+			check, "privileges", CHECK_WARNING,
+			"as root: paimond, or install paimond.service (meson install -C build)",
+			"this user lacks CAP_BPF and CAP_PERFMON, and paimond.service is not installed");
 }
 
 void check_lockdown(struct check *check)
@@ -184,10 +184,10 @@ void check_state_dir(struct check *check)
 		check_add(check, "state_dir", CHECK_WARNING, "as root: paimonctl check",
 			  "%s: this user has no access", dir);
 	else if ((check->no_state = r < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC))
-		check_add(check, "state_dir", CHECK_MISSING,
-			  "as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a directory "
-			  "in bpffs (paimond.conf(5))",
-			  "%s is not in bpffs: totals cannot outlive paimond", dir);
+		check_add(
+			check, "state_dir", CHECK_MISSING,
+			"as root: mount -t bpf bpf /sys/fs/bpf, or set state_dir to a directory in bpffs (paimond.conf(5))",
+			"%s is not in bpffs: totals cannot outlive paimond", dir);
 	else if (!there && !access(CHECK_UNIT, F_OK))
 		check_add(check, "state_dir", CHECK_MISSING, "as root: systemd-tmpfiles --create",
 			  "%s does not exist yet", dir);
@@ -253,16 +253,15 @@ void check_module(struct check *check)
 		if (!check->module)
 			check_add(
 				check, "paimon.ko", CHECK_MISSING,
-				"install the module of this version: make -C kmod modules "
-				"modules_install && depmod, then modprobe -r paimon; modprobe paimon",
+				"install the module of this version: make -C kmod modules modules_install && depmod, then modprobe -r paimon; modprobe paimon",
 				"loaded, version %s, without the tracepoints of %s",
 				*version ? version : "unknown", PAIMON_VERSION);
 		else if (strcmp(version, PAIMON_VERSION))
-			check_add(check, "paimon.ko", CHECK_WARNING,
-				  "as root: systemctl stop paimond; modprobe -r paimon; systemctl "
-				  "start paimond",
-				  "loaded, version %s; paimonctl is " PAIMON_VERSION,
-				  *version ? version : "unknown");
+			check_add(
+				check, "paimon.ko", CHECK_WARNING,
+				"as root: systemctl stop paimond; modprobe -r paimon; systemctl start paimond",
+				"loaded, version %s; paimonctl is " PAIMON_VERSION,
+				*version ? version : "unknown");
 		else
 			check_add(check, "paimon.ko", CHECK_OK, NULL,
 				  "loaded, version %s, with its tracepoints", version);
@@ -274,10 +273,10 @@ void check_module(struct check *check)
 			  "nothing to do: without it paimond uses what the lines below show",
 			  "this kernel cannot load modules");
 	} else {
-		check_add(check, "paimon.ko", CHECK_MISSING,
-			  "in paimon's sources, as root: make -C kmod modules modules_install && "
-			  "depmod",
-			  "not installed for this kernel");
+		check_add(
+			check, "paimon.ko", CHECK_MISSING,
+			"in paimon's sources, as root: make -C kmod modules modules_install && depmod",
+			"not installed for this kernel");
 	}
 }
 
@@ -297,8 +296,7 @@ void check_other_modules(struct check *check)
 	else
 		check_add(
 			check, "other modules", CHECK_OK, NULL,
-			"none loaded, none needed: paimon_soft, paimon_iopf and paimon_pai are for "
-			"driver developers");
+			"none loaded, none needed: paimon_soft, paimon_iopf and paimon_pai are for driver developers");
 }
 
 void check_iopf(struct check *check)
@@ -322,19 +320,17 @@ void check_iopf(struct check *check)
 	if (backend)
 		check_add(check, "page faults", CHECK_OK, NULL, "counted with %s%s", backend,
 			  check->module ? ""
-					: ": those of devices that use the kernel's own "
-					  "handler");
+					: ": those of devices that use the kernel's own handler");
 	else if (check->iopf)
 		check_add(check, "page faults", CHECK_WARNING, "as root: paimonctl check",
 			  "unknown: attaching was not tried");
 	else
-		check_add(check, "page faults", CHECK_MISSING,
-			  check->no_modules
-				  ? "boot a kernel with modules (Debian's kernels have them); for "
-				    "synthetic metrics: paimond --replay"
-				  : "load paimon.ko (see there); for synthetic metrics: paimond "
-				    "--replay",
-			  "cannot be counted: neither paimon.ko nor kernel functions to attach to");
+		check_add(
+			check, "page faults", CHECK_MISSING,
+			check->no_modules
+				? "boot a kernel with modules (Debian's kernels have them); for synthetic metrics: paimond --replay"
+				: "load paimon.ko (see there); for synthetic metrics: paimond --replay",
+			"cannot be counted: neither paimon.ko nor kernel functions to attach to");
 }
 
 void check_pmus(struct check *check)
@@ -385,10 +381,10 @@ void check_descriptors(struct check *check)
 			  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 		return;
 	}
-	snprintf(next, sizeof(next),
-		 "ulimit -n %ju before paimond is started, or let systemd start it (%s "
-		 "LimitNOFILE=65536)",
-		 (uintmax_t)need, need > 65536 ? "with more than" : "which has");
+	snprintf(
+		next, sizeof(next),
+		"ulimit -n %ju before paimond is started, or let systemd start it (%s LimitNOFILE=65536)",
+		(uintmax_t)need, need > 65536 ? "with more than" : "which has");
 	check_add(check, "descriptors", CHECK_WARNING, next, "%ju needed, %ju allowed here",
 		  (uintmax_t)need, (uintmax_t)limit.rlim_max);
 }
@@ -452,12 +448,11 @@ void check_sysctls(struct check *check)
 	else if (atoi(paranoid) > 2)
 		check_add(
 			check, "sysctl", CHECK_OK, NULL,
-			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimon-opener opens "
-			"perf events for paimond",
+			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimon-opener opens perf events for paimond",
 			paranoid, unprivileged);
 	else
-		check_add(check, "sysctl", CHECK_OK, NULL,
-			  "perf_event_paranoid %s, unprivileged_bpf_disabled %s: the capabilities "
-			  "of paimond override both",
-			  paranoid, unprivileged);
+		check_add(
+			check, "sysctl", CHECK_OK, NULL,
+			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: the capabilities of paimond override both",
+			paranoid, unprivileged);
 }

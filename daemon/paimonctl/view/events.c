@@ -90,8 +90,7 @@ const struct view view_events = {
 	.missing = "no event of this name is kept (paimonctl event list)",
 	.metric = "paimon_event_info",
 	.label = "name",
-	.help = "VALUE is the raw count; SCALED and RATE/s are in the unit of the event.\n~: "
-		"estimated, because the event was multiplexed.",
+	.help = "VALUE is the raw count; SCALED and RATE/s are in the unit of the event.\n~: estimated, because the event was multiplexed.",
 	.texts = texts,
 	.nr_texts = 2,
 	.columns = columns,

@@ -113,8 +113,7 @@ const struct view view_iopf = {
 	.key = "DEVICE",
 	.key_width = 12,
 	.nothing = "no device has had an I/O page fault yet",
-	.help = "p50, p90, p99: upper bounds of these percentiles of the groups in the "
-		"interval.\nmax: upper bound of the highest bucket with a group. See paimonctl(1).",
+	.help = "p50, p90, p99: upper bounds of these percentiles of the groups in the interval.\nmax: upper bound of the highest bucket with a group. See paimonctl(1).",
 	.columns = columns,
 	.nr_columns = NR(columns),
 	.heat = STAGES + 2 * NR(quantiles) + 2, /* p99 of total */

@@ -87,8 +87,7 @@ const struct view view_nnpa = {
 	.key = "COUNTER",
 	.key_width = 12,
 	.nothing = "no NNPA function has been counted yet",
-	.help = "A row for each counter, summed over all CPUs, with each CPU below it.\nsum: all "
-		"counters, like NNPA_ALL. Counters that are 0 are left out.",
+	.help = "A row for each counter, summed over all CPUs, with each CPU below it.\nsum: all counters, like NNPA_ALL. Counters that are 0 are left out.",
 	.metric = "paimon_nnpa_events_total",
 	.cpu_metric = "paimon_nnpa_cpu_events_total",
 	.columns = columns,

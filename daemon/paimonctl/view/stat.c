@@ -145,8 +145,8 @@ const struct view view_stat = {
 	.name = "iopf",
 	.source = "iopf",
 	.key = "",
-	.missing = "no device of this name has had an I/O page fault yet (those that had: "
-		   "paimonctl list iopf/)",
+	.missing =
+		"no device of this name has had an I/O page fault yet (those that had: paimonctl list iopf/)",
 	.metric = "paimon_iopf_requests_total",
 	.label = "device",
 	.columns = columns,

@@ -73,11 +73,9 @@ const struct view view_tasks = {
 	.source = "pai",
 	.key = "PID",
 	.key_width = 7,
-	.nothing = "no process is known: this requires samples (mode in [pai], see "
-		   "paimond.conf(5))",
-	.help = "Processes that used NNPA, from samples, each with the function that it used "
-		"most\nin the interval. other: processes that did not fit. Ended processes "
-		"disappear.",
+	.nothing =
+		"no process is known: this requires samples (mode in [pai], see paimond.conf(5))",
+	.help = "Processes that used NNPA, from samples, each with the function that it used most\nin the interval. other: processes that did not fit. Ended processes disappear.",
 	.metric = "paimon_nnpa_task_events_total",
 	.texts = texts,
 	.nr_texts = 2,

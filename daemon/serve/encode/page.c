@@ -56,19 +56,19 @@ void encode_page(const struct page *page, struct buffer *buffer)
 	add_escaped(buffer, page->version);
 	buffer_add_string(buffer, "</h1>\n");
 	if (page->replay)
-		buffer_add_string(buffer, "<p><strong>REPLAY: synthetic input, no real "
-					  "events.</strong></p>\n");
-	buffer_add_string(buffer,
-			  "<p>I/O page faults of the devices of this machine, counted in the "
-			  "kernel.</p>\n"
-			  "<ul>\n"
-			  "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
-			  "<li><a href=\"/healthz\">/healthz</a>: 200 while paimond works</li>\n"
-			  "<li><a href=\"/v1/status\">/v1/status</a>: status of paimond and its "
-			  "sources, as JSON</li>\n"
-			  "</ul>\n"
-			  "<table>\n"
-			  "<tr><th>Source</th><th>State</th><th>Backend</th><th>Note</th></tr>\n");
+		buffer_add_string(
+			buffer,
+			"<p><strong>REPLAY: synthetic input, no real events.</strong></p>\n");
+	buffer_add_string(
+		buffer,
+		"<p>I/O page faults of the devices of this machine, counted in the kernel.</p>\n"
+		"<ul>\n"
+		"<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\n"
+		"<li><a href=\"/healthz\">/healthz</a>: 200 while paimond works</li>\n"
+		"<li><a href=\"/v1/status\">/v1/status</a>: status of paimond and its sources, as JSON</li>\n"
+		"</ul>\n"
+		"<table>\n"
+		"<tr><th>Source</th><th>State</th><th>Backend</th><th>Note</th></tr>\n");
 	for (size_t i = 0; i < page->nr_sources; i++)
 		add_source(buffer, &page->sources[i]);
 	buffer_add_string(buffer, "</table>\n"

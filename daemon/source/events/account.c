@@ -34,9 +34,9 @@ static bool account(struct events_event *event, struct events_slot *slot,
 		/* Any holder of a descriptor may reset it; the total continues (d15). */
 		count.base.value += count.seen.value;
 		event->resets++;
-		log_warning("events: %s was reset by another process on CPU %u; its total "
-			    "continues",
-			    event->name, slot->cpu);
+		log_warning(
+			"events: %s was reset by another process on CPU %u; its total continues",
+			event->name, slot->cpu);
 	}
 	if (memcmp(&count.seen, &value->reading, sizeof(count.seen))) {
 		count.seen = value->reading;

@@ -23,10 +23,10 @@ static int check_file(const struct events *events, const struct perf_file *files
 	uint64_t perf_id;
 
 	if (file->revoked) /* d1 */
-		return fail(ret_error, -ENOENT,
-			    "%s: the perf event is revoked: its PMU is gone (open it again when "
-			    "that is back)",
-			    file->pmu);
+		return fail(
+			ret_error, -ENOENT,
+			"%s: the perf event is revoked: its PMU is gone (open it again when that is back)",
+			file->pmu);
 	if (file->dead) /* d1 */
 		return fail(ret_error, -ENOENT, "%s: the perf event is dead", file->pmu);
 	if (file->faults)
@@ -63,16 +63,16 @@ static int check_file(const struct events *events, const struct perf_file *files
 	if (file->pmu_type != files[0].pmu_type || file->attr_type != files[0].attr_type ||
 	    file->excluded != files[0].excluded ||
 	    memcmp(file->config, files[0].config, sizeof(file->config)))
-		return fail(ret_error, -EINVAL,
-			    "%s: the perf events count different things (hand them over one by "
-			    "one)",
-			    file->pmu);
+		return fail(
+			ret_error, -EINVAL,
+			"%s: the perf events count different things (hand them over one by one)",
+			file->pmu);
 	for (size_t j = 0; j < i; j++) /* d13 */
 		if (files[j].cpu == file->cpu)
-			return fail(ret_error, -EINVAL,
-				    "%s: two of the perf events count on CPU %d (hand them over "
-				    "one by one)",
-				    file->pmu, file->cpu);
+			return fail(
+				ret_error, -EINVAL,
+				"%s: two of the perf events count on CPU %d (hand them over one by one)",
+				file->pmu, file->cpu);
 	return 0;
 }
 
@@ -190,9 +190,8 @@ static bool may_use(const struct events_event *event, uint32_t uid)
 static int not_owner(const struct events_event *event, char **ret_error)
 {
 	return fail(ret_error, -EACCES,
-		    "%s: belongs to user %u (only that user and root may do "
-		    "this)",
-		    event->name, event->uid);
+		    "%s: belongs to user %u (only that user and root may do this)", event->name,
+		    event->uid);
 }
 
 /* Is this the number of a possible CPU? */
@@ -246,10 +245,10 @@ int events_descriptor(struct source *source, uint64_t id, uint32_t cpu, uint32_t
 			    event->name, nr, cpu);
 	fd = events->fds[slot];
 	if (fd < 0)
-		return fail(ret_error, -ESTALE,
-			    "%s: it can only be read: its descriptors ended with an earlier "
-			    "paimond (close it, and open it again)",
-			    event->name);
+		return fail(
+			ret_error, -ESTALE,
+			"%s: it can only be read: its descriptors ended with an earlier paimond (close it, and open it again)",
+			event->name);
 	events->given[event - events->reader->events]++;
 	*ret_fd = fd;
 	return 0;

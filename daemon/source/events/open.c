@@ -70,10 +70,10 @@ static int open_slots(struct events *events, const struct events_event *event,
 		}
 		if (events_find_slot(events, &slot) < 0) {
 			close(fd);
-			r = fail(ret_error, -ENOSPC,
-				 "%s: no free slots for its %zu perf events (raise max in "
-				 "[events], and see paimond.conf(5))",
-				 spec, nr);
+			r = fail(
+				ret_error, -ENOSPC,
+				"%s: no free slots for its %zu perf events (raise max in [events], and see paimond.conf(5))",
+				spec, nr);
 			break;
 		}
 		r = events_fill_slot(events, slot, fd, targets[i].type, targets[i].cpu,
@@ -303,8 +303,7 @@ static int open_replacements(struct events *events, const struct events_event *e
 		r = r ?: events_fill_slot(events, new, fd, old[i].type, old[i].cpu, event->current);
 		if (r < 0)
 			fail(ret_error, r,
-			     "%s: cannot be kept in addition to the perf event that "
-			     "it replaces: %s",
+			     "%s: cannot be kept in addition to the perf event that it replaces: %s",
 			     spec, strerror(-r));
 		else
 			slots[i] = new;
@@ -329,10 +328,10 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	if (!event)
 		return events_no_event(id, ret_error);
 	if (event->origin == EVENTS_FROM_HANDOFF)
-		return fail(ret_error, -EINVAL,
-			    "%s: was opened by another process, and cannot be changed (hand over "
-			    "another one)",
-			    event->name);
+		return fail(
+			ret_error, -EINVAL,
+			"%s: was opened by another process, and cannot be changed (hand over another one)",
+			event->name);
 	if (event->origin == EVENTS_FROM_CONFIG)
 		return fail(ret_error, -EINVAL,
 			    "[event %s] is in the configuration (change it there, and reload)",

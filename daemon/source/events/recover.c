@@ -90,8 +90,7 @@ void events_recover(struct events *events)
 	for (uint32_t i = 0; i < reader->nr_slots; i++)
 		nr_read += reader->slots[i].event && events->fds[i] < 0;
 	if (nr_read)
-		log_warning("events: %zu perf events still count, but can only be read: their "
-			    "descriptors ended with the previous paimond, which had no descriptor "
-			    "store (to get new ones, close and open the events)",
-			    nr_read);
+		log_warning(
+			"events: %zu perf events still count, but can only be read: their descriptors ended with the previous paimond, which had no descriptor store (to get new ones, close and open the events)",
+			nr_read);
 }

@@ -161,8 +161,7 @@ struct events_event *events_find_free(struct events *events, const char *text, c
 	/* The next id would wrap around to 0, and ids after that are in use. */
 	if (reader->state->last_id == UINT64_MAX) {
 		fail(ret_error, -ENOSPC,
-		     "%s: all ids are used up (to start from 1 again, stop paimond, then run "
-		     "paimonctl purge events; this loses %s)",
+		     "%s: all ids are used up (to start from 1 again, stop paimond, then run paimonctl purge events; this loses %s)",
 		     text, state_loses("events"));
 		return NULL;
 	}

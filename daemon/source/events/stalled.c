@@ -39,8 +39,7 @@ static void look_at_stalled(struct events *events, uint32_t index)
 		/* Its state is unknown without a descriptor. It is reopened if possible. */
 		if (handed_over || events->reader->values[index].error == -EINVAL)
 			mark(events, index, SLOT_STOPPED,
-			     "no longer counts, or counts on "
-			     "another CPU");
+			     "no longer counts, or counts on another CPU");
 		else
 			events_restart(events, event, index);
 	} else if (events_inspect(events, index, &file) < 0) {

@@ -115,9 +115,9 @@ bool iopf_hooks_adopt(struct source *source, struct iopf *iopf)
 		free(path);
 		if (hook->link >= 0 && (!is_link_of(hook->link, hook) ||
 					!pins_is_link_of(hook->link, hook->adopted))) {
-			log_warning("iopf: the stored %s is not a link of this layout to %s: "
-				    "attaching again",
-				    hook->name, hook->target);
+			log_warning(
+				"iopf: the stored %s is not a link of this layout to %s: attaching again",
+				hook->name, hook->target);
 			close(hook->link);
 			hook->link = -1;
 		}
@@ -224,16 +224,13 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 					   "(install the module of this version)",
 					   hook->target);
 		if (hook->link < 0)
-			return source_fail(source, hook->link, "cannot attach to %s: %s%s",
-					   hook->target, strerror(-hook->link),
-					   hook->link == -EACCES && hook->how == HOOK_KPROBE &&
-							   perf_is_paranoid()
-						   ? " (Debian's "
-						     "kernel.perf_event_paranoid = 3 "
-						     "requires more than CAP_PERFMON: "
-						     "sysctl "
-						     "kernel.perf_event_paranoid=2)"
-						   : "");
+			return source_fail(
+				source, hook->link, "cannot attach to %s: %s%s", hook->target,
+				strerror(-hook->link),
+				hook->link == -EACCES && hook->how == HOOK_KPROBE &&
+						perf_is_paranoid()
+					? " (Debian's kernel.perf_event_paranoid = 3 requires more than CAP_PERFMON: sysctl kernel.perf_event_paranoid=2)"
+					: "");
 	}
 	for (int i = 0; i < iopf->nr_hooks; i++) {
 		int r = pin_program(source, &iopf->hooks[i]);
@@ -242,8 +239,7 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 			r = pins_keep(&pins, iopf->hooks[i].name, iopf->hooks[i].link);
 		if (r < 0)
 			return source_fail(source, r,
-					   "cannot keep the link to %s for the next "
-					   "daemon: %s",
+					   "cannot keep the link to %s for the next daemon: %s",
 					   iopf->hooks[i].target, strerror(-r));
 	}
 	return 0;

@@ -75,22 +75,21 @@ static int iopf_probe(struct source *source)
 		if (iopf_module_loaded())
 			return 0;
 		if (wanted == IOPF_BACKEND_MODULE)
-			return source_fail(source, -ENODEV,
-					   "paimon.ko is not loaded (modprobe paimon; paimond "
-					   "retries by itself)");
+			return source_fail(
+				source, -ENODEV,
+				"paimon.ko is not loaded (modprobe paimon; paimond retries by itself)");
 	}
 	r = iopf_functions_found() ? 0 : load_begin(source);
 	if (r < 0)
 		return r;
 	if (!iopf_functions_found())
-		return source_fail(source, -ENODEV,
-				   "paimon.ko is not loaded, and this kernel has no I/O page "
-				   "fault handler in its BTF (modprobe paimon; paimond retries by "
-				   "itself)");
+		return source_fail(
+			source, -ENODEV,
+			"paimon.ko is not loaded, and this kernel has no I/O page fault handler in its BTF (modprobe paimon; paimond retries by itself)");
 	if (source->refused && wanted == IOPF_BACKEND_AUTO)
-		return source_fail(source, -ENODEV,
-				   "paimon.ko is not loaded, and this kernel refuses fentry and "
-				   "kprobes (modprobe paimon; paimond retries by itself)");
+		return source_fail(
+			source, -ENODEV,
+			"paimon.ko is not loaded, and this kernel refuses fentry and kprobes (modprobe paimon; paimond retries by itself)");
 	return 0;
 }
 
@@ -107,9 +106,10 @@ static bool sized_by_devices(const struct bpf_map *map)
 static void warn_size(const struct pins *pins, uint32_t max_devices)
 {
 	if (max_devices != pins->source->config->iopf_max_devices)
-		log_warning("iopf: max_devices stays %u, the size of the pinned maps (to change "
-			    "it " PINS_PURGE ")",
-			    max_devices, PINS_PURGE_OF(pins));
+		log_warning(
+			"iopf: max_devices stays %u, the size of the pinned maps (to change it " PINS_PURGE
+			")",
+			max_devices, PINS_PURGE_OF(pins));
 }
 
 /* Returns an enum pins_reused, or a negative errno. */
@@ -129,8 +129,8 @@ static int reuse_maps(struct source *source, struct iopf *iopf)
 	    bpf_map__max_entries(iopf->bpf->maps.iopf_departed) != pinned)
 		return source_fail(
 			source, -EEXIST,
-			"the sizes of the pinned iopf_slots, iopf_departed and iopf_devices do "
-			"not match (" PINS_PURGE ")",
+			"the sizes of the pinned iopf_slots, iopf_departed and iopf_devices do not match (" PINS_PURGE
+			")",
 			PINS_PURGE_OF(&pins));
 	warn_size(&pins, pinned);
 	iopf->max_devices = pinned;
@@ -298,9 +298,8 @@ static int attach_functions(struct source *source)
 			continue;
 		}
 		if (preempts && backend == IOPF_BACKEND_FENTRY)
-			log_warning("iopf: this kernel preempts BPF programs, so fentry misses "
-				    "events (paimon_bpf_program_recursion_misses_total): load "
-				    "paimon.ko or allow kprobes");
+			log_warning(
+				"iopf: this kernel preempts BPF programs, so fentry misses events (paimon_bpf_program_recursion_misses_total): load paimon.ko or allow kprobes");
 		source->reason[0] = '\0';
 		return 0;
 	}

@@ -44,8 +44,7 @@ static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index")
 /* Indexed by enum pai_refusal. */
 static const char *const refusals[] = {
 	[PAI_HAS_NO_TRACEPOINT] =
-		"this pai_ext is not that of paimon_pai.ko, and has no tracepoint (set backend = "
-		"auto)",
+		"this pai_ext is not that of paimon_pai.ko, and has no tracepoint (set backend = auto)",
 	[PAI_MAY_PANIC] = "does not sample: a throttled event of this driver can panic the machine "
 			  "(paimonctl check; accept_throttling_panic)",
 };
@@ -60,10 +59,11 @@ static int pai_probe(struct source *source)
 	for (size_t i = 0; i < PAI_NR_PMUS && !source->replay; i++)
 		if (!pai_pmu_look(&(struct pai_pmu){.name = pmus[i].name}))
 			return 0;
-	return source->replay ? 0
-			      : source_fail(source, -ENODEV,
-					    "this machine has no PMU pai_ext or pai_crypto (IBM z "
-					    "has them; for development: modprobe paimon_soft)");
+	return source->replay
+		       ? 0
+		       : source_fail(
+				 source, -ENODEV,
+				 "this machine has no PMU pai_ext or pai_crypto (IBM z has them; for development: modprobe paimon_soft)");
 }
 
 /* Attach and detach */
@@ -156,8 +156,7 @@ static void give_reason(struct source *source, bool say)
 		if (error == -EBUSY)
 			source_fail(
 				source, 0,
-				"another user %s %s on CPUs %s, so paimond cannot %s there (end "
-				"it, or set mode in [pai]; paimond retries by itself)",
+				"another user %s %s on CPUs %s, so paimond cannot %s there (end it, or set mode in [pai]; paimond retries by itself)",
 				pmu->plan.counts ? "samples" : "has events of", pmu->name,
 				cpus ?: "?", pmu->plan.counts ? "count" : "sample");
 		else if (error)
@@ -336,8 +335,7 @@ static int pai_reload(struct source *source)
 
 	if (pai_restart(source))
 		log_warning(
-			"pai: max_cgroups changed: it stays %u until paimond starts without the "
-			"pinned maps (stop it, then run paimonctl purge pai-%d; this loses %s)",
+			"pai: max_cgroups changed: it stays %u until paimond starts without the pinned maps (stop it, then run paimonctl purge pai-%d; this loses %s)",
 			pai->samples->max_cgroups, PAI_LAYOUT, state_loses("pai"));
 	give_reason(source, true);
 	return 0;

@@ -70,13 +70,14 @@ static int check_sizes(struct source *source, struct pai_samples *samples)
 	    bpf_map__max_entries(samples->bpf->maps.pai_cgroup_paths) != nr - 1)
 		return source_fail(
 			source, -EEXIST,
-			"the sizes of the pinned maps of pai do not match each other, or this "
-			"machine (" PINS_PURGE ")",
+			"the sizes of the pinned maps of pai do not match each other, or this machine (" PINS_PURGE
+			")",
 			PINS_PURGE_OF(&pins));
 	if (nr - 1 != source->config->pai_max_cgroups)
-		log_warning("pai: max_cgroups stays %u, the size of the pinned maps (to change "
-			    "it " PINS_PURGE ")",
-			    nr - 1, PINS_PURGE_OF(&pins));
+		log_warning(
+			"pai: max_cgroups stays %u, the size of the pinned maps (to change it " PINS_PURGE
+			")",
+			nr - 1, PINS_PURGE_OF(&pins));
 	samples->max_cgroups = nr - 1;
 	return 0;
 }
@@ -226,9 +227,8 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 	places_free(&samples->cgroups[0].state);
 	samples->cgroup_root = open_cgroup_root();
 	if (samples->cgroup_root < 0)
-		log_warning("pai: the root of cgroup v2 is not at /sys/fs/cgroup or "
-			    "/sys/fs/cgroup/unified, so removed cgroups keep their places: "
-			    "max_cgroups limits the number of all that ever existed");
+		log_warning(
+			"pai: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places: max_cgroups limits the number of all that ever existed");
 	return 0;
 }
 

@@ -123,9 +123,9 @@ static int parse_tracepoint(struct parser *p, const char *text)
 		return -ENOMEM;
 	strsep(&event, ":");
 	if (!spec_is_name(system, "_-") || !event || !spec_is_name(event, "_-"))
-		return spec_wrong(p, -EINVAL,
-				  "not the name of a tracepoint; write system:event, with letters, "
-				  "digits, _ and -");
+		return spec_wrong(
+			p, -EINVAL,
+			"not the name of a tracepoint; write system:event, with letters, digits, _ and -");
 	if (p->tracepoints && asprintf(&path, "%s/%s/%s/id", p->tracepoints, system, event) < 0) {
 		path = NULL;
 		return -ENOMEM;
@@ -142,13 +142,11 @@ static int parse_tracepoint(struct parser *p, const char *text)
 			path);
 	if (r == -ETIMEDOUT)
 		return spec_wrong(p, r,
-				  "paimon-opener does not answer; see journalctl -u "
-				  "paimon-opener");
+				  "paimon-opener does not answer; see journalctl -u paimon-opener");
 	if (r < 0)
 		return spec_wrong(
 			p, r,
-			"no id of tracepoint %s in %s: %s; correct the name, load its module, "
-			"or mount tracefs",
+			"no id of tracepoint %s in %s: %s; correct the name, load its module, or mount tracefs",
 			text, path, strerror(-r));
 	return spec_set_event(p, "tracepoint", PERF_TYPE_TRACEPOINT, id, text);
 }

@@ -174,11 +174,10 @@ int spec_parse_named(struct parser *p, const char *name)
 			buffer_add_string(&buffer, ", ");
 		}
 		names = buffer_take_string(&buffer);
-		return names ? spec_wrong(p, -EINVAL,
-					  "no such event; use %sa cache event such as "
-					  "L1-dcache-load-misses, rNNN in hex, system:event, or "
-					  "pmu/term=value/",
-					  names)
+		return names ? spec_wrong(
+				       p, -EINVAL,
+				       "no such event; use %sa cache event such as L1-dcache-load-misses, rNNN in hex, system:event, or pmu/term=value/",
+				       names)
 			     : -ENOMEM;
 	}
 	if (r < 0)

@@ -141,8 +141,7 @@ static int find_bits(struct parser *p, const char *name, size_t *ret_config, uin
 		names = spec_list_names(p->device, "format");
 		return names ? spec_wrong(
 				       p, -EINVAL,
-				       "PMU %s has no term %s; use one of config, config1, config2, "
-				       "config3, config4%s, or an event that paimonctl list %s shows",
+				       "PMU %s has no term %s; use one of config, config1, config2, config3, config4%s, or an event that paimonctl list %s shows",
 				       p->spec->pmu, name, names, p->spec->pmu)
 			     : -ENOMEM;
 	}
@@ -150,14 +149,12 @@ static int find_bits(struct parser *p, const char *name, size_t *ret_config, uin
 	if (r == -ENOTSUP)
 		return spec_wrong(
 			p, -EINVAL,
-			"format/%s of PMU %s names a config word that this version does not "
-			"know (the last is config4); use another term",
+			"format/%s of PMU %s names a config word that this version does not know (the last is config4); use another term",
 			name, p->spec->pmu);
 	if (r == -EINVAL)
 		return spec_wrong(
 			p, r,
-			"format/%s of PMU %s in sysfs does not say which bits term %s "
-			"has; use config=, config1=, config2=, config3= or config4= instead",
+			"format/%s of PMU %s in sysfs does not say which bits term %s has; use config=, config1=, config2=, config3= or config4= instead",
 			name, p->spec->pmu, name);
 	return r;
 }
@@ -338,8 +335,7 @@ static int read_event(struct parser *p, char **ret_text)
 	if (!isfinite(strtod(spec->scale, &end)) || end == spec->scale || *end)
 		return spec_wrong(
 			p, -EINVAL,
-			"its scale in sysfs, '%.80s', is not a number; to count without one, "
-			"write the terms of the event instead of its name",
+			"its scale in sysfs, '%.80s', is not a number; to count without one, write the terms of the event instead of its name",
 			spec->scale);
 	return 0;
 }
