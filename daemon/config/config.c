@@ -14,8 +14,8 @@
 
 #include "../util/address.h"
 #include "../util/cleanup.h"
+#include "../util/config_file.h"
 #include "../util/fail.h"
-#include "file.h"
 #include "keys.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"

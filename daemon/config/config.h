@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/, in the syntax
- * of file.h; paimond.conf(5) lists the keys. It is read as a whole into a new
+ * of util/config_file.h; paimond.conf(5) lists the keys. It is read as a whole into a new
  * struct config, which replaces the one in force only if there is no error.
  */
 #ifndef PAIMON_CONFIG_H
