@@ -69,6 +69,9 @@ struct config {
 	bool pai_accept_throttling_panic;
 	uint32_t pai_max_cgroups; /* 1 to 1024; takes a restart with cleared state */
 	bool pai_per_cpu;
+	/* [cspmu] */
+	enum source_wanted cspmu;
+	uint32_t cspmu_max_events; /* 1 to 4096; takes a restart with cleared state */
 	/* [event NAME] */
 	struct config_event *events;
 	size_t nr_events;
