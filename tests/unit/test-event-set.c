@@ -512,9 +512,11 @@ static void test_bad_files(void **state)
 		{"[family]\n", "1: [family] has no help\n1: [family] has no source\n"
 			       "1: [family] has no pmu\n1: [family] has no events\n"},
 		{"[formula a]\n",
-		 " [family] has no help\n [family] has no source\n [family] has no pmu\n"
-		 " [family] has no events\n1: [formula a] has no help\n1: [formula a] has no unit\n"
+		 " has no section [family]\n1: [formula a] has no help\n1: [formula a] has no unit\n"
 		 "1: [formula a] has no value\n"},
+		{"[family]\nhelp = h\nsource = s\nevents = a\npmu = p[0-9a-c_-] [z-a] [!-a] [b-_]\n",
+		 "5: pmu: [z-a]: is not a pattern of names: [ without letters, digits, _ or - and ]\n"
+		 "5: pmu: [b-_]: is not a pattern of names: [ without letters, digits, _ or - and ]\n"},
 		{FAMILY("a") "[formula one]\n", "10: [formula one] is already in line 6\n"},
 		{FAMILY("a") "[formula One]\n",
 		 "10: [formula One] is not a valid name: 1 to 40 lower-case letters, digits and _, a "

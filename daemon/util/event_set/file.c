@@ -108,18 +108,28 @@ static const char *check_event(const char *item)
 	return formula_name_valid(item) ? NULL : "is not a name of an event";
 }
 
+/* Skips the characters and ranges of a bracket. A range from high to low ends it. */
+static const char *skip_bracket(const char *item)
+{
+	while (*item && strchr(LOWER UPPER DIGITS "_-", *item)) {
+		bool is_range = item[1] == '-' && item[2] && item[2] != ']';
+
+		if (is_range && item[2] < item[0])
+			break;
+		item += is_range ? 2 : 1;
+	}
+	return item;
+}
+
 static const char *check_pattern(const char *item)
 {
-	while (*item) {
-		const char *inner;
+	const char *inner;
 
-		item += strspn(item, PATTERN_CHARS);
-		if (!*item)
-			break;
+	for (item += strspn(item, PATTERN_CHARS); *item; item += strspn(item, PATTERN_CHARS)) {
 		if (*item != '[')
 			return "is not a pattern of names: letters, digits, _ . - * ? and [...]";
 		inner = item + 1 + (item[1] == '!');
-		item = inner + strspn(inner, LOWER UPPER DIGITS "_-");
+		item = skip_bracket(inner);
 		if (item == inner || *item != ']')
 			return "is not a pattern of names: [ without letters, digits, _ or - and ]";
 		item++;
@@ -365,7 +375,10 @@ static void check_set(struct reader *reader)
 	struct event_set *set = reader->set;
 	char section[sizeof(FORMULA_SECTION) + EVENT_SET_MAX_NAME];
 
-	check_keys(reader, "family", family_keys, NR(family_keys), &reader->family);
+	if (reader->family.section)
+		check_keys(reader, "family", family_keys, NR(family_keys), &reader->family);
+	else
+		config_error(reader->errors, set->path, 0, "has no section [family]");
 	while (set->events && set->events[set->nr_events])
 		set->nr_events++;
 	for (size_t i = 0; i < set->nr_formulas; i++) {
