@@ -414,6 +414,21 @@ static void test_full(void **data)
 	assert_string_equal(cspmu_source.restart(&source), "max_events");
 }
 
+static void check_told(void *user, const char *text)
+{
+	const char **wanted = user;
+
+	if (*wanted && strstr(text, *wanted))
+		*wanted = NULL;
+}
+
+/* Does the source tell of something that does not count as configured with this text? */
+static bool tells(const char *text)
+{
+	cspmu_source.tell(&source, check_told, &text);
+	return !text;
+}
+
 /* A changed event set is in force after a reload; what it no longer has ends. */
 static void test_reload(void **data)
 {
@@ -426,10 +441,15 @@ static void test_reload(void **data)
 	load(0, 1);
 	assert_int_equal(served(EVENTS, SCF, "entered", NULL), -1);
 	assert_int_equal(served(EVENTS, SCF, "left", "36"), 3);
-	/* A wrong one is left out, and named. */
+	assert_false(tells("/scf.conf:"));
+	/* A wrong one is left out, and named: here, and where the kept one is begun with. */
 	make_set("scf", "[family]\nevents = entered, left\n");
 	assert_int_equal(cspmu_source.reload(&source), 0);
 	assert_int_equal(served(EVENTS, SCF, "left", NULL), -1);
+	assert_true(tells("/scf.conf:1: [family] has no pmu"));
+	cspmu_source.detach(&source, false);
+	attach();
+	assert_true(tells("/scf.conf:1: [family] has no pmu"));
 }
 
 /* What is in the maps is not to be trusted. */

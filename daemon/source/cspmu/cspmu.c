@@ -24,34 +24,52 @@ static enum source_wanted cspmu_wanted(const struct config *config)
 	return config->cspmu;
 }
 
-/* Loads the event sets. Wrong files are named in the log; the others are used. */
-static int load_sets(struct source *source, struct event_sets **ret_sets)
+/*
+ * Loads the event sets. Wrong files are left out: *ret_wrong (to be freed) has a line for each of
+ * their mistakes, or is NULL.
+ */
+static int load_sets(struct source *source, struct event_sets **ret_sets, char **ret_wrong)
 {
-	_cleanup_free_ char *errors = NULL;
-	char *rest, *line;
+	char *errors = NULL;
 	int r = system_pmu_event_sets(ret_sets, &errors);
 
-	if (r < 0)
-		return source_fail(source, r, "cannot read the event sets: %s",
-				   errors ?: strerror(-r));
-	rest = errors;
-	while (rest && (line = strsep(&rest, "\n")))
-		log_warning("cspmu: %s", line);
+	if (r < 0) {
+		source_fail(source, r, "cannot read the event sets: %s", errors ?: strerror(-r));
+		free(errors);
+		return r;
+	}
+	*ret_wrong = errors;
 	return 0;
+}
+
+/* Calls log_warning(), or tell, for each line. */
+static void say_lines(const char *lines, source_tell *tell, void *user)
+{
+	_cleanup_free_ char *copy = lines ? strdup(lines) : NULL;
+	char *rest = copy, *line;
+
+	while (rest && (line = strsep(&rest, "\n")))
+		if (tell)
+			tell(user, line);
+		else
+			log_warning("cspmu: %s", line);
 }
 
 static int cspmu_probe(struct source *source)
 {
 	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
+	_cleanup_free_ char *wrong = NULL;
 	struct cspmu_found found;
 	size_t nr;
-	int r = load_sets(source, &sets);
+	int r = load_sets(source, &sets, &wrong);
 
 	r = r ?: cspmu_find(sets, &found);
 	if (r < 0)
 		return r;
 	nr = found.nr_pmus;
 	cspmu_found_free(&found);
+	if (!nr)
+		say_lines(wrong, NULL, NULL); /* the family may be in one of these files */
 	return nr ? 0
 		  : source_fail(source, -ENODEV,
 				"this machine has no system PMU of a known family (for "
@@ -68,6 +86,7 @@ static void forget(struct source *source)
 		event_sets_free(cspmu->sets);
 	free(cspmu->counters);
 	free(cspmu->left_out);
+	free(cspmu->wrong);
 	free(cspmu);
 	source->data = NULL;
 }
@@ -137,8 +156,9 @@ static int set_up(struct source *source, struct cspmu *cspmu)
 {
 	const struct pins pins = {source, FOLDER, EVENTS_LAYOUT};
 	uint32_t max = source->config->cspmu_max_events;
-	int r = load_sets(source, &cspmu->sets);
+	int r = load_sets(source, &cspmu->sets, &cspmu->wrong);
 
+	say_lines(cspmu->wrong, NULL, NULL);
 	r = r ?: cspmu_find(cspmu->sets, &cspmu->found);
 	r = r ?: reader_new(source, &pins, ARRAY, max, max, &cspmu->reader);
 	if (r < 0)
@@ -247,12 +267,16 @@ static const char *cspmu_restart(const struct source *source)
 
 static int cspmu_reload(struct source *source)
 {
-	const struct cspmu *cspmu = source->data;
+	struct cspmu *cspmu = source->data;
 	struct event_sets *sets;
-	int r = load_sets(source, &sets);
+	char *wrong;
+	int r = load_sets(source, &sets, &wrong);
 
 	if (r < 0)
 		return r;
+	free(cspmu->wrong);
+	cspmu->wrong = wrong;
+	say_lines(wrong, NULL, NULL);
 	if (cspmu_restart(source))
 		log_warning("cspmu: max_events changed: it stays %u until paimond starts without "
 			    "the pinned maps (stop it, then run paimonctl purge cspmu-%d; this "
@@ -269,13 +293,14 @@ static int cspmu_reload(struct source *source)
 	return 0;
 }
 
-/* Tells of each PMU what does not count as it should. */
+/* Tells which files are left out, and of each PMU what does not count as it should. */
 static void cspmu_tell(const struct source *source, source_tell *tell, void *user)
 {
 	const struct cspmu *cspmu = source->data;
 
 	if (source->reason[0])
 		tell(user, source->reason);
+	say_lines(cspmu->wrong, tell, user);
 	for (size_t p = 0; p < cspmu->found.nr_pmus; p++) {
 		const char *name = cspmu->found.pmus[p].pmu->name;
 		bool shares = false;

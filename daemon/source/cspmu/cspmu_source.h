@@ -43,6 +43,7 @@ struct cspmu {
 	struct event_sets *sets;
 	struct cspmu_found found;
 	char *left_out; /* lines on events that are not counted, or NULL */
+	char *wrong;	/* lines on mistakes in files of event sets, or NULL */
 	bool full;	/* max_events is reached */
 };
 
