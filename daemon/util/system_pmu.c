@@ -155,7 +155,7 @@ static int add_device(int folder, const char *name, struct system_pmus *pmus)
 	if (!of)
 		return -ENOMEM;
 	for (size_t i = 0; i < pmus->nr && *of; i++)
-		if (!strcmp(pmus->all[i].name, of))
+		if (pmus->all[i].name && !strcmp(pmus->all[i].name, of))
 			pmu = &pmus->all[i];
 	/* Another device has this PMU, or it has just gone. */
 	if (*of && (!pmu || pmu->device))
