@@ -277,15 +277,17 @@ static int setup(void **data)
 
 static int teardown(void **data)
 {
+	int status;
+
 	kill(daemon_pid, SIGTERM);
-	wait_for(daemon_pid);
+	status = wait_for(daemon_pid);
 	umount(state);
 	rmdir(state);
 	unlink(config_path);
 	/* The daemon cannot, where it has become another user. */
 	unlink(handoff_path);
 	unlink(http_path);
-	return 0;
+	return status;
 }
 
 /* Until SIGCONT. */
@@ -711,7 +713,7 @@ static void test_exec(void **data)
 
 		if (!child)
 			_exit(handoff_exec(&context, i < 2 ? id : id + 1, commands[i & 1]));
-		assert_int_equal(WEXITSTATUS(wait_for(child)), i ? EXIT_FAILED : 0);
+		assert_int_equal(wait_for(child), W_EXITCODE(i ? EXIT_FAILED : 0, 0));
 	}
 	close(fds[0]);
 	close(fds[1]);
