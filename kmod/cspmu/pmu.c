@@ -188,7 +188,8 @@ static bool update(struct cspmu_event *event, struct traced *ret_traced)
 	return true;
 }
 
-/* To half the range; the counter is disabled, and the count includes its value. */
+/* To half the range, and ready to overflow; the counter is disabled, and the count includes its
+ * value. */
 static void rearm(struct cspmu_event *event)
 {
 	struct cspmu *cspmu = event->pmu->cspmu;
@@ -198,6 +199,7 @@ static void rearm(struct cspmu_event *event)
 	write32(cspmu, offset, lower_32_bits(event->previous));
 	if (cspmu->face.bits > 32)
 		write32(cspmu, offset + 4, upper_32_bits(event->previous));
+	write32(cspmu, PAIMON_CSPMU_PMOVSCLR, BIT(event->face.index));
 	event->rearm = false;
 }
 
@@ -251,11 +253,10 @@ static void start_counter(struct cspmu_event *event)
 			impl->event_type ? impl->event_type(&event->face)
 					 : lower_32_bits(event->face.config));
 	(impl->apply ?: paimon_cspmu_apply_filter)(&event->face);
-	write32(cspmu, PAIMON_CSPMU_PMOVSCLR, BIT(index));
 	if (!event->pending) {
 		rearm(event);
 	} else {
-		/* It goes on from where it stopped. */
+		/* It goes on from where it stopped, with its overflow if there is one. */
 		event->pending = false;
 		event->rearm = true;
 		retry_later(cspmu);
@@ -417,7 +418,10 @@ static void cspmu_read(struct perf_event *perf_event)
 		fire(event->pmu, &traced);
 }
 
-/* A running counter is read and goes back to half its range; true: it is there. */
+/*
+ * A running counter is read and goes back to half its range; true: it is there. If not, its
+ * overflow stays: the device may hold its breath until it is handled.
+ */
 static bool rearm_running(struct cspmu_event *event, struct traced *ret_traced)
 {
 	struct cspmu *cspmu = event->pmu->cspmu;
@@ -441,19 +445,19 @@ static void service(struct cspmu *cspmu)
 	const struct cspmu_pmu *pmu = NULL;
 	unsigned int i, nr = 0;
 	u32 overflown = 0;
-	bool good;
+	bool good = true;
 	int index;
 
 	lock_counters(cspmu);
-	good = !read32(cspmu, PAIMON_CSPMU_PMOVSSET, &overflown);
-	if (!good)
+	if (read32(cspmu, PAIMON_CSPMU_PMOVSSET, &overflown)) {
 		atomic64_inc(&cspmu->read_errors);
-	else if (overflown)
-		write32(cspmu, PAIMON_CSPMU_PMOVSCLR, overflown);
+		overflown = 0;
+		good = false;
+	}
 	for (index = 0; index < PAIMON_CSPMU_MAX_COUNTERS; index++) {
 		struct cspmu_event *event = cspmu->counters[index];
 
-		if (!event || !runs(event) || !(event->rearm || (good && overflown & BIT(index))))
+		if (!event || !runs(event) || !(event->rearm || overflown & BIT(index)))
 			continue;
 		pmu = event->pmu;
 		if (!rearm_running(event, &traced[nr++]))
