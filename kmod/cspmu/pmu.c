@@ -738,11 +738,9 @@ static int cspmu_event_init(struct perf_event *perf_event)
 	ret = cspmu_get_event(pmu);
 	if (ret)
 		goto err_free;
+	perf_event->pmu_private = event;
 	paimon_drv_config_lock();
 	ret = admit(event, &values);
-	/* Others of its group look it up under the lock. */
-	if (!ret)
-		perf_event->pmu_private = event;
 	paimon_drv_config_unlock();
 	if (ret)
 		goto err_put;
@@ -753,6 +751,7 @@ static int cspmu_event_init(struct perf_event *perf_event)
 	return 0;
 
 err_put:
+	perf_event->pmu_private = NULL;
 	cspmu_put_event(pmu);
 err_free:
 	kfree(event);
