@@ -466,12 +466,13 @@ static struct class cspmu_class = {
 	.dev_release = device_release,
 };
 
-/* The events are on one CPU of the device. */
+/* The events are on one CPU of the device: at first that of its driver, if it may count. */
 static int cpu_comes(unsigned int cpu, struct hlist_node *node)
 {
 	struct cspmu *cspmu = hlist_entry_safe(node, struct cspmu, node);
+	bool none = cspmu->cpu >= nr_cpu_ids || !cpu_online(cspmu->cpu);
 
-	if (cspmu->cpu >= nr_cpu_ids && cpumask_test_cpu(cpu, &cspmu->cpus))
+	if (none && cpumask_test_cpu(cpu, &cspmu->cpus))
 		WRITE_ONCE(cspmu->cpu, cpu);
 	return 0;
 }
@@ -517,7 +518,9 @@ static struct cspmu *cspmu_new(const struct paimon_cspmu_device *device)
 	cspmu->face.socket = device->socket;
 	INIT_LIST_HEAD(&cspmu->face.events);
 	cpumask_copy(&cspmu->cpus, device->cpus ?: cpu_possible_mask);
-	cspmu->cpu = nr_cpu_ids;
+	cspmu->cpu = raw_smp_processor_id();
+	if (!cpumask_test_cpu(cspmu->cpu, &cspmu->cpus))
+		cspmu->cpu = nr_cpu_ids;
 	cspmu_init_counters(cspmu);
 	ret = dev_set_name(&cspmu->dev, "%s", device->name);
 	if (!ret) {
