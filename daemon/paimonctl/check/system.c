@@ -282,8 +282,11 @@ void check_module(struct check *check)
 
 void check_other_modules(struct check *check)
 {
-	static const char *const names[] = {"paimon_soft", "paimon_iopf", "paimon_pai"};
-	char loaded[64] = "", path[64];
+	static const char *const names[] = {
+		"paimon_soft",	     "paimon_cspmu_nvidia", "paimon_cspmu",
+		"paimon_drv_config", "paimon_iopf",	    "paimon_pai",
+	};
+	char loaded[128] = "", path[64];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s", names[i]);
@@ -294,9 +297,8 @@ void check_other_modules(struct check *check)
 		check_add(check, "other modules", CHECK_OK, NULL,
 			  "%s: for driver developers, not needed in production", loaded);
 	else
-		check_add(
-			check, "other modules", CHECK_OK, NULL,
-			"none loaded, none needed: paimon_soft, paimon_iopf and paimon_pai are for driver developers");
+		check_add(check, "other modules", CHECK_OK, NULL,
+			  "none loaded, none needed: all but paimon.ko are for driver developers");
 }
 
 void check_iopf(struct check *check)
