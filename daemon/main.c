@@ -11,7 +11,9 @@
 #include "config/config.h"
 #include "daemon.h"
 #include "util/cleanup.h"
+#include "util/event_set.h"
 #include "util/standard.h"
+#include "util/system_pmu.h"
 #include "version.h"
 
 #define DEFAULT_REPLAY_RATE 5000
@@ -22,25 +24,35 @@ static const char usage[] =
 	"  --config FILE               instead of " CONFIG_PATH "\n"
 	"  --replay[=GROUPS_PER_SECOND]  serve a synthetic load, run through the BPF programs\n"
 	"                              on this kernel, without module or device\n"
-	"  --check-config              check the configuration, print its errors, and exit\n"
+	"  --check-config              check the configuration and the event sets, print their\n"
+	"                              errors, and exit\n"
 	"  --version\n"
 	"  --help\n";
 
+/* Prints a text of one line or more. */
+static void print_errors(const char *errors)
+{
+	for (int length; *errors; errors += length + (errors[length] == '\n')) {
+		length = strcspn(errors, "\n");
+		fprintf(stderr, "paimond: %.*s\n", length, errors);
+	}
+}
+
+/* Checks the configuration and the event sets. */
 static int check_config(const struct daemon_options *options)
 {
-	_cleanup_free_ char *error = NULL;
-	char *rest, *line;
-	struct config *config;
+	_cleanup_free_ char *error = NULL, *errors = NULL;
+	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
+	struct config *config = NULL;
 	int r = config_load(options->config_path, options->config_required, &config, &error);
+	int r_sets = system_pmu_event_sets(&sets, &errors);
 
-	if (!r) {
-		config_free(config);
-		return EXIT_SUCCESS;
-	}
-	rest = error ?: strerror(-r);
-	while ((line = strsep(&rest, "\n")))
-		fprintf(stderr, "paimond: %s\n", line);
-	return EXIT_FAILURE;
+	config_free(config);
+	if (r < 0)
+		print_errors(error ?: strerror(-r));
+	if (r_sets < 0 || errors)
+		print_errors(errors ?: strerror(-r_sets));
+	return r < 0 || r_sets < 0 || errors ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int finish_output(void)

@@ -14,8 +14,8 @@
 
 #include "../util/address.h"
 #include "../util/cleanup.h"
+#include "../util/config_file.h"
 #include "../util/fail.h"
-#include "file.h"
 #include "keys.h"
 
 #define DEFAULT_STATE_DIR "/sys/fs/bpf/paimon"
@@ -357,6 +357,7 @@ static struct config *config_new(void)
 	config->iopf_group_timeout_ns = 30000000000ULL;
 	config->events_max = 128;
 	config->pai_max_cgroups = 64;
+	config->cspmu_max_events = 256;
 	/* The unit binds the directory to a path that its user can access. */
 	if (config_set_string(&config->state_dir,
 			      getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The configuration: /etc/paimon/paimond.conf, then paimond.conf.d/, in the syntax
- * of file.h; paimond.conf(5) lists the keys. It is read as a whole into a new
+ * of util/config_file.h; paimond.conf(5) lists the keys. It is read as a whole into a new
  * struct config, which replaces the one in force only if there is no error.
  */
 #ifndef PAIMON_CONFIG_H
@@ -69,6 +69,9 @@ struct config {
 	bool pai_accept_throttling_panic;
 	uint32_t pai_max_cgroups; /* 1 to 1024; takes a restart with cleared state */
 	bool pai_per_cpu;
+	/* [cspmu] */
+	enum source_wanted cspmu;
+	uint32_t cspmu_max_events; /* 1 to 4096; takes a restart with cleared state */
 	/* [event NAME] */
 	struct config_event *events;
 	size_t nr_events;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * paimonctl list: what can be observed on this machine. Sources, devices, kept events and
- * cgroups come from the daemon; PMUs and their events from sysfs, even without the daemon. One
- * JSON object is built from all matches; the text is printed from it.
+ * cgroups come from the daemon; PMUs, their events and the devices that wait for a module from
+ * sysfs, even without the daemon. One JSON object is built from all matches; the text is printed
+ * from it.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../util/system_pmu.h"
 #include "command.h"
 #include "escape.h"
 #include "json.h"
@@ -40,6 +42,7 @@ static const struct content {
 	{"iopf", "devices", "paimon_iopf_requests_total", "device", "device"},
 	{"events", "events", "paimon_event_info", "name", "kept"},
 	{"pai", "cgroups", "paimon_nnpa_cgroup_events_total", "cgroup", "cgroup"},
+	{"cspmu", "pmus", "paimon_cspmu_info", "pmu", "PMU"},
 };
 
 /* NULL: paimonctl does not know the items of this source. */
@@ -103,13 +106,71 @@ static int add_source(struct json_object *array, struct json_object *source,
 	return r;
 }
 
-static int add_pmu(struct json_object *array, const struct pmu *pmu, const char *pattern)
+/* Adds a text as it is in sysfs; null if sysfs does not tell. */
+static int add_known(struct json_object *object, const char *key, const char *text)
+{
+	return json_add_text(object, key, *text ? text : NULL);
+}
+
+static int add_number(struct json_object *object, const char *key, const char *text)
+{
+	return *text ? json_add(object, key, json_object_new_int64(strtoll(text, NULL, 10)))
+		     : json_add_text(object, key, NULL);
+}
+
+/* Adds what sysfs tells of the device behind a system PMU. */
+static int add_device(struct json_object *object, const struct system_pmu *pmu)
+{
+	int r = add_known(object, "identifier", pmu->identifier);
+
+	r = r ?: add_known(object, "driver", pmu->driver);
+	r = r ?: add_known(object, "implementer", pmu->implementer);
+	r = r ?: add_known(object, "backend", pmu->backend);
+	r = r ?: add_known(object, "socket", pmu->socket);
+	r = r ?: add_number(object, "counters", pmu->counters);
+	return r ?: add_number(object, "counters_used", pmu->counters_used);
+}
+
+/* Adds the devices without a PMU. */
+static int add_waiting(struct json_object *array, const struct system_pmus *pmus,
+		       const char *pattern)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pmus->nr && !r; i++) {
+		const struct system_pmu *pmu = &pmus->all[i];
+		struct json_object *object;
+
+		if (*pmu->name || (!matches(pattern, pmu->device) &&
+				   (!*pmu->waits_for || !matches(pattern, pmu->waits_for))))
+			continue;
+		object = json_object_new_object();
+		r = json_append(array, object);
+		r = r ?: json_add_text(object, "name", pmu->device);
+		r = r ?: add_known(object, "waits_for", pmu->waits_for);
+		r = r ?: add_device(object, pmu);
+	}
+	return r;
+}
+
+static const struct system_pmu *find_system(const struct system_pmus *pmus, const char *name)
+{
+	for (size_t i = 0; i < pmus->nr; i++)
+		if (!strcmp(pmus->all[i].name, name))
+			return &pmus->all[i];
+	return NULL;
+}
+
+static int add_pmu(struct json_object *array, const struct pmu *pmu,
+		   const struct system_pmu *system, const char *pattern)
 {
 	struct json_object *object = json_object_new_object(), *events = json_object_new_array();
 	int r = json_add_text(object, "name", pmu->name);
 
 	r = r ?: json_add_text(object, "type", pmu->type);
 	r = r ?: json_add_text(object, "cpus", pmu->cpus);
+	if (system)
+		r = r ?: add_device(object, system);
 	r = r ?: json_add(object, "events", json_object_get(events));
 	for (size_t i = 0; i < pmu->nr_events && !r; i++) {
 		struct json_object *item;
@@ -131,20 +192,24 @@ static int add_pmu(struct json_object *array, const struct pmu *pmu, const char 
 }
 
 static struct json_object *list_all(struct json_object *status, struct json_object *snapshot,
-				    const struct pmu *pmus, size_t nr_pmus, const char *pattern)
+				    const struct pmu *pmus, size_t nr_pmus,
+				    const struct system_pmus *system, const char *pattern)
 {
 	struct json_object *known = json_object_object_get(status, "sources");
 	struct json_object *object = json_object_new_object();
 	struct json_object *sources = json_object_new_array(), *array = json_object_new_array();
+	struct json_object *waiting = json_object_new_array();
 	int r = json_add(object, "pmus", array);
 
+	r = r ?: json_add(object, "devices", waiting);
 	if (!r)
 		r = status ? json_add(object, "sources", json_object_get(sources))
 			   : json_add_text(object, "sources", NULL);
 	for (size_t i = 0; i < json_length(known) && !r; i++)
 		r = add_source(sources, json_at(known, i), snapshot, pattern);
 	for (size_t i = 0; i < nr_pmus && !r; i++)
-		r = add_pmu(array, &pmus[i], pattern);
+		r = add_pmu(array, &pmus[i], find_system(system, pmus[i].name), pattern);
+	r = r ?: add_waiting(waiting, system, pattern);
 	json_object_put(sources);
 	if (!r)
 		return object;
@@ -185,6 +250,41 @@ static size_t print_source(struct json_object *source, const char *pattern)
 	return lines;
 }
 
+/* Appends to a detail what is known of the device behind a system PMU. */
+static void describe_device(struct json_object *object, char *detail, size_t size)
+{
+	static const struct {
+		const char *key, *format;
+	} texts[] = {{"implementer", ", implementer %s"},
+		     {"backend", ", backend %s"},
+		     {"identifier", ", identifier %s"},
+		     {"driver", ", driver %s"}};
+	struct json_object *used = json_object_object_get(object, "counters_used");
+	size_t length = strlen(detail);
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && length < size; i++) {
+		const char *text = json_text(object, texts[i].key, NULL);
+
+		if (text)
+			length += snprintf(detail + length, size - length, texts[i].format, text);
+	}
+	if (used && length < size)
+		snprintf(detail + length, size - length, ", %.0f of %.0f counters used",
+			 json_number(object, "counters_used", 0),
+			 json_number(object, "counters", 0));
+}
+
+static size_t print_waiting(struct json_object *device)
+{
+	const char *module = json_text(device, "waits_for", NULL);
+	char detail[512];
+
+	snprintf(detail, sizeof(detail),
+		 module ? "waits for its backend: modprobe %s" : "has no PMU", module);
+	describe_device(device, detail, sizeof(detail));
+	return print_line(json_text(device, "name", "?"), "device", detail);
+}
+
 static size_t print_pmu(struct json_object *pmu, const char *pattern)
 {
 	struct json_object *events = json_object_object_get(pmu, "events");
@@ -194,6 +294,7 @@ static size_t print_pmu(struct json_object *pmu, const char *pattern)
 
 	snprintf(detail, sizeof(detail), "type %s%s%s", json_text(pmu, "type", "?"),
 		 cpus ? ", CPUs " : "", cpus ?: "");
+	describe_device(pmu, detail, sizeof(detail));
 	if (matches(pattern, name))
 		lines += print_line(name, "PMU", detail);
 	for (size_t i = 0; i < json_length(events); i++) {
@@ -212,11 +313,14 @@ static size_t print_pmu(struct json_object *pmu, const char *pattern)
 static int print_all(struct json_object *all, const char *pattern)
 {
 	struct json_object *sources = json_object_object_get(all, "sources");
+	struct json_object *devices = json_object_object_get(all, "devices");
 	struct json_object *pmus = json_object_object_get(all, "pmus");
 	size_t lines = 0;
 
 	for (size_t i = 0; i < json_length(sources); i++)
 		lines += print_source(json_at(sources, i), pattern);
+	for (size_t i = 0; i < json_length(devices); i++)
+		lines += print_waiting(json_at(devices, i));
 	for (size_t i = 0; i < json_length(pmus); i++)
 		lines += print_pmu(json_at(pmus, i), pattern);
 	if (lines)
@@ -228,6 +332,7 @@ static int print_all(struct json_object *all, const char *pattern)
 static int run(struct context *context, int argc, char **argv)
 {
 	struct json_object *status = NULL, *snapshot = NULL, *all;
+	struct system_pmus system = {};
 	struct pmu *pmus = NULL;
 	size_t nr_pmus = 0;
 	int r = command_options(context, &command_list, argc, argv, "", NULL, NULL, NULL), shown;
@@ -245,8 +350,11 @@ static int run(struct context *context, int argc, char **argv)
 	shown = pmu_read_all(PMU_FOLDER, &pmus, &nr_pmus);
 	if (shown < 0 && shown != -ENOENT)
 		r = complain("cannot read %s: %s", PMU_FOLDER, strerror(-shown));
-	all = list_all(status, snapshot, pmus, nr_pmus, context->arguments[0]);
+	/* Without memory they are left out, and so is all else. */
+	system_pmus_read(SYSTEM_PMU_SYSFS, &system);
+	all = list_all(status, snapshot, pmus, nr_pmus, &system, context->arguments[0]);
 	pmu_free_all(pmus, nr_pmus);
+	system_pmus_free(&system);
 	json_object_put(status);
 	json_object_put(snapshot);
 	if (context->json || !all) {

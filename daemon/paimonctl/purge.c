@@ -141,7 +141,7 @@ static int run(struct context *context, int argc, char **argv)
 	wanted.name = context->arguments[0];
 	if (!is_source(wanted.name) && !state_find(wanted.name, NULL)) {
 		complain(
-			"purge: no such source: %s (iopf, events and pai, or a directory such as iopf-1)",
+			"purge: no such source: %s (iopf, events, pai and cspmu, or a directory such as iopf-1)",
 			wanted.name);
 		return EXIT_USAGE;
 	}
@@ -175,9 +175,9 @@ const struct command command_purge = {
 	.min = 1,
 	.max = 1,
 	.options =
-		"  NAME           iopf, events or pai: all state of that source, of any version; "
-		"or\n"
-		"                 one directory, such as iopf-1, as the log of paimond names it\n"
+		"  NAME           iopf, events, pai or cspmu: all state of that source, of any\n"
+		"                 version; or one directory, such as iopf-1, as the log of paimond\n"
+		"                 names it\n"
 		"  --state-dir D  state directory (default: that of the configuration)\n",
 	.run = run,
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * paimonctl stat: lines for each interval, like vmstat. One line for one device, or for the sum of
- * all devices, including their histograms; or one line for each kept event, or for each counter of
- * a PMU.
+ * all devices, including their histograms; or one line for each kept event, for each counter of a
+ * PMU, or for each value of a system PMU.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -48,6 +48,8 @@ static int take(int option, const char *value, void *user)
 		settings->time = true;
 	else if (option == 'e')
 		settings->view = &view_events;
+	else if (option == 'c')
+		settings->view = &view_cspmu;
 	else
 		return option == 'p' ? take_pmu(settings, value)
 				     : interval_take(&settings->interval, option, value);
@@ -140,6 +142,7 @@ static int run(struct context *context, int argc, char **argv)
 {
 	static const struct option options[] = {{"events", no_argument, NULL, 'e'},
 						{"pmu", required_argument, NULL, 'p'},
+						{"cspmu", no_argument, NULL, 'c'},
 						{}};
 	struct settings settings = {.interval.seconds = 1, .view = &view_stat};
 	struct json_object *sample;
@@ -163,13 +166,15 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.summary = "Prints rates at intervals: of devices, kept events or counters of a PMU",
+	.summary = "Prints rates at intervals: of devices, kept events or PMUs",
 	.arguments = "[DEVICE | NAME]",
 	.max = 1,
 	.options = "  DEVICE         only this device (paimonctl list iopf/), not the sum of all\n"
 		   "  -e, --events   a line for each kept event, or the one of this NAME\n"
 		   "  --pmu PMU      a line for each counter of pai_ext or pai_crypto that has\n"
 		   "                 counted and their sum, or the counter of this NAME\n"
+		   "  --cspmu        a line for each value and event of system PMUs, or those of\n"
+		   "                 the PMU of this NAME (paimonctl list cspmu/)\n"
 		   "  -t             begin each line with the time\n"
 		   "  -n N           end after N intervals\n"
 		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",

@@ -11,7 +11,8 @@
 
 #define BATCH_WIDTH 100 /* three stages side by side */
 
-const struct view *const top_views[] = {&view_iopf, &view_events, &view_nnpa, &view_tasks, NULL};
+const struct view *const top_views[] = {&view_iopf,  &view_events, &view_nnpa,
+					&view_tasks, &view_cspmu,  NULL};
 
 struct settings {
 	bool batch;
@@ -74,8 +75,9 @@ static int run(struct context *context, int argc, char **argv)
 		return r;
 	while (context->arguments[0] && strcmp(top_views[view]->name, context->arguments[0]))
 		if (!top_views[++view]) {
-			complain("top: no such view: %s (there are iopf, events, nnpa and tasks)",
-				 context->arguments[0]);
+			complain(
+				"top: no such view: %s (there are iopf, events, nnpa, tasks and cspmu)",
+				context->arguments[0]);
 			return EXIT_USAGE;
 		}
 	if (settings.batch || context->json)
@@ -88,13 +90,15 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_top = {
 	.name = "top",
-	.summary = "Shows current rates by device, kept event, NNPA counter or process",
+	.summary = "Shows current rates by device, kept event, NNPA counter, process or PMU",
 	.arguments = "[VIEW]",
 	.max = 1,
-	.options = "  VIEW           iopf: a row per device (default); events: per kept event;\n"
-		   "                 nnpa: per counter and CPU; tasks: per process that uses NNPA\n"
-		   "  -b             batch mode: plain text, no screen\n"
-		   "  -n N           end after N frames\n"
-		   "  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
+	.options =
+		"  VIEW           iopf: a row per device (default); events: per kept event;\n"
+		"                 nnpa: per counter and CPU; tasks: per process that uses NNPA;\n"
+		"                 cspmu: bytes per second and more of system PMUs\n"
+		"  -b             batch mode: plain text, no screen\n"
+		"  -n N           end after N frames\n"
+		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
 	.run = run,
 };

@@ -129,8 +129,8 @@ struct source {
 
 /* All sources, and their sections of the configuration (config/keys.h), in the order in which users
  * see them. A new source is added here. */
-#define SOURCES(x) x(iopf) x(events) x(pai)
-#define SOURCE_SECTIONS(x) x(iopf) x(events) x(event) x(pai)
+#define SOURCES(x) x(iopf) x(events) x(pai) x(cspmu)
+#define SOURCE_SECTIONS(x) x(iopf) x(events) x(event) x(pai) x(cspmu)
 
 struct config_section;
 #define SOURCE_DECLARE(name) extern const struct source_ops name##_source;

@@ -12,6 +12,7 @@ const struct state_folder state_folders[] = {
 	{"nnpa", "pai", "all totals of pai_ext"},
 	{"crypto", "pai", "all totals of pai_crypto"},
 	{"pai", "pai", "all totals of samples, by cgroup and process"},
+	{"cspmu", "cspmu", "all totals of system PMUs"},
 	{},
 };
 

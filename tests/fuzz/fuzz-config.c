@@ -12,7 +12,6 @@
 #include "source/iopf/iopf_source.h"
 #include "fuzz.h"
 #include "util/address.h"
-#include "util/utf8.h"
 
 const struct seed fuzz_seeds[] = {
 	SEED("[paimond]\nstate_dir = /sys/fs/bpf/x\nsocket=/run/x\nlisten = [::1]:1\n"
@@ -62,29 +61,6 @@ static void check(const struct config *config)
 	     !iopf_serves(config->iopf_include, config->iopf_exclude, "soft0"));
 }
 
-/* Lines PATH:LINE: what, in UTF-8. */
-static void check_error(char *error, const char *path, const uint8_t *data, size_t size)
-{
-	size_t length = strlen(path), lines = 1, nr = 0;
-	char *rest = error, *line, *end;
-	uint32_t c;
-
-	for (size_t i = 0; i < size; i++)
-		lines += data[i] == '\n';
-	while ((line = strsep(&rest, "\n"))) {
-		unsigned long number;
-
-		if (!rest && nr == 100 && !strncmp(line, "and ", 4))
-			break;
-		must(nr++ < 100 && !strncmp(line, path, length) && line[length] == ':');
-		number = strtoul(line + length + 1, &end, 10);
-		must(number >= 1 && number <= lines);
-		must(end[0] == ':' && end[1] == ' ' && end[2]);
-		for (; *end; end += utf8_decode(end, &c))
-			must(utf8_decode(end, &c) && !utf8_is_control(c));
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int fd = -1;
@@ -102,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = config_load(path, true, &config, &error);
 	if (r < 0) {
 		must(r == -EINVAL && !config && error);
-		check_error(error, path, data, size);
+		must_be_errors(error, path, data, size, 0);
 		free(error);
 	} else {
 		must(config && !error);

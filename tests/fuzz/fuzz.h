@@ -34,6 +34,12 @@ extern const struct seed fuzz_seeds[];
 		}                                                                               \
 	} while (0)
 
+/*
+ * Errors of a file with this content: lines PATH:LINE: what, at most a hundred, in UTF-8; whole: at
+ * most so many PATH: what. They are changed.
+ */
+void must_be_errors(char *errors, const char *path, const uint8_t *data, size_t size, size_t whole);
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

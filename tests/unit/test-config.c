@@ -96,6 +96,8 @@ static void test_defaults(void **state)
 	assert_false(config->pai_accept_throttling_panic);
 	assert_int_equal(config->pai_max_cgroups, 64);
 	assert_false(config->pai_per_cpu);
+	assert_int_equal(config->cspmu, SOURCE_AUTO);
+	assert_int_equal(config->cspmu_max_events, 256);
 	config_free(config);
 	assert_int_equal(config_load(path, true, &config, &error), -ENOENT);
 	assert_non_null(strstr(error, path));
@@ -111,7 +113,8 @@ static void test_all_keys(void **state)
 		  "allowed_hosts = a.example, b\n\n[iopf]\nenable = yes\nmax_devices = 7\n"
 		  "group_timeout = 0.5\ninclude = 0000:6a:* dsa?\nexclude = *.7\n"
 		  "[pai]\nenable = yes\nmode = sampling\nbackend = perf_event\n"
-		  "accept_throttling_panic = yes\nmax_cgroups = 1024\nper_cpu = yes\n");
+		  "accept_throttling_panic = yes\nmax_cgroups = 1024\nper_cpu = yes\n"
+		  "[cspmu]\nenable = no\nmax_events = 4096\n");
 	snprintf(file, sizeof(file), "%s/20-second.conf", extra);
 	put(file, "[iopf]\nmax_devices = 9\n");
 	snprintf(file, sizeof(file), "%s/10-first.conf", extra);
@@ -140,6 +143,8 @@ static void test_all_keys(void **state)
 	assert_true(config->pai_accept_throttling_panic);
 	assert_int_equal(config->pai_max_cgroups, 1024);
 	assert_true(config->pai_per_cpu);
+	assert_int_equal(config->cspmu, SOURCE_NO);
+	assert_int_equal(config->cspmu_max_events, 4096);
 	config_free(config);
 }
 
@@ -241,6 +246,8 @@ static void test_bad(void **state)
 		BAD("[pai]\nmode = count\n", 2, "auto, counting or sampling"),
 		BAD("[pai]\nbackend = raw\n", 2, "auto, tracepoint or perf_event"),
 		BAD("[pai]\nmax_cgroups = 1025\n", 2, "1 to 1024"),
+		BAD("[cspmu]\nmax_events = 4097\n", 2, "1 to 4096"),
+		BAD("[cspmu]\nenable = nvidia\n", 2, "auto, yes or no"),
 		BAD("[pai]\naccept_throttling_panic = maybe\n", 2, "yes or no"),
 		BAD("[paimond]\nstate_dir = relative\n", 2, "absolute"),
 		BAD("[paimond]\nstate_dir =\n", 2, "absolute"),
@@ -384,8 +391,8 @@ static void test_all_errors(void **state)
 	snprintf(
 		expected, sizeof(expected),
 		"%1$s:2: [iopf] enable = maybe: is not auto, yes or no\n"
-		"%1$s:3: unknown section [evnts] (sections: [paimond], [iopf], [events], [event NAME] "
-		"and [pai])\n"
+		"%1$s:3: unknown section [evnts] (sections: [paimond], [iopf], [events], [event NAME], "
+		"[pai] and [cspmu])\n"
 		"%1$s:6: [event a] cpus = x: is not a list of CPUs from 0 to 8191, such as 0-3,8\n"
 		"%1$s:8: [pai] mode = x: is not auto, counting or sampling\n"
 		"%1$s:10: [pai] per_cpu = no: is already set in line 9 of this file\n"

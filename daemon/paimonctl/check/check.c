@@ -235,6 +235,7 @@ static void check_sources(struct check *check, struct json_object *status)
 		{"iopf", "source iopf", config->iopf, check->iopf, false, "page faults"},
 		{"events", "source events", config->events_wanted, true, true, "sysctl"},
 		{"pai", "source pai", config->pai, check->pai, true, "pai"},
+		{"cspmu", "source cspmu", config->cspmu, check->cspmu, true, "system PMUs"},
 	};
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
@@ -312,7 +313,7 @@ static void print_findings(const struct check *check, const char *counts)
 	else if (*check->counts)
 		show("usable: paimond can run here, and %s %s\n", counts, check->counts);
 	else if (config->iopf == SOURCE_NO && config->events_wanted == SOURCE_NO &&
-		 config->pai == SOURCE_NO)
+		 config->pai == SOURCE_NO && config->cspmu == SOURCE_NO)
 		show("usable: paimond can run here; all sources are off, as configured\n");
 	else
 		show("usable: paimond can run here, but only with --replay\n");
@@ -353,11 +354,12 @@ static int take(int option, const char *value, void *user)
 static int run(struct context *context, int argc, char **argv)
 {
 	static void (*const checks[])(struct check * check) = {
-		check_kernel,	   check_btf,	      check_capabilities, check_bpf,
-		check_lockdown,	   check_secure_boot, check_module,	  check_other_modules,
-		check_functions,   check_attach,      check_iopf,	  check_programs,
-		check_bpffs,	   check_state_dir,   check_tracefs,	  check_pmus,
-		check_descriptors, check_memory,      check_sysctls,	  check_pai,
+		check_kernel,	 check_btf,	    check_capabilities, check_bpf,
+		check_lockdown,	 check_secure_boot, check_module,	check_other_modules,
+		check_functions, check_attach,	    check_iopf,		check_programs,
+		check_bpffs,	 check_state_dir,   check_tracefs,	check_pmus,
+		check_cspmu,	 check_descriptors, check_memory,	check_sysctls,
+		check_pai,
 	};
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shared by check.c (the subcommand), kernel.c (what BPF can do here), programs.c (do paimond's
- * programs load?), system.c (files, limits, modules) and pai.c. A finding is one line of the
- * output. All checks run on this machine as the user who runs paimonctl. Nothing stays attached,
- * loaded or created afterwards.
+ * programs load?), system.c (files, limits, modules), pai.c and cspmu.c. A finding is one line of
+ * the output. All checks run on this machine as the user who runs paimonctl. Nothing stays
+ * attached, loaded or created afterwards.
  */
 #ifndef PAIMONCTL_CHECK_H
 #define PAIMONCTL_CHECK_H
@@ -48,6 +48,7 @@ struct check {
 	bool iopf;		   /* a backend for page faults exists, or may exist */
 	bool no_events;		   /* paimond is not permitted to open perf events */
 	bool pai;		   /* there is a configured PMU for NNPA or cryptography */
+	bool cspmu;		   /* there is a system PMU to count on */
 	bool no_state;		   /* state cannot be pinned, so no source can start */
 	/* Names of sources, large enough for all; a source is in both if only a part of it
 	 * counts. */
@@ -76,6 +77,7 @@ void check_attach(struct check *check);
 void check_iopf(struct check *check);
 void check_programs(struct check *check);
 void check_pmus(struct check *check);
+void check_cspmu(struct check *check);
 void check_descriptors(struct check *check);
 void check_memory(struct check *check);
 void check_sysctls(struct check *check);

@@ -19,6 +19,7 @@
 
 #include "../../config/config.h"
 #include "../../opener/opener.h"
+#include "../../source/cspmu/probe.h"
 #include "../../source/events/probe.h"
 #include "../../source/iopf/probe.h"
 #include "../../source/pai/probe.h"
@@ -392,13 +393,15 @@ void check_descriptors(struct check *check)
 }
 
 /* The maximum size of all maps in bytes. */
-static uint64_t map_bytes(const struct config *config)
+static uint64_t map_bytes(const struct check *check)
 {
+	const struct config *config = check->config;
 	uint32_t type;
 	bool own;
 
 	return iopf_map_bytes(config) + events_map_bytes(config) +
-	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config));
+	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config)) +
+	       (check->cspmu ? cspmu_map_bytes(config) : 0);
 }
 
 /* The memory limit of the cgroup of this process, as in a container; UINT64_MAX: no limit. */
@@ -416,7 +419,7 @@ static uint64_t group_memory(void)
 
 void check_memory(struct check *check)
 {
-	uint64_t need = map_bytes(check->config), available = 0, group = group_memory();
+	uint64_t need = map_bytes(check), available = 0, group = group_memory();
 
 	if (!read_field("/proc/meminfo", "MemAvailable:", "%" SCNu64, &available))
 		return;

@@ -77,7 +77,7 @@ struct view {
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
-extern const struct view view_events, view_iopf, view_nnpa, view_stat, view_tasks;
+extern const struct view view_cspmu, view_events, view_iopf, view_nnpa, view_stat, view_tasks;
 /* The views of stat for a PMU, by its name; the last element has no name. */
 extern const struct view view_pmus[];
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The syntax of a configuration file, as in paimond.conf(5). Reads one file, and passes sections
- * and keys to config.c, which interprets them. Any thread.
+ * and keys to its caller, which interprets them. Any thread.
  */
 #ifndef PAIMON_CONFIG_FILE_H
 #define PAIMON_CONFIG_FILE_H
 
 #include <stdbool.h>
 
-#include "errors.h"
+#include "config_errors.h"
 
 struct config_file {
 	const char *path;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "errors.h"
+#include "config_errors.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "../util/utf8.h"
+#include "utf8.h"
 
 #define MAX_ERRORS 100
 

@@ -3,7 +3,7 @@
 #ifndef PAIMON_CONFIG_ERRORS_H
 #define PAIMON_CONFIG_ERRORS_H
 
-#include "../util/buffer.h"
+#include "buffer.h"
 
 /* text: lines FILE:LINE: what; at most a hundred of them. */
 struct config_errors {

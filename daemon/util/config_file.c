@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "file.h"
+#include "config_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../util/cleanup.h"
-#include "../util/utf8.h"
+#include "cleanup.h"
+#include "utf8.h"
 
 #define MAX_SIZE (1 << 20)
 #define BLANKS " \t"

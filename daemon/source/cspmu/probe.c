@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../util/cleanup.h"
+#include "../../util/event_spec.h"
+#include "events.h"
+
+/* NULL if sysfs does not tell. */
+static const char *known(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+/* Takes what belongs to a family, and all CoreSight PMUs. 0 or -ENOMEM. */
+static int choose(const struct event_sets *sets, struct cspmu_found *found)
+{
+	found->pmus = calloc(found->system.nr + 1, sizeof(*found->pmus));
+	if (!found->pmus)
+		return -ENOMEM;
+	for (size_t i = 0; i < found->system.nr; i++) {
+		const struct system_pmu *pmu = &found->system.all[i];
+		const struct event_set_pmu about = {
+			.name = pmu->name,
+			.identifier = known(pmu->identifier),
+			.implementer = known(pmu->implementer),
+		};
+		const struct event_set *set = *pmu->name ? event_sets_find(sets, &about) : NULL;
+
+		if (set || (*pmu->name && system_pmu_is_coresight(pmu)))
+			found->pmus[found->nr_pmus++] = (struct cspmu_pmu){pmu, set};
+	}
+	return 0;
+}
+
+int cspmu_find(const struct event_sets *sets, struct cspmu_found *ret_found)
+{
+	struct cspmu_found found = {};
+	int r = system_pmus_read(SYSTEM_PMU_SYSFS, &found.system);
+
+	r = r ?: choose(sets, &found);
+	if (r < 0) {
+		cspmu_found_free(&found);
+		return r;
+	}
+	*ret_found = found;
+	return 0;
+}
+
+void cspmu_found_free(struct cspmu_found *found)
+{
+	system_pmus_free(&found->system);
+	free(found->pmus);
+	*found = (struct cspmu_found){};
+}
+
+bool cspmu_lists(const struct system_pmu *pmu, const char *event)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat stat;
+
+	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/events/%s", pmu->name, event) < 0) {
+		path = NULL;
+		return false;
+	}
+	return !lstat(path, &stat) && S_ISREG(stat.st_mode);
+}
+
+const struct system_pmu *cspmu_waits(const struct cspmu_found *found)
+{
+	for (size_t i = 0; i < found->system.nr; i++)
+		if (!*found->system.all[i].name)
+			return &found->system.all[i];
+	return NULL;
+}
+
+uint64_t cspmu_map_bytes(const struct config *config)
+{
+	return (uint64_t)config->cspmu_max_events *
+	       (EVENTS_SLOT_BYTES + sizeof(struct events_event));
+}

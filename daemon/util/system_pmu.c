@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "system_pmu.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "event_set.h"
+
+#define PMUS "/bus/event_source/devices"
+#define CLASS "/class/paimon_cspmu"
+#define MAX_LINE 4096 /* sysfs gives a page at most */
+
+/* A file of one line, to be freed: "" if it is not there, or not text. NULL: no memory. */
+static char *read_line(int folder, const char *name)
+{
+	/* Reading a pipe would block. */
+	_cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char line[MAX_LINE];
+	struct stat stat;
+	ssize_t length;
+
+	if (fd < 0 || fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
+		return strdup("");
+	length = read(fd, line, sizeof(line) - 1);
+	if (length < 0)
+		length = 0;
+	line[length] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	for (const char *c = line; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*line = '\0';
+	return strdup(line);
+}
+
+/* The name of what a link points to, to be freed; "": it is not there. NULL: no memory. */
+static char *read_target(int folder, const char *link)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlinkat(folder, link, target, sizeof(target) - 1);
+
+	if (length <= 0)
+		return strdup("");
+	target[length] = '\0';
+	return strdup(basename(target));
+}
+
+/* The driver of the device behind a PMU: its parent in the tree of devices has it. */
+static char *read_driver(int folder)
+{
+	static const char *const links[] = {"device/driver", "../driver"};
+	char *driver = NULL;
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
+		free(driver);
+		driver = read_target(folder, links[i]);
+		if (!driver || *driver)
+			break;
+	}
+	return driver;
+}
+
+static void free_pmu(struct system_pmu *pmu)
+{
+	free(pmu->name);
+	free(pmu->device);
+	free(pmu->cpus);
+	free(pmu->identifier);
+	free(pmu->driver);
+	free(pmu->implementer);
+	free(pmu->backend);
+	free(pmu->waits_for);
+	free(pmu->counters);
+	free(pmu->counters_used);
+	free(pmu->socket);
+}
+
+void system_pmus_free(struct system_pmus *pmus)
+{
+	for (size_t i = 0; i < pmus->nr; i++)
+		free_pmu(&pmus->all[i]);
+	free(pmus->all);
+	*pmus = (struct system_pmus){};
+}
+
+/* A new element with all strings NULL. NULL: no memory. */
+static struct system_pmu *add(struct system_pmus *pmus)
+{
+	struct system_pmu *all = reallocarray(pmus->all, pmus->nr + 1, sizeof(*all));
+
+	if (!all)
+		return NULL;
+	pmus->all = all;
+	all[pmus->nr] = (struct system_pmu){};
+	return &all[pmus->nr++];
+}
+
+/* Sets the strings that are NULL to "". 0 or -ENOMEM. */
+static int fill(struct system_pmu *pmu)
+{
+	char **strings[] = {&pmu->name,	    &pmu->device,	 &pmu->cpus,	&pmu->identifier,
+			    &pmu->driver,   &pmu->implementer,	 &pmu->backend, &pmu->waits_for,
+			    &pmu->counters, &pmu->counters_used, &pmu->socket};
+
+	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
+		if (!*strings[i])
+			*strings[i] = strdup("");
+		if (!*strings[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Adds a PMU if it has a cpumask. 0 or -ENOMEM. */
+static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
+{
+	_cleanup_free_ char *cpus = read_line(folder, "cpumask"), *type = read_line(folder, "type");
+	struct system_pmu *pmu;
+	unsigned long number;
+	char *end;
+
+	if (!cpus || !type)
+		return -ENOMEM;
+	errno = 0;
+	number = strtoul(type, &end, 10);
+	if (!*cpus || !isdigit((unsigned char)*type) || *end || errno || number > UINT32_MAX)
+		return 0;
+	pmu = add(pmus);
+	if (!pmu)
+		return -ENOMEM;
+	pmu->type = number;
+	pmu->name = strdup(name);
+	pmu->cpus = cpus;
+	cpus = NULL;
+	pmu->identifier = read_line(folder, "identifier");
+	pmu->driver = read_driver(folder);
+	return pmu->name && pmu->identifier && pmu->driver ? 0 : -ENOMEM;
+}
+
+/* Adds what the class tells of a device to its PMU, or a new element for one that has none. */
+static int add_device(int folder, const char *name, struct system_pmus *pmus)
+{
+	_cleanup_free_ char *of = read_line(folder, "pmu");
+	struct system_pmu *pmu = NULL;
+
+	if (!of)
+		return -ENOMEM;
+	for (size_t i = 0; i < pmus->nr && *of; i++)
+		if (pmus->all[i].name && !strcmp(pmus->all[i].name, of))
+			pmu = &pmus->all[i];
+	/* Another device has this PMU, or it has just gone. */
+	if (*of && (!pmu || pmu->device))
+		return 0;
+	pmu = pmu ?: add(pmus);
+	if (!pmu)
+		return -ENOMEM;
+	pmu->device = strdup(name);
+	pmu->implementer = read_line(folder, "implementer");
+	pmu->backend = read_line(folder, "backend");
+	pmu->waits_for = read_line(folder, "waits_for");
+	pmu->counters = read_line(folder, "counters");
+	pmu->counters_used = read_line(folder, "counters_used");
+	pmu->socket = read_line(folder, "socket");
+	if (!pmu->identifier)
+		pmu->identifier = read_line(folder, "pmiidr");
+	if (!pmu->driver || !*pmu->driver) {
+		free(pmu->driver);
+		pmu->driver = read_driver(folder);
+	}
+	return pmu->device && pmu->implementer && pmu->backend && pmu->waits_for && pmu->counters &&
+			       pmu->counters_used && pmu->socket && pmu->identifier && pmu->driver
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* Calls visit for each folder in a folder of sysfs, which may be missing. 0 or -ENOMEM. */
+static int walk(const char *sysfs, const char *path, struct system_pmus *pmus,
+		int (*visit)(int folder, const char *name, struct system_pmus *pmus))
+{
+	_cleanup_free_ char *full = NULL;
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+
+	if (asprintf(&full, "%s%s", sysfs, path) < 0) {
+		full = NULL;
+		return -ENOMEM;
+	}
+	dir = opendir(full);
+	if (!dir)
+		return errno == ENOMEM ? -ENOMEM : 0;
+	while (!r && (entry = readdir(dir))) {
+		_cleanup_close_ int folder = -1;
+
+		if (*entry->d_name == '.')
+			continue;
+		folder = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (folder >= 0)
+			r = visit(folder, entry->d_name, pmus);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct system_pmu *left = a, *right = b;
+	int r = strverscmp(left->name, right->name);
+
+	return r ?: strverscmp(left->device, right->device);
+}
+
+int system_pmus_read(const char *sysfs, struct system_pmus *ret_pmus)
+{
+	struct system_pmus pmus = {};
+	int r = walk(sysfs, PMUS, &pmus, add_pmu);
+
+	r = r ?: walk(sysfs, CLASS, &pmus, add_device);
+	for (size_t i = 0; i < pmus.nr && !r; i++)
+		r = fill(&pmus.all[i]);
+	if (r < 0) {
+		system_pmus_free(&pmus);
+		return r;
+	}
+	if (pmus.nr)
+		qsort(pmus.all, pmus.nr, sizeof(*pmus.all), compare);
+	*ret_pmus = pmus;
+	return 0;
+}
+
+int system_pmu_event_sets(struct event_sets **ret_sets, char **ret_errors)
+{
+	const char *folder = getenv("PAIMON_EVENT_SETS");
+	const char *const folders[] = {folder, NULL};
+
+	return event_sets_load(folder ? folders : event_set_folders, ret_sets, ret_errors);
+}
+
+uint64_t system_pmu_read_errors(const char *sysfs, const struct system_pmu *pmu)
+{
+	_cleanup_free_ char *path = NULL, *line = NULL;
+
+	if (!*pmu->device)
+		return 0;
+	if (asprintf(&path, "%s" CLASS "/%s/read_errors", sysfs, pmu->device) < 0) {
+		path = NULL;
+		return 0;
+	}
+	line = read_line(AT_FDCWD, path);
+	return line ? strtoull(line, NULL, 10) : 0;
+}
+
+bool system_pmu_is_coresight(const struct system_pmu *pmu)
+{
+	return *pmu->device || !strcmp(pmu->driver, "arm-cs-arch-pmu");
+}
+
+bool system_pmu_number(const char *identifier, uint64_t *ret_number)
+{
+	unsigned long long number;
+	char *end;
+
+	if (!isxdigit((unsigned char)*identifier))
+		return false;
+	errno = 0;
+	number = strtoull(identifier, &end, 16);
+	if (*end || errno)
+		return false;
+	*ret_number = number;
+	return true;
+}
