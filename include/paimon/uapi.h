@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * ioctls of /dev/paimon-soft, the software page-requesting endpoint and NNPA unit.
+ * ioctls of /dev/paimon-soft, the software page-requesting endpoint and NNPA unit, and,
+ * at the end, of /dev/paimon, the live configuration of perf events.
  *
  * Every structure begins with its size as the caller knows it, and flags. An
  * unknown size, an unknown flag or a non-zero reserved field is refused with
@@ -137,6 +138,32 @@ struct paimon_soft_nnpa {
 #define PAIMON_SOFT_FAIL_ALLOC _IOW(PAIMON_SOFT_IOC, 5, struct paimon_soft_fail)
 #define PAIMON_SOFT_NNPA _IOWR(PAIMON_SOFT_IOC, 6, struct paimon_soft_nnpa)
 
+/*
+ * SET replaces the configuration of an open perf event of a PMU of paimon, without closing or
+ * disabling it: its count goes on. The values have the meaning of config1 to config3 in the
+ * PMU's format/; all three are replaced, not merged (e4). GET returns those in force. The
+ * attributes that the event was opened with stay as they were.
+ *   -EBADF       no such descriptor
+ *   -EOPNOTSUPP  not an event of a PMU that can be configured (e1, e8)
+ *   -EINVAL      size, flags or reserved, or a value that the PMU does not have
+ *   -EBUSY       another event uses what all counters of the device share
+ *   -ENOMEM
+ * After an error the old configuration is in force (e2).
+ */
+struct paimon_drv_config {
+	__u32 size;
+	__u32 flags;	/* in: 0 */
+	__s32 fd;	/* in: of the perf event */
+	__u32 reserved; /* in: 0 */
+	__u64 config1;	/* in for SET, out for GET, and so are the others */
+	__u64 config2;
+	__u64 config3;
+};
+
+#define PAIMON_IOC 0xB8
+#define PAIMON_SET_DRV_CONFIG _IOW(PAIMON_IOC, 0, struct paimon_drv_config)
+#define PAIMON_GET_DRV_CONFIG _IOWR(PAIMON_IOC, 1, struct paimon_drv_config)
+
 #define PAIMON_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " is shared with the kernel")
 PAIMON_ASSERT_SIZE(struct paimon_soft_info, 16);
@@ -147,5 +174,6 @@ PAIMON_ASSERT_SIZE(struct paimon_soft_response, 24);
 PAIMON_ASSERT_SIZE(struct paimon_soft_stats, 168);
 PAIMON_ASSERT_SIZE(struct paimon_soft_fail, 8);
 PAIMON_ASSERT_SIZE(struct paimon_soft_nnpa, 32);
+PAIMON_ASSERT_SIZE(struct paimon_drv_config, 40);
 
 #endif
