@@ -627,11 +627,11 @@ static void test_adopts_its_own(void **data)
 static unsigned int nr_reaped; /* how often processes that have ended were looked for */
 
 /* Linked in place of pai_samples_reap(). */
-void __real_pai_samples_reap(struct pai_samples *samples);
-void __wrap_pai_samples_reap(struct pai_samples *samples);
-void __wrap_pai_samples_reap(struct pai_samples *samples)
+void __real_pai_samples_reap(struct pai_samples *reaped);
+void __wrap_pai_samples_reap(struct pai_samples *reaped);
+void __wrap_pai_samples_reap(struct pai_samples *reaped)
 {
-	__real_pai_samples_reap(samples);
+	__real_pai_samples_reap(reaped);
 	nr_reaped++;
 }
 
