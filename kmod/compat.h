@@ -16,21 +16,25 @@
  *							to a perf event.
  *			the tracepoint sched_switch	Its samples belong to the task that
  *							is scheduled out. (pai_ext.c)
- *			the bus of PMUs			perf_pmu_register() answers a name
- *							that is taken with a stack trace.
+ *	paimon_pai.ko,	the bus of PMUs			perf_pmu_register() answers a name
+ *	paimon_cspmu.ko					that is taken with a stack trace.
  */
 #ifndef PAIMON_COMPAT_H
 #define PAIMON_COMPAT_H
 
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/kprobes.h>
+#include <linux/mm.h>
 #include <linux/perf_event.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
+
+#include <paimon/record.h>
 
 /* Does this kernel have an I/O page fault handler that can be probed? */
 #if IS_ENABLED(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API) && \
@@ -109,6 +113,16 @@ static inline u32 paimon_request_flags(const struct iommu_fault_page_request *pr
 
 #endif
 
+/* A mapping that is only read stays one, whatever mprotect(2) is asked for. */
+static inline void paimon_never_write(struct vm_area_struct *vma)
+{
+#ifdef PAIMON_VM_FLAGS_CLEAR
+	vm_flags_clear(vma, VM_MAYWRITE);
+#else
+	vma->vm_flags &= ~VM_MAYWRITE;
+#endif
+}
+
 /* Attaches raw data to a sample. */
 static inline void paimon_save_raw_data(struct perf_sample_data *data, struct perf_event *event,
 					struct perf_raw_record *raw)
@@ -121,6 +135,38 @@ static inline void paimon_save_raw_data(struct perf_sample_data *data, struct pe
 	raw->size = raw->frag.size;
 	data->raw = raw;
 	data->sample_flags |= PERF_SAMPLE_RAW;
+#endif
+}
+
+/* 0, or a negative errno: the PMU stays. */
+static inline int paimon_pmu_unregister(struct pmu *pmu)
+{
+#ifdef PAIMON_UNREGISTER_RETURNS
+	return perf_pmu_unregister(pmu);
+#else
+	perf_pmu_unregister(pmu);
+	return 0;
+#endif
+}
+
+static inline u64 paimon_attr_config3(const struct perf_event_attr *attr)
+{
+#ifdef PAIMON_ATTR_CONFIG3
+	return attr->config3;
+#else
+	return 0;
+#endif
+}
+
+static inline void paimon_hrtimer_setup(struct hrtimer *timer,
+					enum hrtimer_restart (*function)(struct hrtimer *),
+					clockid_t clock, enum hrtimer_mode mode)
+{
+#ifdef PAIMON_HRTIMER_SETUP
+	hrtimer_setup(timer, function, clock, mode);
+#else
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
 #endif
 }
 

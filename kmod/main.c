@@ -28,6 +28,9 @@ EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_response);
 EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_iopf_discard);
 EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_pai_sample);
 EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_pai_mode);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_cspmu_impl);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_cspmu_event);
+EXPORT_TRACEPOINT_SYMBOL_GPL(paimon_drv_config);
 
 /* Tracepoints may be in use before this is called, so it must not fail. */
 static int __init paimon_init(void)

@@ -34,22 +34,24 @@
 		preempt_enable();                      \
 	} while (0)
 
-TRACE_EVENT(
-	paimon_iopf_request,
-	TP_PROTO(u64 dev, u32 pasid, u32 grpid, u64 addr, u32 perm, u32 flags, const char *name),
-	TP_ARGS(dev, pasid, grpid, addr, perm, flags, name),
-	TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
-				 __field(u64, addr) __field(u32, perm) __field(u32, flags)
-					 __string(name, name)),
-	TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
-		       __entry->grpid = grpid; __entry->addr = addr; __entry->perm = perm;
-		       __entry->flags = flags;
-		       /* Not __assign_str(): the number of its arguments depends on the kernel. */
-		       memcpy(__get_str(name), name ? name : "(null)",
-			      __get_dynamic_array_len(name));),
-	TP_printk("dev=%llx name=%s pasid=%u grpid=%u addr=%llx perm=%x flags=%x", __entry->dev,
-		  __get_str(name), __entry->pasid, __entry->grpid, __entry->addr, __entry->perm,
-		  __entry->flags));
+/* For a string that may be NULL. Not __assign_str(): the number of its arguments depends on
+ * the kernel. */
+#define paimon_assign_str(field, string) \
+	memcpy(__get_str(field), (string) ? (string) : "(null)", __get_dynamic_array_len(field))
+
+TRACE_EVENT(paimon_iopf_request,
+	    TP_PROTO(u64 dev, u32 pasid, u32 grpid, u64 addr, u32 perm, u32 flags,
+		     const char *name),
+	    TP_ARGS(dev, pasid, grpid, addr, perm, flags, name),
+	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
+				     __field(u64, addr) __field(u32, perm) __field(u32, flags)
+					     __string(name, name)),
+	    TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
+			   __entry->grpid = grpid; __entry->addr = addr; __entry->perm = perm;
+			   __entry->flags = flags; paimon_assign_str(name, name);),
+	    TP_printk("dev=%llx name=%s pasid=%u grpid=%u addr=%llx perm=%x flags=%x", __entry->dev,
+		      __get_str(name), __entry->pasid, __entry->grpid, __entry->addr, __entry->perm,
+		      __entry->flags));
 
 TRACE_EVENT(paimon_iopf_handle, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr),
 	    TP_ARGS(dev, pasid, grpid, nr),
@@ -90,6 +92,31 @@ TRACE_EVENT(paimon_pai_mode, TP_PROTO(u32 cpu, u32 mode), TP_ARGS(cpu, mode),
 	    TP_STRUCT__entry(__field(u32, cpu) __field(u32, mode)),
 	    TP_fast_assign(__entry->cpu = cpu; __entry->mode = mode;),
 	    TP_printk("cpu=%u mode=%u", __entry->cpu, __entry->mode));
+
+TRACE_EVENT(paimon_cspmu_impl, TP_PROTO(const char *pmu, const char *impl, u32 op),
+	    TP_ARGS(pmu, impl, op),
+	    TP_STRUCT__entry(__string(pmu, pmu) __string(impl, impl) __field(u32, op)),
+	    TP_fast_assign(__entry->op = op; paimon_assign_str(pmu, pmu);
+			   paimon_assign_str(impl, impl);),
+	    TP_printk("pmu=%s impl=%s op=%u", __get_str(pmu), __get_str(impl), __entry->op));
+
+TRACE_EVENT(paimon_cspmu_event, TP_PROTO(const char *pmu, u64 config, u64 delta, u32 op),
+	    TP_ARGS(pmu, config, delta, op),
+	    TP_STRUCT__entry(__field(u64, config) __field(u64, delta) __field(u32, op)
+				     __string(pmu, pmu)),
+	    TP_fast_assign(__entry->config = config; __entry->delta = delta; __entry->op = op;
+			   paimon_assign_str(pmu, pmu);),
+	    TP_printk("pmu=%s config=%llx delta=%llu op=%u", __get_str(pmu), __entry->config,
+		      __entry->delta, __entry->op));
+
+TRACE_EVENT(paimon_drv_config, TP_PROTO(const char *pmu, u64 event_id, u32 op, int ret),
+	    TP_ARGS(pmu, event_id, op, ret),
+	    TP_STRUCT__entry(__field(u64, event_id) __field(u32, op) __field(int, ret)
+				     __string(pmu, pmu)),
+	    TP_fast_assign(__entry->event_id = event_id; __entry->op = op; __entry->ret = ret;
+			   paimon_assign_str(pmu, pmu);),
+	    TP_printk("pmu=%s event_id=%llu op=%u ret=%d", __get_str(pmu), __entry->event_id,
+		      __entry->op, __entry->ret));
 
 #endif
 

@@ -14,6 +14,9 @@
  * paimon_iopf_discard  u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason
  * paimon_pai_sample    u32 nr, const struct paimon_pai_record *records
  * paimon_pai_mode      u32 cpu, u32 mode
+ * paimon_cspmu_impl    const char *pmu, const char *impl, u32 op
+ * paimon_cspmu_event   const char *pmu, u64 config, u64 delta, u32 op
+ * paimon_drv_config    const char *pmu, u64 event_id, u32 op, int ret
  *
  * They are fired with preemption disabled on every kernel (c21), so that the kernel
  * never skips a BPF program on one because another program was preempted.
@@ -27,6 +30,10 @@
  *
  * A sample covers everything that ran on this CPU since the last sample: the current
  * task, which is being scheduled out, and for example interrupt handlers.
+ *
+ * pmu is the name of a PMU, or NULL where there is none; impl that of a backend. delta is
+ * what the count of the event with this config has just increased by. event_id is what
+ * PERF_EVENT_IOC_ID returns.
  */
 #ifndef PAIMON_RECORD_H
 #define PAIMON_RECORD_H
@@ -94,6 +101,28 @@ enum paimon_pai_mode {
 	PAIMON_PAI_NONE = 0,
 	PAIMON_PAI_SAMPLING = 1,
 	PAIMON_PAI_COUNTING = 2,
+};
+
+/* op of paimon_cspmu_impl. */
+enum paimon_cspmu_impl_op {
+	PAIMON_CSPMU_REGISTERED = 0, /* the backend; pmu is NULL */
+	PAIMON_CSPMU_BOUND = 1,	     /* pmu is registered, and runs on the backend */
+	PAIMON_CSPMU_RELEASED = 2,   /* pmu is gone */
+};
+
+/* op of paimon_cspmu_event. */
+enum paimon_cspmu_event_op {
+	PAIMON_CSPMU_START = 0, /* counts from here on */
+	PAIMON_CSPMU_STOP = 1,
+	PAIMON_CSPMU_READ = 2,
+	PAIMON_CSPMU_OVERFLOW = 3,   /* the counter is back at half its range */
+	PAIMON_CSPMU_READ_ERROR = 4, /* the counter could not be read; delta is 0 */
+};
+
+/* op of paimon_drv_config; ret is what the ioctl returns. */
+enum paimon_drv_config_op {
+	PAIMON_DRV_CONFIG_SET = 0,
+	PAIMON_DRV_CONFIG_GET = 1,
 };
 
 #endif

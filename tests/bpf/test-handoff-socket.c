@@ -277,15 +277,17 @@ static int setup(void **data)
 
 static int teardown(void **data)
 {
+	int status;
+
 	kill(daemon_pid, SIGTERM);
-	wait_for(daemon_pid);
+	status = wait_for(daemon_pid);
 	umount(state);
 	rmdir(state);
 	unlink(config_path);
 	/* The daemon cannot, where it has become another user. */
 	unlink(handoff_path);
 	unlink(http_path);
-	return 0;
+	return status;
 }
 
 /* Until SIGCONT. */
@@ -623,6 +625,19 @@ static void test_library(void **data)
 	setenv("PAIMON_HANDOFF", handoff_path, 1);
 }
 
+/* An event of the kernel's own cannot be changed while it counts, with the module or without it. */
+static void test_configure(void **data)
+{
+	uint64_t values[3] = {1, 2, 3};
+	int fd = open_clock(0), wanted = access("/dev/paimon", F_OK) ? -ENODEV : -EOPNOTSUPP;
+
+	assert_int_equal(paimon_configure(fd, values), wanted);
+	assert_non_null(strstr(paimon_error(), "open the perf event anew"));
+	assert_int_equal(paimon_configuration(fd, values), wanted);
+	assert_true(values[0] == 1 && values[1] == 2 && values[2] == 3);
+	close(fd);
+}
+
 /* The program of libpaimon(3). */
 static void test_example(void **data)
 {
@@ -711,7 +726,7 @@ static void test_exec(void **data)
 
 		if (!child)
 			_exit(handoff_exec(&context, i < 2 ? id : id + 1, commands[i & 1]));
-		assert_int_equal(WEXITSTATUS(wait_for(child)), i ? EXIT_FAILED : 0);
+		assert_int_equal(wait_for(child), W_EXITCODE(i ? EXIT_FAILED : 0, 0));
 	}
 	close(fds[0]);
 	close(fds[1]);
@@ -836,6 +851,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stalled),
 		cmocka_unit_test(test_64_clients),
 		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_configure),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_exec),

@@ -358,13 +358,20 @@ static uint64_t heard(const struct pai_samples *s)
 	return sum;
 }
 
+/* Waits for more than so many; at each context switch there is one. */
+static void hear_more(const struct pai_samples *s, uint64_t before)
+{
+	for (int i = 0; i < 10000 && heard(s) == before; i++)
+		usleep(1000);
+	assert_true(heard(s) > before);
+}
+
 static void test_samples(void **data)
 {
 	struct pai_samples *s;
 
 	assert_int_equal(attach_sampler(&s), 0);
-	usleep(200000);
-	assert_true(heard(s) > 0); /* the way to test works */
+	hear_more(s, 0); /* the way to test works */
 	pai_pmu_detach(&source, &pmu, false);
 	pai_samples_free(&source, s, false);
 }
@@ -407,12 +414,9 @@ static void sample_once(__u32 ret_ids[5])
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 	struct pai_samples *s;
-	uint64_t before;
 
 	assert_int_equal(attach_sampler(&s), 0);
-	before = heard(s);
-	usleep(200000);
-	assert_true(heard(s) > before);
+	hear_more(s, heard(s));
 	for (int i = 0; i < 5; i++)
 		ret_ids[i] = pinned_id(kept[i]);
 	/* Its runs and misses are those that are served. */
@@ -623,11 +627,11 @@ static void test_adopts_its_own(void **data)
 static unsigned int nr_reaped; /* how often processes that have ended were looked for */
 
 /* Linked in place of pai_samples_reap(). */
-void __real_pai_samples_reap(struct pai_samples *source_samples);
-void __wrap_pai_samples_reap(struct pai_samples *source_samples);
-void __wrap_pai_samples_reap(struct pai_samples *source_samples)
+void __real_pai_samples_reap(struct pai_samples *reaped);
+void __wrap_pai_samples_reap(struct pai_samples *reaped);
+void __wrap_pai_samples_reap(struct pai_samples *reaped)
 {
-	__real_pai_samples_reap(source_samples);
+	__real_pai_samples_reap(reaped);
 	nr_reaped++;
 }
 

@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Reports what failed, with errno. Fails the test (die-cmocka.c), or ends the program (die.c). */
+/* Reports what failed, with errno. Fails the test (die-cmocka.c; in a child or thread of it, ends
+ * the process with 1), or ends the program (die.c). */
 _Noreturn void die(const char *what);
 
 /* Pins this thread to a CPU, until unpin(). */
@@ -39,7 +40,7 @@ int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
 /* The count of a perf event without a read_format. */
 uint64_t read_count(int fd);
 
-/* How many descriptors a process has open, and a few more, always the same number. */
+/* How many descriptors a process has open; of this one, the one that it is counted with, too. */
 int count_descriptors(pid_t pid);
 
 void write_file(const char *path, const void *data, size_t size);

@@ -358,8 +358,8 @@ static int run(struct context *context, int argc, char **argv)
 		check_lockdown,	 check_secure_boot, check_module,	check_other_modules,
 		check_functions, check_attach,	    check_iopf,		check_programs,
 		check_bpffs,	 check_state_dir,   check_tracefs,	check_pmus,
-		check_cspmu,	 check_descriptors, check_memory,	check_sysctls,
-		check_pai,
+		check_cspmu,	 check_live,	    check_descriptors,	check_memory,
+		check_sysctls,	 check_pai,
 	};
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <mntent.h>
+#include <paimon/uapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,8 +285,11 @@ void check_module(struct check *check)
 
 void check_other_modules(struct check *check)
 {
-	static const char *const names[] = {"paimon_soft", "paimon_iopf", "paimon_pai"};
-	char loaded[64] = "", path[64];
+	static const char *const names[] = {
+		"paimon_soft",	     "paimon_cspmu_nvidia", "paimon_cspmu",
+		"paimon_drv_config", "paimon_iopf",	    "paimon_pai",
+	};
+	char loaded[128] = "", path[64];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s", names[i]);
@@ -295,9 +300,8 @@ void check_other_modules(struct check *check)
 		check_add(check, "other modules", CHECK_OK, NULL,
 			  "%s: for driver developers, not needed in production", loaded);
 	else
-		check_add(
-			check, "other modules", CHECK_OK, NULL,
-			"none loaded, none needed: paimon_soft, paimon_iopf and paimon_pai are for driver developers");
+		check_add(check, "other modules", CHECK_OK, NULL,
+			  "none loaded, none needed: all but paimon.ko are for driver developers");
 }
 
 void check_iopf(struct check *check)
@@ -367,6 +371,31 @@ void check_pmus(struct check *check)
 	check_add(check, "PMUs", CHECK_OK, NULL, "%s%zu other%s (paimonctl list)",
 		  *found ? found : "none of an accelerator or a CoreSight system; ", others,
 		  others == 1 ? "" : "s");
+}
+
+/* Can event set change events of paimon's PMUs while they count? Without such a PMU there is no
+ * finding. */
+void check_live(struct check *check)
+{
+	const struct group *operators = getgrnam("paimon");
+	struct stat st;
+
+	if (stat(PAIMON_DEVICE, &st) < 0) {
+		if (!access("/sys/class/paimon_cspmu", F_OK))
+			check_add(check, "live config", CHECK_WARNING,
+				  "as root: modprobe paimon_drv_config",
+				  "no " PAIMON_DEVICE ": event set reopens events");
+		return;
+	}
+	if (operators && st.st_gid == operators->gr_gid && (st.st_mode & 060) == 060)
+		check_add(check, "live config", CHECK_OK, NULL,
+			  PAIMON_DEVICE ": event set changes config1 to config3 of events of "
+					"paimon's PMUs while they count");
+	else
+		check_add(check, "live config", CHECK_WARNING,
+			  "as root: udevadm trigger " PAIMON_DEVICE,
+			  PAIMON_DEVICE " is not for group paimon, so paimond cannot use it: event "
+					"set reopens events");
 }
 
 void check_descriptors(struct check *check)
