@@ -27,11 +27,14 @@
 #include <linux/hrtimer.h>
 #include <linux/iommu.h>
 #include <linux/kprobes.h>
+#include <linux/mm.h>
 #include <linux/perf_event.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
+
+#include <paimon/record.h>
 
 /* Does this kernel have an I/O page fault handler that can be probed? */
 #if IS_ENABLED(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API) && \
@@ -109,6 +112,16 @@ static inline u32 paimon_request_flags(const struct iommu_fault_page_request *pr
 }
 
 #endif
+
+/* A mapping that is only read stays one, whatever mprotect(2) is asked for. */
+static inline void paimon_never_write(struct vm_area_struct *vma)
+{
+#ifdef PAIMON_VM_FLAGS_CLEAR
+	vm_flags_clear(vma, VM_MAYWRITE);
+#else
+	vma->vm_flags &= ~VM_MAYWRITE;
+#endif
+}
 
 /* Attaches raw data to a sample. */
 static inline void paimon_save_raw_data(struct perf_sample_data *data, struct perf_event *event,

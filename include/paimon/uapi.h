@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * ioctls of /dev/paimon-soft, the software page-requesting endpoint and NNPA unit, and,
- * at the end, of /dev/paimon, the live configuration of perf events.
+ * ioctls of /dev/paimon-soft, the software page-requesting endpoint, NNPA unit and
+ * system PMUs, and, at the end, of /dev/paimon, the live configuration of perf events.
  *
  * Every structure begins with its size as the caller knows it, and flags. An
  * unknown size, an unknown flag or a non-zero reserved field is refused with
@@ -129,6 +129,93 @@ struct paimon_soft_nnpa {
 	__u64 counted;	/* out: count, or 0 if counting is off */
 };
 
+/*
+ * The software system PMUs, 0 to the parameter cspmu - 1. Each has the registers of a
+ * CoreSight PMU, at the offsets of paimon/cspmu.h, which its driver programs.
+ */
+#define PAIMON_SOFT_MAX_CSPMU 16
+#define PAIMON_SOFT_CSPMU_CYCLES 0xffffffffu /* in place of an event: the cycle counter */
+
+/*
+ * An event occurs count times, at the ports of the bitmap; 0: at no port in particular.
+ * Each enabled counter that is programmed with the event advances, unless ports and its
+ * filter register have no bit in common. With PAIMON_SOFT_CSPMU_CYCLES the cycle counter
+ * advances. Before a counter can overflow a second time, the call waits until the
+ * interrupt of the first time was handled. -EINVAL: no such device; -EINTR: a signal
+ * ended the wait; done tells how many have occurred, in every case except -EFAULT.
+ */
+struct paimon_soft_cspmu_count {
+	__u32 size;
+	__u32 flags;  /* in: 0 */
+	__u32 device; /* in */
+	__u32 event;  /* in */
+	__u64 count;  /* in */
+	__u64 done;   /* out */
+	__u32 ports;  /* in */
+	__u32 reserved;
+};
+
+/* Reads a register without any effect; the value is that of 32 bits. -EINVAL: no such
+ * device, or the offset is not that of a register. */
+struct paimon_soft_cspmu_register {
+	__u32 size;
+	__u32 flags;  /* in: 0 */
+	__u32 device; /* in */
+	__u32 offset; /* in */
+	__u32 value;  /* out */
+	__u32 reserved;
+};
+
+/*
+ * Makes reads of counters go wrong, from the next one on. torn: after each of so many
+ * reads of one half of an enabled 64-bit counter, it counts on until its lower half has
+ * wrapped; these counts are in the record. failing: so many reads of a counter, or of a
+ * half of it, fail. Both replace what is left of an earlier call. -EPERM unless a debug
+ * build of the module was loaded with debug=1.
+ */
+struct paimon_soft_cspmu_fault {
+	__u32 size;
+	__u32 flags;  /* in: 0 */
+	__u32 device; /* in */
+	__u32 torn;
+	__u32 failing;
+	__u32 reserved;
+};
+
+/* Takes the device out of the machine (present 0), or puts it back in (1) as it was when
+ * the module was loaded, except for its record. -EBUSY: a perf event of it is open;
+ * -EALREADY: it is as asked for. */
+struct paimon_soft_cspmu_plug {
+	__u32 size;
+	__u32 flags;  /* in: 0 */
+	__u32 device; /* in */
+	__u32 present;
+};
+
+/*
+ * What a device has counted since the module was loaded, whatever was written to its
+ * counters: one entry for each event and value of the filter register. Mapped read-only:
+ * mmap(2) of one page at offset device times the page size. nr grows after its entry is
+ * complete. lost: counts that found no entry.
+ */
+#define PAIMON_SOFT_CSPMU_ENTRIES 252
+struct paimon_soft_cspmu_entry {
+	__u32 event;
+	__u32 filter;
+	__u64 count;
+};
+struct paimon_soft_cspmu_record {
+	__u32 size;
+	__u32 nr;
+	__u64 overflows;  /* counters that wrapped around */
+	__u64 interrupts; /* that the driver handled */
+	__u64 torn;	  /* reads that went wrong as asked for */
+	__u64 failed;
+	__u64 lost;
+	__u64 reserved[2];
+	struct paimon_soft_cspmu_entry entries[PAIMON_SOFT_CSPMU_ENTRIES];
+};
+
 #define PAIMON_SOFT_IOC 0xB7
 #define PAIMON_SOFT_INFO _IOWR(PAIMON_SOFT_IOC, 0, struct paimon_soft_info)
 #define PAIMON_SOFT_BIND _IOWR(PAIMON_SOFT_IOC, 1, struct paimon_soft_bind)
@@ -137,6 +224,10 @@ struct paimon_soft_nnpa {
 #define PAIMON_SOFT_STATS _IOWR(PAIMON_SOFT_IOC, 4, struct paimon_soft_stats)
 #define PAIMON_SOFT_FAIL_ALLOC _IOW(PAIMON_SOFT_IOC, 5, struct paimon_soft_fail)
 #define PAIMON_SOFT_NNPA _IOWR(PAIMON_SOFT_IOC, 6, struct paimon_soft_nnpa)
+#define PAIMON_SOFT_CSPMU_COUNT _IOWR(PAIMON_SOFT_IOC, 7, struct paimon_soft_cspmu_count)
+#define PAIMON_SOFT_CSPMU_REGISTER _IOWR(PAIMON_SOFT_IOC, 8, struct paimon_soft_cspmu_register)
+#define PAIMON_SOFT_CSPMU_FAULT _IOW(PAIMON_SOFT_IOC, 9, struct paimon_soft_cspmu_fault)
+#define PAIMON_SOFT_CSPMU_PLUG _IOW(PAIMON_SOFT_IOC, 10, struct paimon_soft_cspmu_plug)
 
 /*
  * SET replaces the configuration of an open perf event of a PMU of paimon, without closing or
@@ -175,5 +266,10 @@ PAIMON_ASSERT_SIZE(struct paimon_soft_stats, 168);
 PAIMON_ASSERT_SIZE(struct paimon_soft_fail, 8);
 PAIMON_ASSERT_SIZE(struct paimon_soft_nnpa, 32);
 PAIMON_ASSERT_SIZE(struct paimon_drv_config, 40);
+PAIMON_ASSERT_SIZE(struct paimon_soft_cspmu_count, 40);
+PAIMON_ASSERT_SIZE(struct paimon_soft_cspmu_register, 24);
+PAIMON_ASSERT_SIZE(struct paimon_soft_cspmu_fault, 24);
+PAIMON_ASSERT_SIZE(struct paimon_soft_cspmu_plug, 16);
+PAIMON_ASSERT_SIZE(struct paimon_soft_cspmu_record, 4096);
 
 #endif

@@ -191,6 +191,63 @@ static long soft_ioctl_nnpa(void __user *arg)
 	return copy_to_user(arg, &call, sizeof(call)) ? -EFAULT : 0;
 }
 
+static long soft_ioctl_cspmu_count(void __user *arg)
+{
+	struct paimon_soft_cspmu_count call;
+	int ret;
+
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	if (call.size != sizeof(call) || call.flags || call.reserved)
+		return -EINVAL;
+	ret = soft_cspmu_count(&call);
+	return copy_to_user(arg, &call, sizeof(call)) ? -EFAULT : ret;
+}
+
+static long soft_ioctl_cspmu_register(void __user *arg)
+{
+	struct paimon_soft_cspmu_register call;
+	int ret;
+
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	if (call.size != sizeof(call) || call.flags || call.reserved)
+		return -EINVAL;
+	ret = soft_cspmu_register(&call);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &call, sizeof(call)) ? -EFAULT : 0;
+}
+
+static long soft_ioctl_cspmu_fault(void __user *arg)
+{
+	struct paimon_soft_cspmu_fault call;
+
+	if (!soft_debug)
+		return -EPERM;
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	if (call.size != sizeof(call) || call.flags || call.reserved)
+		return -EINVAL;
+	return soft_cspmu_fault(&call);
+}
+
+static long soft_ioctl_cspmu_plug(void __user *arg)
+{
+	struct paimon_soft_cspmu_plug call;
+
+	if (copy_from_user(&call, arg, sizeof(call)))
+		return -EFAULT;
+	if (call.size != sizeof(call) || call.flags)
+		return -EINVAL;
+	return soft_cspmu_plug(&call);
+}
+
+static int soft_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	return soft_cspmu_mmap(vma);
+}
+
 static long soft_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct soft_file *file = filp->private_data;
@@ -211,6 +268,14 @@ static long soft_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		return soft_ioctl_fail_alloc(file, user);
 	case PAIMON_SOFT_NNPA:
 		return soft_ioctl_nnpa(user);
+	case PAIMON_SOFT_CSPMU_COUNT:
+		return soft_ioctl_cspmu_count(user);
+	case PAIMON_SOFT_CSPMU_REGISTER:
+		return soft_ioctl_cspmu_register(user);
+	case PAIMON_SOFT_CSPMU_FAULT:
+		return soft_ioctl_cspmu_fault(user);
+	case PAIMON_SOFT_CSPMU_PLUG:
+		return soft_ioctl_cspmu_plug(user);
 	default:
 		return -ENOTTY;
 	}
@@ -254,6 +319,7 @@ const struct file_operations soft_fops = {
 	.release = soft_release,
 	.read = soft_read,
 	.poll = soft_poll,
+	.mmap = soft_mmap,
 	.unlocked_ioctl = soft_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
