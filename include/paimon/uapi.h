@@ -140,8 +140,8 @@ struct paimon_soft_nnpa {
  * An event occurs count times, at the ports of the bitmap; 0: at no port in particular.
  * Each enabled counter that is programmed with the event advances, unless ports and its
  * filter register have no bit in common. With PAIMON_SOFT_CSPMU_CYCLES the cycle counter
- * advances. Before a counter can overflow a second time, the call waits until the
- * interrupt of the first time was handled. -EINVAL: no such device; -EINTR: a signal
+ * advances. When a counter has overflowed, the call waits until the driver has handled
+ * that. -EINVAL: no such device; -EINTR: a signal
  * ended the wait; done tells how many have occurred, in every case except -EFAULT.
  */
 struct paimon_soft_cspmu_count {

@@ -11,8 +11,8 @@
  * counters, nothing but the device to its record.
  *
  * Counting happens in process context, on any CPU: in ioctls and in a work item. They
- * deliver the interrupt too, on whichever CPU they are. A counter that would overflow a
- * second time waits until the driver has handled the first. Only a torn read
+ * deliver the interrupt too, on whichever CPU they are. A counter that has overflowed waits
+ * until the driver has handled that and cleared its bit in PMOVSCLR. Only a torn read
  * (PAIMON_SOFT_CSPMU_FAULT) counts in the context of the driver; its interrupt is
  * delivered with the next count.
  *
@@ -343,11 +343,6 @@ static const struct paimon_cspmu_registers soft_cspmu_registers = {
 	.write32 = soft_cspmu_write,
 };
 
-static bool interrupt_pending(const struct soft_cspmu *soft)
-{
-	return READ_ONCE(soft->overflowed) & READ_ONCE(soft->interrupting);
-}
-
 /* Interrupts of a device come on any CPU. */
 static void on_interrupt(void *context)
 {
@@ -358,14 +353,15 @@ static void on_interrupt(void *context)
 }
 
 /*
- * Delivers an interrupt that is pending; whether it still is then, as the driver handles it
- * soon after. Under the mutex, so that paimon_cspmu.ko has the device.
+ * Delivers an interrupt that is pending; whether there are overflows of counters that count
+ * which the driver has still to handle, as it does soon after. Under the mutex, so that
+ * paimon_cspmu.ko has the device.
  */
 static bool interrupt(struct soft_cspmu *soft)
 {
-	if (interrupt_pending(soft))
+	if (READ_ONCE(soft->overflowed) & READ_ONCE(soft->interrupting))
 		smp_call_function_any(cpu_online_mask, on_interrupt, soft, true);
-	return interrupt_pending(soft);
+	return READ_ONCE(soft->overflowed) & READ_ONCE(soft->enabled);
 }
 
 /* So many counts at once lead to no second overflow before the interrupt of the first. */
