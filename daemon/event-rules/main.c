@@ -7,15 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../util/system_pmu.h"
 #include "rules.h"
 
+/* folders: NULL-terminated; without any, those of this machine. */
 static int print_rules(const char *const *folders)
 {
 	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
 	_cleanup_free_ char *errors = NULL, *text = NULL;
 	struct buffer buffer = {};
 	char *rest, *line;
-	int r = event_sets_load(folders, &sets, &errors);
+	int r = *folders ? event_sets_load(folders, &sets, &errors)
+			 : system_pmu_event_sets(&sets, &errors);
 
 	if (r < 0 || errors) {
 		rest = errors ?: strerror(-r);
@@ -51,5 +54,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	return print_rules(argc > 1 ? (const char *const *)argv + 1 : event_set_folders);
+	return print_rules((const char *const *)argv + 1);
 }

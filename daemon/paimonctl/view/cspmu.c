@@ -147,10 +147,11 @@ static bool is_summed(struct json_object *now, const struct event_set *set)
 			    (first && !strcmp(first, socket)))
 				continue;
 			first = first ?: socket;
-			nr++;
+			if (++nr > 1)
+				return true;
 		}
 	}
-	return nr > 1;
+	return false;
 }
 
 /* Adds the values of a PMU on a socket. rates: of the events of the set. 0 or -ENOMEM. */
