@@ -109,11 +109,13 @@ def change_jit():
     return True
 
 
-def start_load(requests, groups, processes=4, devices=3, seed=1):
-    return subprocess.Popen(
-        ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups),
-         "--calls", "0", "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
-        stdout=subprocess.PIPE, text=True)
+def load_command(requests, groups, processes=4, devices=3, seed=1):
+    return ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups), "--calls", "0",
+            "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)]
+
+
+def start_load(*arguments, **options):
+    return subprocess.Popen(load_command(*arguments, **options), stdout=subprocess.PIPE, text=True)
 
 
 def end_load(load):
