@@ -956,7 +956,8 @@ int main(int argc, char **argv)
 	width = number_of(PARAMETERS, "", "cspmu_width");
 	counters = number_of(PARAMETERS, "", "cspmu_counters");
 	soft0 = find_device(0);
-	soft1 = find_device(1);
+	if (number_of(PARAMETERS, "", "cspmu") > 1)
+		soft1 = find_device(1);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		bool wanted = argc == 1 && !tests[i].named;
 
