@@ -227,6 +227,8 @@ static void test_info(void **data)
 	size_t nr = 0;
 
 	make_scf();
+	make_device("waits.1", "", "36");
+	make_device("waits.2", "", "");
 	attach();
 	assert_int_equal(cspmu_source.read(&source, snapshot), 0);
 	for (size_t f = 0; f < snapshot->nr_families; f++) {
