@@ -187,6 +187,7 @@ static struct cspmu_pmu *bind(struct cspmu *cspmu, const struct paimon_cspmu_imp
 	}
 	pr_err("%s: cannot register the PMU %s on the backend %s (error %d)%s\n", cspmu->face.name,
 	       pmu->name, impl->name, ret, ret == -EEXIST ? ": there is one of this name" : "");
+	cspmu_enable(cspmu, false);
 	cspmu_pmu_free(pmu);
 	return ERR_PTR(ret);
 }

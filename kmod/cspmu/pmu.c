@@ -998,6 +998,8 @@ int cspmu_identify(struct cspmu *cspmu)
 	local_irq_restore(flags);
 	if (ret)
 		return ret;
+	if (!face->pmcfgr)
+		return -ENODEV; /* nobody answers there */
 	face->has_cycle_counter = face->pmcfgr & PAIMON_CSPMU_PMCFGR_CC;
 	face->counters = (face->pmcfgr & PAIMON_CSPMU_PMCFGR_N) + 1;
 	face->bits = ((face->pmcfgr & PAIMON_CSPMU_PMCFGR_SIZE) >> PAIMON_CSPMU_PMCFGR_SIZE_SHIFT) +

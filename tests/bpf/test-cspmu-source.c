@@ -227,6 +227,8 @@ static void test_info(void **data)
 	size_t nr = 0;
 
 	make_scf();
+	make_device("waits.1", "", "36");
+	make_device("waits.2", "", "");
 	attach();
 	assert_int_equal(cspmu_source.read(&source, snapshot), 0);
 	for (size_t f = 0; f < snapshot->nr_families; f++) {
@@ -322,6 +324,38 @@ static void test_come_and_go(void **data)
 	assert_int_equal(rename(PMUS "/" SCF, PMUS "/.away"), 0);
 	cspmu_source.retry(&source, false);
 	assert_true(cspmu_source.outdated(&source));
+}
+
+static int opens_on = -1; /* this CPU, as if the kernel had moved perf events there; -1: as asked */
+
+/* Linked in place of perf_open(). */
+int __real_perf_open(const void *attr, int cpu);
+int __wrap_perf_open(const void *attr, int cpu);
+int __wrap_perf_open(const void *attr, int cpu)
+{
+	return __real_perf_open(attr, opens_on < 0 ? cpu : opens_on);
+}
+
+/* The kernel has moved the perf events to another CPU: the reading that finds them gone finds
+ * them there too. */
+static void test_moved(void **data)
+{
+	make_scf();
+	opens_on = 1;
+	attach();
+	opens_on = -1;
+	load(0, 3);
+	load(1, 5);
+	put(PMUS, SCF, "cpumask", "1");
+	expect(SCF, "36", 5);
+	load(1, 2);
+	expect(SCF, "36", 7);
+	assert_int_equal(served("paimon_cspmu_read_errors_total", SCF, "", NULL), 3);
+	/* They stay with the next daemon. */
+	cspmu_source.detach(&source, true);
+	load(1, 1);
+	attach();
+	expect(SCF, "36", 8);
 }
 
 /* The active CPU is another one now, and the kernel has not moved the perf events: as soon as they
@@ -477,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_come_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identifier, setup, teardown),

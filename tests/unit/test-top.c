@@ -762,6 +762,124 @@ static void test_no_time(void **state)
 	json_object_put(now);
 }
 
+/* A snapshot of system PMUs; infos and points: lists of points. */
+static struct json_object *pmus(const char *monotonic_ns, const char *infos, const char *points)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(asprintf(&text,
+			     "{\"monotonic_ns\":%s,\"metrics\":["
+			     "{\"name\":\"paimon_source_up\",\"points\":["
+			     "{\"labels\":{\"source\":\"cspmu\"},\"value\":1}]},"
+			     "{\"name\":\"paimon_cspmu_info\",\"points\":[%s]},"
+			     "{\"name\":\"paimon_cspmu_events_total\",\"points\":[%s]}]}",
+			     monotonic_ns, infos, points) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+#define PMU(name, identifier)                                                      \
+	"{\"labels\":{\"pmu\":\"" name "\",\"implementer\":\"\",\"backend\":\"\"," \
+	"\"identifier\":\"" identifier "\",\"driver\":\"\"},\"value\":1}"
+#define COUNT(name, event, socket, value)                            \
+	"{\"labels\":{\"pmu\":\"" name "\",\"event\":\"" event "\"," \
+	"\"socket\":\"" socket "\"},\"value\":" value "}"
+#define SCF(socket) "nvidia_scf_pmu_" socket
+#define GRACE(socket, cycles, data, written, outstanding, accesses)                              \
+	COUNT(SCF(socket), "cycles", socket, cycles)                                             \
+	"," COUNT(SCF(socket), "cmem_rd_data", socket, data) "," COUNT(                          \
+		SCF(socket), "cmem_wr_total_bytes", socket,                                      \
+		written) "," COUNT(SCF(socket), "cmem_rd_outstanding", socket,                   \
+				   outstanding) "," COUNT(SCF(socket), "cmem_rd_access", socket, \
+							  accesses)
+
+/* The cell of a row by its name: NAN if it is empty. */
+static double cell(const struct table *table, const char *name, const char *title)
+{
+	for (size_t i = 0; i < table->nr_rows; i++)
+		for (size_t c = 0; c < table->view->nr_columns; c++)
+			if (!strcmp(table->rows[i].name, name) &&
+			    !strcmp(table->view->columns[c].title, title))
+				return table->rows[i].values[c];
+	fail_msg("no row %s with %s", name, title);
+	return NAN;
+}
+
+static void check_cell(const struct table *table, const char *name, const char *title,
+		       double wanted)
+{
+	double found = cell(table, name, title);
+
+	if (isnan(wanted) ? !isnan(found) : !(fabs(found - wanted) <= 1e-9 * fabs(wanted)))
+		fail_msg("%s %s: %g, not %g", name, title, found, wanted);
+}
+
+/* The shipped formulas on counts of two seconds; the values are worked out by hand. */
+static void test_cspmu(void **state)
+{
+	struct json_object *before = pmus(
+		"1000000000", PMU(SCF("0"), "0x2cf0036b") "," PMU(SCF("1"), "2cf0036b"),
+		GRACE("0", "100", "50", "7", "3", "1") "," GRACE("1", "5", "0", "0", "0", "0"));
+	struct json_object *now =
+		pmus("3000000000", PMU(SCF("0"), "0x2cf0036b") "," PMU(SCF("1"), "2cf0036b"),
+		     GRACE("0", "6000000100", "100000050", "3200000007", "600000003",
+			   "2000001") "," GRACE("1", "5", "25000000", "0", "0", "0"));
+	struct json_object *box_before, *box_now;
+	struct table table;
+
+	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
+	assert_int_equal(table_compute(&view_cspmu, before, now, NULL, &table), 0);
+	assert_false(table.restarted);
+	check_cell(&table, SCF("0") "/read", "B/s", 1.6e9);
+	check_cell(&table, SCF("0") "/written", "B/s", 1.6e9);
+	check_cell(&table, SCF("0") "/read_ratio", "RATIO", 0.5);
+	/* 300 cycles each, at 3 GHz. */
+	check_cell(&table, SCF("0") "/read_latency", "TIME", 100e-9);
+	check_cell(&table, SCF("0") "/clock", "RATE/s", 3e9);
+	check_cell(&table, SCF("0") "/cmem_rd_data", "RATE/s", 5e7);
+	check_cell(&table, SCF("1") "/read", "B/s", 4e8);
+	check_cell(&table, SCF("1") "/read_ratio", "RATIO", 1);
+	/* Nothing to divide by; and an event that is not counted. */
+	check_cell(&table, SCF("1") "/read_latency", "TIME", NAN);
+	check_cell(&table, SCF("1") "/remote_read", "B/s", NAN);
+	check_cell(&table, "nvidia-scf/read", "B/s", 2e9);
+	check_cell(&table, SCF("0") "/read", "RATE/s", NAN);
+	table_clear(&table);
+
+	/* One of them alone has no sum. */
+	assert_int_equal(table_compute(&view_cspmu, before, now, SCF("1"), &table), 0);
+	for (size_t i = 0; i < table.nr_rows; i++)
+		assert_int_equal(strncmp(table.rows[i].name, SCF("1") "/", 17), 0);
+	assert_true(table.nr_rows > 5);
+	table_clear(&table);
+
+	/* Back. */
+	assert_int_equal(table_compute(&view_cspmu, now, before, NULL, &table), 0);
+	assert_true(table.restarted);
+	check_cell(&table, SCF("0") "/read", "B/s", NAN);
+	table_clear(&table);
+	json_object_put(before);
+	json_object_put(now);
+
+	/* One PMU on two sockets; what was not counted before has no rate. */
+	box_before = pmus("0", PMU("uncore_imc_0", ""),
+			  COUNT("uncore_imc_0", "cas_count_read", "0", "10"));
+	box_now = pmus("1000000000", PMU("uncore_imc_0", ""),
+		       COUNT("uncore_imc_0", "cas_count_read", "0",
+			     "110") "," COUNT("uncore_imc_0", "cas_count_read", "1", "900"));
+	assert_int_equal(table_compute(&view_cspmu, box_before, box_now, NULL, &table), 0);
+	check_cell(&table, "uncore_imc_0/read@0", "B/s", 6400);
+	check_cell(&table, "uncore_imc_0/read@1", "B/s", NAN);
+	check_cell(&table, "uncore_imc_0/cas_count_read@1", "RATE/s", NAN);
+	check_cell(&table, "intel-imc/read", "B/s", 6400);
+	table_clear(&table);
+	json_object_put(box_before);
+	json_object_put(box_now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -779,6 +897,7 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_nnpa),
 		cmocka_unit_test(test_tasks),
+		cmocka_unit_test(test_cspmu),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif

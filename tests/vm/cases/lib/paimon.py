@@ -88,7 +88,7 @@ def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
     unload()
-    for pins in "iopf-3", "nnpa-2", "pai-2":
+    for pins in "iopf-3", "nnpa-2", "pai-2", "cspmu-2":
         shutil.rmtree(f"/sys/fs/bpf/paimon/{pins}", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
@@ -109,11 +109,13 @@ def change_jit():
     return True
 
 
-def start_load(requests, groups, processes=4, devices=3, seed=1):
-    return subprocess.Popen(
-        ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups),
-         "--calls", "0", "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)],
-        stdout=subprocess.PIPE, text=True)
+def load_command(requests, groups, processes=4, devices=3, seed=1):
+    return ["paimon-soft-load", "--requests", str(requests), "--groups", str(groups), "--calls", "0",
+            "--processes", str(processes), "--devices", str(devices), "--seed", str(seed)]
+
+
+def start_load(*arguments, **options):
+    return subprocess.Popen(load_command(*arguments, **options), stdout=subprocess.PIPE, text=True)
 
 
 def end_load(load):
