@@ -518,8 +518,9 @@ int cspmu_update_counters(struct source *source)
 		if (!cspmu->counters[i].wanted)
 			end(cspmu, i);
 	for (size_t w = 0; w < nr; w++)
-		for_each_counter(i, cspmu) if (is_of(element_of(cspmu, i), wanted[w].pmu->name,
-						     wanted[w].name)) count(cspmu, &wanted[w], i);
+		for_each_counter(i, cspmu)
+			if (is_of(element_of(cspmu, i), wanted[w].pmu->name, wanted[w].name))
+				count(cspmu, &wanted[w], i);
 	free_wanted(wanted, nr);
 	return 0;
 }

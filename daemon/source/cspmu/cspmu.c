@@ -114,8 +114,7 @@ static int all_failed(const struct cspmu *cspmu)
 {
 	int error = 0;
 
-	for_each_counter(i, cspmu)
-	{
+	for_each_counter(i, cspmu) {
 		if (!cspmu->counters[i].error)
 			return 0;
 		error = error ?: cspmu->counters[i].error;
@@ -136,8 +135,7 @@ static void give_reason(struct source *source, bool say)
 			    "not all events are counted: max_events of [cspmu] is %u (raise it, "
 			    "stop paimond, and run paimonctl purge cspmu-%d, which loses %s)",
 			    cspmu->reader->nr_slots, EVENTS_LAYOUT, state_loses(FOLDER));
-	for_each_counter(i, cspmu)
-	{
+	for_each_counter(i, cspmu) {
 		int error = cspmu->counters[i].error;
 		const struct events_event *event = &cspmu->reader->events[i];
 
@@ -224,8 +222,9 @@ static bool is_same(const struct cspmu_found *a, const struct cspmu_found *b)
 /* Does every counter count? */
 static bool all_count(const struct cspmu *cspmu)
 {
-	for_each_counter(i, cspmu) if (!cspmu->reader->slots[i].event ||
-				       cspmu->counters[i].still_ns) return false;
+	for_each_counter(i, cspmu)
+		if (!cspmu->reader->slots[i].event || cspmu->counters[i].still_ns)
+			return false;
 	return true;
 }
 
@@ -306,8 +305,9 @@ static void cspmu_tell(const struct source *source, source_tell *tell, void *use
 		bool shares = false;
 		char text[256];
 
-		for_each_counter(i, cspmu) shares |= cspmu->counters[i].shares &&
-						     !strcmp(cspmu->reader->events[i].pmu, name);
+		for_each_counter(i, cspmu)
+			shares |= cspmu->counters[i].shares &&
+				  !strcmp(cspmu->reader->events[i].pmu, name);
 		snprintf(text, sizeof(text),
 			 "%s: its events take turns, because it has too few free counters, so "
 			 "their totals are too low (end other users of the PMU, or list fewer "

@@ -44,8 +44,7 @@ static int add_counter(const struct cspmu *cspmu, struct snapshot *snapshot, uin
 	struct events_reading sum = {};
 	bool counts = false;
 
-	for_each_counter(i, cspmu)
-	{
+	for_each_counter(i, cspmu) {
 		const struct events_slot *slot = &cspmu->reader->slots[i];
 		struct events_reading total = reader_total(slot);
 
@@ -75,8 +74,9 @@ static int add_pmu(const struct cspmu *cspmu, struct snapshot *snapshot,
 	uint64_t errors = system_pmu_read_errors(SYSTEM_PMU_SYSFS, pmu);
 	int r = snapshot_add_integer(snapshot, &metric_info, labels, 5, 1);
 
-	for_each_counter(i, cspmu) if (!strcmp(cspmu->reader->events[i].pmu, pmu->name))
-		errors += cspmu->counters[i].failed;
+	for_each_counter(i, cspmu)
+		if (!strcmp(cspmu->reader->events[i].pmu, pmu->name))
+			errors += cspmu->counters[i].failed;
 	return r ?: snapshot_add_integer(snapshot, &metric_errors, labels, 1, errors);
 }
 
@@ -86,7 +86,8 @@ int cspmu_read(struct source *source, struct snapshot *snapshot)
 	int r = 0;
 
 	cspmu_read_counters(source);
-	for_each_counter(i, cspmu) r = r ?: add_counter(cspmu, snapshot, i);
+	for_each_counter(i, cspmu)
+		r = r ?: add_counter(cspmu, snapshot, i);
 	for (size_t p = 0; p < cspmu->found.nr_pmus && !r; p++)
 		r = add_pmu(cspmu, snapshot, cspmu->found.pmus[p].pmu);
 	return r;

@@ -87,8 +87,9 @@ static int config_validate(const struct paimon_cspmu_event *event,
 		complain("validate where it cannot sleep");
 	if (values->config1 > U32_MAX || values->config2 > MAX_MODE || values->config3 > MAX_SIZE)
 		return -EINVAL;
-	paimon_cspmu_for_each_other(other, event) if (other->values.config2 !=
-						      values->config2) return -EBUSY;
+	paimon_cspmu_for_each_other(other, event)
+		if (other->values.config2 != values->config2)
+			return -EBUSY;
 	object = takes_fail() ? NULL : kzalloc(sizeof(*object) + values->config3, GFP_KERNEL);
 	if (!object)
 		return -ENOMEM;
