@@ -2,11 +2,14 @@
 #include "paimon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <paimon/handoff.h>
+#include <paimon/uapi.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -174,6 +177,65 @@ EXPORT int paimon_claim(uint64_t id)
 	};
 
 	return ask(&request, NULL, NULL, NULL);
+}
+
+/* Opens /dev/paimon for one request. */
+static int ask_device(unsigned long op, struct paimon_drv_config *request)
+{
+	int device = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC), r;
+
+	/* -ENOENT would not say that the event can be opened anew. */
+	if (device < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
+		return fail(-ENODEV, PAIMON_DEVICE " does not exist (load paimon_drv_config, or "
+						   "open the perf event anew)");
+	if (device < 0)
+		return fail(-errno, PAIMON_DEVICE ": %s%s", strerror(errno),
+			    errno == EACCES ? " (only root and members of group paimon may do this)"
+					    : "");
+	r = ioctl(device, op, request) < 0 ? -errno : 0;
+	close(device);
+	switch (r) {
+	case 0:
+		return 0;
+	case -EOPNOTSUPP:
+		return fail(r,
+			    "descriptor %d is not an event of a PMU that can be configured while "
+			    "it counts (open the perf event anew)",
+			    request->fd);
+	case -EBUSY:
+		return fail(r, "another event uses what all counters of the PMU share; nothing was "
+			       "changed (close that event, and try again)");
+	case -EINVAL:
+		return fail(r, "not a configuration of this PMU; nothing was changed (its format "
+			       "directory in sysfs and paimon(4) have the values)");
+	}
+	return fail(r, "descriptor %d: %s", request->fd, strerror(-r));
+}
+
+EXPORT int paimon_configure(int fd, const uint64_t config[3])
+{
+	struct paimon_drv_config request = {
+		.size = sizeof(request),
+		.fd = fd,
+		.config1 = config[0],
+		.config2 = config[1],
+		.config3 = config[2],
+	};
+
+	return ask_device(PAIMON_SET_DRV_CONFIG, &request);
+}
+
+EXPORT int paimon_configuration(int fd, uint64_t ret_config[3])
+{
+	struct paimon_drv_config request = {.size = sizeof(request), .fd = fd};
+	int r = ask_device(PAIMON_GET_DRV_CONFIG, &request);
+
+	if (r < 0)
+		return r;
+	ret_config[0] = request.config1;
+	ret_config[1] = request.config2;
+	ret_config[2] = request.config3;
+	return 0;
 }
 
 EXPORT const char *paimon_error(void)

@@ -251,6 +251,7 @@ struct paimon_drv_config {
 	__u64 config3;
 };
 
+#define PAIMON_DEVICE "/dev/paimon"
 #define PAIMON_IOC 0xB8
 #define PAIMON_SET_DRV_CONFIG _IOW(PAIMON_IOC, 0, struct paimon_drv_config)
 #define PAIMON_GET_DRV_CONFIG _IOWR(PAIMON_IOC, 1, struct paimon_drv_config)

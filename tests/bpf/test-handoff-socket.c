@@ -623,6 +623,19 @@ static void test_library(void **data)
 	setenv("PAIMON_HANDOFF", handoff_path, 1);
 }
 
+/* An event of the kernel's own cannot be changed while it counts, with the module or without it. */
+static void test_configure(void **data)
+{
+	uint64_t values[3] = {1, 2, 3};
+	int fd = open_clock(0), wanted = access("/dev/paimon", F_OK) ? -ENODEV : -EOPNOTSUPP;
+
+	assert_int_equal(paimon_configure(fd, values), wanted);
+	assert_non_null(strstr(paimon_error(), "open the perf event anew"));
+	assert_int_equal(paimon_configuration(fd, values), wanted);
+	assert_true(values[0] == 1 && values[1] == 2 && values[2] == 3);
+	close(fd);
+}
+
 /* The program of libpaimon(3). */
 static void test_example(void **data)
 {
@@ -836,6 +849,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_stalled),
 		cmocka_unit_test(test_64_clients),
 		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_configure),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_adopt),
 		cmocka_unit_test(test_exec),
