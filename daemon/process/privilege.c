@@ -19,6 +19,7 @@
 #include "../util/log.h"
 
 #define USER "paimond"
+#define OPERATORS "paimon" /* the group of /dev/paimon */
 
 /* CAP_DAC_OVERRIDE is last: it is kept only if uid 0 must work in another user's directory. */
 static const cap_value_t needed[] = {CAP_BPF, CAP_PERFMON, CAP_DAC_OVERRIDE};
@@ -49,7 +50,10 @@ static void drop_bounding(int nr_needed)
 
 static int become(const struct passwd *user)
 {
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+	const struct group *operators = getgrnam(OPERATORS);
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+	    setgroups(operators ? 1 : 0, operators ? &operators->gr_gid : NULL) < 0 ||
 	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
 	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
 		return -errno;
