@@ -82,6 +82,9 @@ struct events_terms {
 
 #define EVENTS_LEVEL 1 /* a current level: not a count, never summed */
 #define EVENTS_CORE 2  /* of a CPU PMU; the CPUs may run guests */
+/* The driver configuration of its perf events is being changed while they count: what is in force
+ * on a CPU may be either of the two terms. */
+#define EVENTS_CHANGING 4
 
 /* Element of events_list: a registered event, on all of its CPUs. */
 struct events_event {
@@ -96,7 +99,7 @@ struct events_event {
 	__u32 origin; /* enum events_origin */
 	__u32 uid;    /* of its owner; 0 for the configuration */
 	__u32 pid;
-	__u32 flags; /* EVENTS_LEVEL, EVENTS_CORE */
+	__u32 flags; /* EVENTS_LEVEL, EVENTS_CORE, EVENTS_CHANGING */
 	char name[EVENTS_NAME_LEN];
 	char pmu[32];
 	char unit[16];

@@ -28,6 +28,8 @@ struct kept_event {
 	const char *name, *spec, *pmu, *unit, *scale;
 	const char *config; /* of the current terms, in hex */
 	const char *state, *origin;
+	const char *set; /* what the operation set does: "live": it changes config1 to config3 while
+			  * the event counts; "reopen": it reopens the event; "no": it refuses */
 	const unsigned int *cpus; /* in ascending order, without duplicates */
 	size_t nr_cpus;
 	uint32_t uid, pid;    /* of its owner, and comm */
@@ -62,7 +64,8 @@ struct kept_ops {
 	 * CPUs), -EEXIST (the name), -ENOSPC, or the kernel's error. */
 	int (*open)(void *data, const char *spec, const char *name, const char *cpus,
 		    const struct kept_owner *owner, uint64_t *ret_id, char **ret_error);
-	/* Reopens an event with other terms; the total continues. As open, or -ENOENT. */
+	/* Changes the terms of an event; the total continues. As open, or -ENOENT; or -EBUSY:
+	 * another event uses what the counters of the PMU share. */
 	int (*set)(void *data, uint64_t id, const char *terms, char **ret_error);
 	/* Ends an event. -ENOENT. */
 	int (*close)(void *data, uint64_t id, char **ret_error);

@@ -22,6 +22,7 @@ static unsigned int events_status(int error)
 	case -ENOENT:
 		return MHD_HTTP_NOT_FOUND;
 	case -EEXIST:
+	case -EBUSY:
 		return MHD_HTTP_CONFLICT;
 	case -EACCES:
 	case -EPERM:

@@ -353,11 +353,12 @@ static int take(int option, const char *value, void *user)
 static int run(struct context *context, int argc, char **argv)
 {
 	static void (*const checks[])(struct check * check) = {
-		check_kernel,	   check_btf,	      check_capabilities, check_bpf,
-		check_lockdown,	   check_secure_boot, check_module,	  check_other_modules,
-		check_functions,   check_attach,      check_iopf,	  check_programs,
-		check_bpffs,	   check_state_dir,   check_tracefs,	  check_pmus,
-		check_descriptors, check_memory,      check_sysctls,	  check_pai,
+		check_kernel,	 check_btf,	    check_capabilities, check_bpf,
+		check_lockdown,	 check_secure_boot, check_module,	check_other_modules,
+		check_functions, check_attach,	    check_iopf,		check_programs,
+		check_bpffs,	 check_state_dir,   check_tracefs,	check_pmus,
+		check_live,	 check_descriptors, check_memory,	check_sysctls,
+		check_pai,
 	};
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};

@@ -80,6 +80,7 @@ void check_descriptors(struct check *check);
 void check_memory(struct check *check);
 void check_sysctls(struct check *check);
 void check_pai(struct check *check);
+void check_live(struct check *check);
 
 /* Reads the first line of a file, up to size; false: it cannot be read. */
 bool check_read(const char *path, char *ret_text, size_t size);

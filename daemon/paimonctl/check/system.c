@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <mntent.h>
+#include <paimon/uapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,6 +370,31 @@ void check_pmus(struct check *check)
 	check_add(check, "PMUs", CHECK_OK, NULL, "%s%zu other%s (paimonctl list)",
 		  *found ? found : "none of an accelerator or a CoreSight system; ", others,
 		  others == 1 ? "" : "s");
+}
+
+/* Can event set change events of paimon's PMUs while they count? Without such a PMU there is no
+ * finding. */
+void check_live(struct check *check)
+{
+	const struct group *operators = getgrnam("paimon");
+	struct stat st;
+
+	if (stat(PAIMON_DEVICE, &st) < 0) {
+		if (!access("/sys/class/paimon_cspmu", F_OK))
+			check_add(check, "live config", CHECK_WARNING,
+				  "as root: modprobe paimon_drv_config",
+				  "no " PAIMON_DEVICE ": event set reopens events");
+		return;
+	}
+	if (operators && st.st_gid == operators->gr_gid && (st.st_mode & 060) == 060)
+		check_add(check, "live config", CHECK_OK, NULL,
+			  PAIMON_DEVICE ": event set changes config1 to config3 of events of "
+					"paimon's PMUs while they count");
+	else
+		check_add(check, "live config", CHECK_WARNING,
+			  "as root: udevadm trigger " PAIMON_DEVICE,
+			  PAIMON_DEVICE " is not for group paimon, so paimond cannot use it: event "
+					"set reopens events");
 }
 
 void check_descriptors(struct check *check)

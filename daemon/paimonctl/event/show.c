@@ -140,7 +140,7 @@ int event_complete(struct json_object *event)
 
 /* event list */
 
-enum { ID, NAME, SPEC, CPUS, STATE, VALUE, UNIT, WHO, NR_CELLS };
+enum { ID, NAME, SPEC, CPUS, STATE, SET, VALUE, UNIT, WHO, NR_CELLS };
 
 struct line {
 	char *cells[NR_CELLS]; /* escaped */
@@ -172,6 +172,7 @@ static void fill_line(struct json_object *event, struct line *line)
 	line->cells[SPEC] = escape_terminal(json_text(event, "spec", "?"));
 	line->cells[CPUS] = cpus;
 	line->cells[STATE] = escape_terminal(json_text(event, "state", "?"));
+	line->cells[SET] = escape_terminal(json_text(event, "set", "?"));
 	line->cells[VALUE] = strdup(value);
 	line->cells[UNIT] = escape_terminal(json_text(event, "unit", ""));
 	line->cells[WHO] = escape_terminal(who ?: "?");
@@ -204,8 +205,8 @@ static void print_lines(const struct line *lines, size_t nr)
 
 int event_print_list(struct json_object *list)
 {
-	static const char *const titles[NR_CELLS] = {"ID",    "NAME",  "SPEC", "CPUS",
-						     "STATE", "VALUE", "UNIT", "WHO"};
+	static const char *const titles[NR_CELLS] = {"ID",  "NAME",  "SPEC", "CPUS", "STATE",
+						     "SET", "VALUE", "UNIT", "WHO"};
 	size_t nr = json_length(list);
 	struct line *lines = calloc(nr + 1, sizeof(*lines));
 
@@ -291,6 +292,7 @@ void event_print(struct json_object *event)
 	print_text_line("spec", json_text(event, "spec", "?"));
 	print_text_line("CPUs", cpus);
 	print_text_line("state", json_text(event, "state", "?"));
+	print_text_line("set", json_text(event, "set", "?"));
 	print_value(event);
 	format_time(json_number(event, "opened_timestamp_seconds", 0), "%F %T", since);
 	print_text_line("opened", since);

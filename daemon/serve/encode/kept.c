@@ -35,6 +35,7 @@ void encode_kept(void *data, const struct kept_event *event)
 	json_string(json, "config", event->config);
 	add_cpus(json, event);
 	json_string(json, "state", event->state);
+	json_string(json, "set", event->set);
 	json_string(json, "origin", event->origin);
 	json_integer(json, "uid", event->uid);
 	json_integer(json, "pid", event->pid);

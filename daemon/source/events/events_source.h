@@ -36,9 +36,10 @@ int events_open(struct source *source, const char *spec, const char *name, const
 		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
 
 /*
- * Reopens an event with other terms (event_spec_set()) on its CPUs, and replaces its perf
- * events; the total continues. On failure, as above or with -ENOENT, the event is
- * unchanged.
+ * Changes terms of an event (event_spec_set()); the total continues. If its PMU can change a perf
+ * event that counts, and only config1 to config3 differ, it does so; otherwise the event is
+ * reopened on its CPUs, which replaces its perf events. On failure, as above or with -ENOENT or
+ * -EBUSY, the event is unchanged.
  */
 int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error);
 

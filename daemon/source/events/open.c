@@ -314,6 +314,13 @@ static int open_replacements(struct events *events, const struct events_event *e
 	return r;
 }
 
+static void log_change(const struct events_event *event, const struct events_terms *before,
+		       const char *how)
+{
+	log_info("events: %s, event %llu, is %s now, %s; it was %s", event->name,
+		 (unsigned long long)event->id, events_terms(event)->spec, how, before->spec);
+}
+
 int events_set(struct source *source, uint64_t id, const char *terms, char **ret_error)
 {
 	struct events *events = source->data;
@@ -349,14 +356,20 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return fail(ret_error, -EINVAL,
 			    "%.80s: is not the same kind of event as %s (open it as another event)",
 			    spec->text, before->spec);
-	slots = malloc(events->reader->nr_slots * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
 	/* First, because it reopens events on CPUs that are online again, which moves slots. */
 	events_read_all(events);
 	changed = *event;
 	changed.current++;
 	changed.terms[changed.current & 1] = make_terms(spec);
+	r = events_set_live(events, event, &changed, ret_error);
+	if (r <= 0) {
+		if (!r)
+			log_change(event, before, "changed while it counted");
+		return r;
+	}
+	slots = malloc(events->reader->nr_slots * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
 	r = open_replacements(events, &changed, events_number(events, event), slots, ret_error);
 	if (r < 0)
 		return r == -ENOENT ? -EINVAL : r;
@@ -367,8 +380,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (slots[i] >= 0)
 			events_replace_slot(events, i, slots[i]);
-	log_info("events: %s, event %llu, is %s now; it was %s", event->name,
-		 (unsigned long long)event->id, events_terms(event)->spec, before->spec);
+	log_change(event, before, "reopened");
 	return 0;
 }
 

@@ -85,6 +85,7 @@ void events_recover(struct events *events)
 	for (uint32_t i = 0; i < reader->nr_events; i++)
 		if (reader->events[i].id) {
 			events_follow_mask(events, &reader->events[i]);
+			events_undo_change(events, &reader->events[i]);
 			events_finish_change(events, &reader->events[i]);
 		}
 	for (uint32_t i = 0; i < reader->nr_slots; i++)

@@ -2,10 +2,11 @@
 /*
  * The registry of kept events in the pinned maps (bpf/events.h), shared by the files of
  * their source: registry.c holds them, names.c finds them by name, open.c opens and changes
- * them, from_config.c does so for the configuration, account.c reads them, stalled.c handles
- * perf events that no longer count, recover.c takes over from an earlier daemon, cpus.c
- * follows the CPUs, handoff.c takes events from other processes, read.c tells them as
- * metrics and show.c one by one, kept.c executes requests, events.c is the source.
+ * them, live.c changes them while they count, from_config.c does so for the configuration,
+ * account.c reads them, stalled.c handles perf events that no longer count, recover.c takes over
+ * from an earlier daemon, cpus.c follows the CPUs, handoff.c takes events from other processes,
+ * read.c tells them as metrics and show.c one by one, kept.c executes requests, events.c is the
+ * source.
  *
  * On the daemon's one thread.
  */
@@ -150,6 +151,21 @@ int events_account_all(struct events *events);
 /* The same, and also handles CPU hotplug and events that other processes have disabled or reset;
  * links the slots. */
 void events_read_all(struct events *events);
+/*
+ * Changes an event while it counts, if its PMU can do that: to the terms in force of changed, which
+ * has the next value of current. Returns 0 or EVENTS_REOPEN (it has to be reopened instead: the PMU
+ * cannot, more than config1 to config3 differs, or a descriptor is missing), or a negative errno
+ * with *ret_error: -EBUSY, -EINVAL or another one of PAIMON_SET_DRV_CONFIG. Unless it returns 0,
+ * the event is unchanged. Links the slots.
+ */
+int events_set_live(struct events *events, struct events_event *event,
+		    const struct events_event *changed, char **ret_error);
+#define EVENTS_REOPEN 1
+/* Does events_set_live() work for all perf events of an event? device: drv_config_open(). Call
+ * events_link_slots() first. */
+bool events_is_live(const struct events *events, const struct events_event *event, int device);
+/* Undoes a change that an earlier daemon did not complete. Links the slots. */
+void events_undo_change(struct events *events, struct events_event *event);
 /* Adopts the registry of an earlier daemon, after whichever store it died. */
 void events_recover(struct events *events);
 

@@ -6,6 +6,7 @@
 #include "../../util/cleanup.h"
 #include "../../util/utf8.h"
 #include "../source.h"
+#include "drv_config.h"
 #include "registry.h"
 
 static int compare_numbers(const void *a, const void *b)
@@ -27,7 +28,17 @@ static size_t sort_cpus(unsigned int *cpus, size_t nr)
 	return left;
 }
 
-static int tell_event(const struct events *events, const struct events_event *event,
+/* What events_set() does. */
+static const char *describe_set(const struct events *events, const struct events_event *event,
+				int device)
+{
+	if (event->origin != EVENTS_FROM_COMMAND)
+		return "no";
+	return events_is_live(events, event, device) ? "live" : "reopen";
+}
+
+/* device: drv_config_open() */
+static int tell_event(const struct events *events, const struct events_event *event, int device,
 		      kept_tell *tell, void *user)
 {
 	static const char *const origins[EVENTS_NR_ORIGINS] = {
@@ -65,6 +76,7 @@ static int tell_event(const struct events *events, const struct events_event *ev
 			   .scale = event->scale,
 			   .config = config,
 			   .state = events_state_names[events_state_of(events, event)],
+			   .set = describe_set(events, event, device),
 			   .origin = event->origin < EVENTS_NR_ORIGINS ? origins[event->origin]
 								       : "unknown",
 			   .cpus = cpus,
@@ -88,13 +100,14 @@ static int tell_event(const struct events *events, const struct events_event *ev
 
 int events_list(struct source *source, kept_tell *tell, void *user)
 {
+	_cleanup_close_ int device = drv_config_open();
 	struct events *events = source->data;
 	int r = 0;
 
 	events_read_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_events && !r; i++)
 		if (events->reader->events[i].id)
-			r = tell_event(events, &events->reader->events[i], tell, user);
+			r = tell_event(events, &events->reader->events[i], device, tell, user);
 	return r;
 }
 
@@ -102,10 +115,12 @@ int events_show(struct source *source, uint64_t id, bool reads, kept_tell *tell,
 {
 	struct events *events = source->data;
 	const struct events_event *event = events_find(events, id);
+	_cleanup_close_ int device = -1;
 
 	if (!event)
 		return -ENOENT;
 	if (reads)
 		events_read_all(events);
-	return tell_event(events, event, tell, user);
+	device = drv_config_open();
+	return tell_event(events, event, device, tell, user);
 }
