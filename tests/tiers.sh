@@ -147,7 +147,7 @@ jobs_of() {
 	for job in "$STOCK" debug live ${GUESTS/#$STOCK/} modules sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/d)' ;;
-		modules) tests='mutations/[a-c]' ;;
+		modules) tests='mutations/[abce]' ;;
 		sanitized) tests='unit/sanitized$' ;;
 		fuzz) tests='unit/fuzz-' ;;
 		*) tests="$job/" ;;
@@ -178,7 +178,7 @@ run_job() {
 		[ ${#names[@]} = 0 ] || tests/mutations/events "${names[@]}"
 		;;
 	modules)
-		mapfile -t names < <(selected mutations | grep '^[a-c]')
+		mapfile -t names < <(selected mutations | grep '^[abce]')
 		tests/mutations/modules "${names[@]}"
 		;;
 	debug)
@@ -210,7 +210,7 @@ kernels_needed() {
 	for kernel in $KERNELS; do
 		! grep -qE "^$kernel(-[a-z]+)?/" "$build/selected" || echo "$kernel"
 	done
-	! grep -q '^mutations/[a-c]' "$build/selected" || echo "$STOCK"
+	! grep -q '^mutations/[abce]' "$build/selected" || echo "$STOCK"
 }
 
 # run_tests [all | --list | NAME...]
