@@ -14,8 +14,8 @@ cases_of() {
 	case $1 in
 	"$STOCK") ;;
 	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 90-kernel-handler && return ;;
-	debug) echo 20-queue 25-pai 27-cspmu 30-load 70-cycles 90-kernel-handler 95-abuse && return ;;
-	7.x) echo 10-smoke 27-cspmu 30-load 40-restart 48-revoked 65-nnpa 90-kernel-handler && return ;;
+	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 70-cycles 90-kernel-handler 95-abuse && return ;;
+	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 90-kernel-handler && return ;;
 	*) echo 10-smoke 30-load 40-restart 65-nnpa && return ;;
 	esac
 	for case in tests/vm/cases/*; do
@@ -147,7 +147,7 @@ jobs_of() {
 	for job in "$STOCK" debug live ${GUESTS/#$STOCK/} modules sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/d)' ;;
-		modules) tests='mutations/[a-c]' ;;
+		modules) tests='mutations/[abce]' ;;
 		sanitized) tests='unit/sanitized$' ;;
 		fuzz) tests='unit/fuzz-' ;;
 		*) tests="$job/" ;;
@@ -178,7 +178,7 @@ run_job() {
 		[ ${#names[@]} = 0 ] || tests/mutations/events "${names[@]}"
 		;;
 	modules)
-		mapfile -t names < <(selected mutations | grep '^[a-c]')
+		mapfile -t names < <(selected mutations | grep '^[abce]')
 		tests/mutations/modules "${names[@]}"
 		;;
 	debug)
@@ -210,7 +210,7 @@ kernels_needed() {
 	for kernel in $KERNELS; do
 		! grep -qE "^$kernel(-[a-z]+)?/" "$build/selected" || echo "$kernel"
 	done
-	! grep -q '^mutations/[a-c]' "$build/selected" || echo "$STOCK"
+	! grep -q '^mutations/[abce]' "$build/selected" || echo "$STOCK"
 }
 
 # run_tests [all | --list | NAME...]

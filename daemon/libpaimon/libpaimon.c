@@ -182,8 +182,12 @@ EXPORT int paimon_claim(uint64_t id)
 /* Opens /dev/paimon for one request. */
 static int ask_device(unsigned long op, struct paimon_drv_config *request)
 {
-	int device = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC), r;
+	int device, r;
 
+	/* Otherwise the number may be that of the device. */
+	if (fcntl(request->fd, F_GETFD) < 0)
+		return fail(-EBADF, "descriptor %d: %s", request->fd, strerror(EBADF));
+	device = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC);
 	/* -ENOENT would not say that the event can be opened anew. */
 	if (device < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
 		return fail(-ENODEV, PAIMON_DEVICE " does not exist (load paimon_drv_config, or "

@@ -14,7 +14,8 @@
  * Lifetime: a perf event pins the backend, the core, and the owner of the accessor (b5). So
  * the exit of a module finds no events. But an event does not pin a module whose init fails:
  * an init registers its device or backend last, and only the exit unregisters it. A driver of
- * several devices keeps those that it could register.
+ * several devices keeps those that it could register. A driver on a bus sets
+ * suppress_bind_attrs, so that its remove() is part of the exit, too.
  *
  * Contexts: register and unregister may sleep, and are called without a lock that a callback
  * or the accessor takes. The accessor and the callbacks marked "atomic" are called with
@@ -209,7 +210,8 @@ int paimon_cspmu_unregister(struct paimon_cspmu *cspmu);
 /*
  * The device signals an overflow: from its interrupt handler or any other context except an
  * NMI, on any CPU, not under a lock that the accessor takes. The counters are looked after on
- * the CPU of the events, if this is another one soon after.
+ * the CPU of the events; if this is another one, soon after. Where a counter cannot be read,
+ * its overflow stays in PMOVSSET until it can.
  */
 void paimon_cspmu_overflow(struct paimon_cspmu *cspmu);
 

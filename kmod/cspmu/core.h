@@ -100,6 +100,7 @@ struct cspmu {
 	int locked_by; /* CPU, or -1 */
 	struct cspmu_event *counters[PAIMON_CSPMU_MAX_COUNTERS];
 	struct hrtimer retry;
+	u64 retry_ns;		  /* from now, when it is started next */
 	struct irq_work overflow; /* from an access to the registers */
 	call_single_data_t call;  /* from another CPU */
 	atomic_t called;	  /* is it on its way? */

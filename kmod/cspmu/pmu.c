@@ -53,7 +53,9 @@
 
 /* Readings of a counter in halves until it counts as one that tears for ever. */
 #define MAX_TRIES 16
+/* A device that goes on failing is asked less and less often. */
 #define RETRY_NS (200 * NSEC_PER_USEC)
+#define RETRY_MAX_NS (100 * NSEC_PER_MSEC)
 
 /* What is traced after the lock is dropped. */
 struct traced {
@@ -206,7 +208,8 @@ static void rearm(struct cspmu_event *event)
 static void retry_later(struct cspmu *cspmu)
 {
 	if (!hrtimer_is_queued(&cspmu->retry))
-		hrtimer_start(&cspmu->retry, ns_to_ktime(RETRY_NS), HRTIMER_MODE_REL_PINNED_HARD);
+		hrtimer_start(&cspmu->retry, ns_to_ktime(cspmu->retry_ns),
+			      HRTIMER_MODE_REL_PINNED_HARD);
 }
 
 static void generic_set_ev_filter(const struct paimon_cspmu_event *event)
@@ -465,8 +468,12 @@ static void service(struct cspmu *cspmu)
 	}
 	if (!settle(cspmu))
 		good = false;
-	if (!good)
+	if (good) {
+		cspmu->retry_ns = RETRY_NS;
+	} else {
 		retry_later(cspmu);
+		cspmu->retry_ns = min_t(u64, 2 * cspmu->retry_ns, RETRY_MAX_NS);
+	}
 	unlock_counters(cspmu);
 	for (i = 0; i < nr; i++)
 		fire(pmu, &traced[i]);
@@ -1013,6 +1020,7 @@ void cspmu_init_counters(struct cspmu *cspmu)
 {
 	raw_spin_lock_init(&cspmu->lock);
 	cspmu->locked_by = -1;
+	cspmu->retry_ns = RETRY_NS;
 	paimon_hrtimer_setup(&cspmu->retry, retry_timer, CLOCK_MONOTONIC,
 			     HRTIMER_MODE_REL_PINNED_HARD);
 	cspmu->overflow = IRQ_WORK_INIT_HARD(overflow_work);

@@ -784,13 +784,16 @@ static void test_ioctl(void)
 /* All that is known of a device, and of its events, comes and goes as others open and close. */
 static long opened;
 
-static void *open_what_is_there(void *unused)
+static void *open_what_is_there(void *seed)
 {
+	uint64_t dice = (uintptr_t)seed;
+
 	while (!stop) {
 		struct perf_event_attr attr = {.size = sizeof(attr), .config = 0x1a5};
 		char pmu[64], line[64];
 		int fd, cpu;
 
+		usleep(draw(&dice, 500));
 		read_line(pmu, sizeof(pmu), CLASS, "soft0", "pmu");
 		if (!*pmu)
 			continue;
@@ -804,9 +807,11 @@ static void *open_what_is_there(void *unused)
 				break;
 			close(fd);
 			__atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
+			/* Now and then there is no event, so that all of it can go. */
+			usleep(draw(&dice, 500));
 		}
 	}
-	return unused;
+	return NULL;
 }
 
 /* Comes and goes: the module, or the device where there is none. Returns 0 or -1 with errno. */
@@ -839,7 +844,8 @@ static int race(const char *module, const char *file, long rounds)
 	long refused = 0;
 
 	for (int i = 0; i < 2; i++)
-		if (pthread_create(&openers[i], NULL, open_what_is_there, NULL))
+		if (pthread_create(&openers[i], NULL, open_what_is_there,
+				   (void *)(uintptr_t)(i + 1)))
 			die("thread");
 	for (long round = 0; round < rounds; round++) {
 		long before = opened;
@@ -847,10 +853,10 @@ static int race(const char *module, const char *file, long rounds)
 
 		/* So that there is something to race with. */
 		while (__atomic_load_n(&opened, __ATOMIC_RELAXED) == before)
-			sched_yield();
+			usleep(100);
 		while ((ret = go(module)) > 0) {
 			refused++;
-			sched_yield();
+			usleep(100);
 		}
 		if (ret || come(file)) {
 			printf("not ok race - round %ld: %s\n", round, strerror(errno));

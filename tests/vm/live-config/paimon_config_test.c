@@ -6,6 +6,8 @@
  * -EBUSY while another event has another one), and an object for each configuration (size,
  * config3). It watches what the core does with them, and says so in its parameters.
  *
+ * A second backend, for another PMIIDR, has none of this.
+ *
  * With cpu=N it also registers a device of its own, which counts on CPU N only: registers in memory
  * that do not advance. So a test can take the CPU of an event away.
  */
@@ -19,6 +21,7 @@
 #include <paimon/cspmu.h>
 
 #define IMPLEMENTER 0x7c5u
+#define PLAIN_IMPLEMENTER 0x7c6u
 #define MAX_MODE 3u
 #define MAX_SIZE 0xffffu
 #define ALIVE 0x5a17f00dce11ed00ull
@@ -182,6 +185,15 @@ static const struct paimon_cspmu_impl config_impl = {
 	.free = config_free,
 };
 
+static const struct paimon_cspmu_impl plain_impl = {
+	.name = "config_test_plain",
+	.owner = THIS_MODULE,
+	.pmiidr = PLAIN_IMPLEMENTER,
+	.mask = PAIMON_CSPMU_PMIIDR_IMPLEMENTER,
+	.pmu_name = config_pmu_name,
+	.format_attrs = config_format_attrs,
+};
+
 /* The registers of the device for one CPU: one counter and the cycle counter, which stand still. */
 
 static u32 still[0x1000 / 4];
@@ -245,8 +257,13 @@ static int __init config_test_init(void)
 
 	if (cpu >= (int)nr_cpu_ids || cpu < -1)
 		return -EINVAL;
+	ret = paimon_cspmu_impl_register(&plain_impl);
+	if (ret)
+		return ret;
 	ret = paimon_cspmu_impl_register(&config_impl);
-	if (!ret && cpu >= 0)
+	if (ret)
+		paimon_cspmu_impl_unregister(&plain_impl);
+	else if (cpu >= 0)
 		register_device();
 	return ret;
 }
@@ -256,6 +273,7 @@ static void __exit config_test_exit(void)
 	if (still_cspmu)
 		WARN_ON(paimon_cspmu_unregister(still_cspmu));
 	WARN_ON(paimon_cspmu_impl_unregister(&config_impl));
+	WARN_ON(paimon_cspmu_impl_unregister(&plain_impl));
 	if (objects)
 		complain("objects are left");
 }
