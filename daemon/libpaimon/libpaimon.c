@@ -190,8 +190,9 @@ static int ask_device(unsigned long op, struct paimon_drv_config *request)
 	device = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC);
 	/* -ENOENT would not say that the event can be opened anew. */
 	if (device < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
-		return fail(-ENODEV, PAIMON_DEVICE " does not exist (load paimon_drv_config, or "
-						   "open the perf event anew)");
+		return fail(
+			-ENODEV, PAIMON_DEVICE
+			" does not exist (load paimon_drv_config, or open the perf event anew)");
 	if (device < 0)
 		return fail(-errno, PAIMON_DEVICE ": %s%s", strerror(errno),
 			    errno == EACCES ? " (only root and members of group paimon may do this)"
@@ -202,16 +203,18 @@ static int ask_device(unsigned long op, struct paimon_drv_config *request)
 	case 0:
 		return 0;
 	case -EOPNOTSUPP:
-		return fail(r,
-			    "descriptor %d is not an event of a PMU that can be configured while "
-			    "it counts (open the perf event anew)",
-			    request->fd);
+		return fail(
+			r,
+			"descriptor %d is not an event of a PMU that can be configured while it counts (open the perf event anew)",
+			request->fd);
 	case -EBUSY:
-		return fail(r, "another event uses what all counters of the PMU share; nothing was "
-			       "changed (close that event, and try again)");
+		return fail(
+			r,
+			"another event uses what all counters of the PMU share; nothing was changed (close that event, and try again)");
 	case -EINVAL:
-		return fail(r, "not a configuration of this PMU; nothing was changed (its format "
-			       "directory in sysfs and paimon(4) have the values)");
+		return fail(
+			r,
+			"not a configuration of this PMU; nothing was changed (its format directory in sysfs and paimon(4) have the values)");
 	}
 	return fail(r, "descriptor %d: %s", request->fd, strerror(-r));
 }

@@ -388,14 +388,16 @@ void check_live(struct check *check)
 		return;
 	}
 	if (operators && st.st_gid == operators->gr_gid && (st.st_mode & 060) == 060)
-		check_add(check, "live config", CHECK_OK, NULL,
-			  PAIMON_DEVICE ": event set changes config1 to config3 of events of "
-					"paimon's PMUs while they count");
+		check_add(
+			check, "live config", CHECK_OK, NULL,
+			PAIMON_DEVICE
+			": event set changes config1 to config3 of events of paimon's PMUs while they count");
 	else
-		check_add(check, "live config", CHECK_WARNING,
-			  "as root: udevadm trigger " PAIMON_DEVICE,
-			  PAIMON_DEVICE " is not for group paimon, so paimond cannot use it: event "
-					"set reopens events");
+		check_add(
+			check, "live config", CHECK_WARNING,
+			"as root: udevadm trigger " PAIMON_DEVICE,
+			PAIMON_DEVICE
+			" is not for group paimon, so paimond cannot use it: event set reopens events");
 }
 
 void check_descriptors(struct check *check)

@@ -70,21 +70,20 @@ static int refused(const struct events *events, const struct events_event *event
 
 	switch (error) {
 	case -EBUSY:
-		return fail(ret_error, error,
-			    "%s: refused on CPU %u: another event uses what all counters of the "
-			    "PMU share; nothing was changed (close that event, and try again)",
-			    terms->spec, cpu);
+		return fail(
+			ret_error, error,
+			"%s: refused on CPU %u: another event uses what all counters of the PMU share; nothing was changed (close that event, and try again)",
+			terms->spec, cpu);
 	case -EINVAL:
-		return fail(ret_error, error,
-			    "%s: refused on CPU %u: not a configuration of PMU %s; nothing was "
-			    "changed (its format directory in sysfs and paimon(4) have the "
-			    "values)",
-			    terms->spec, cpu, event->pmu);
+		return fail(
+			ret_error, error,
+			"%s: refused on CPU %u: not a configuration of PMU %s; nothing was changed (its format directory in sysfs and paimon(4) have the values)",
+			terms->spec, cpu, event->pmu);
 	}
-	return fail(ret_error, error,
-		    "%s: refused on CPU %u: %s; nothing was changed (try again, and see the "
-		    "kernel's log)",
-		    terms->spec, cpu, strerror(-error));
+	return fail(
+		ret_error, error,
+		"%s: refused on CPU %u: %s; nothing was changed (try again, and see the kernel's log)",
+		terms->spec, cpu, strerror(-error));
 }
 
 /* Changes the perf events one by one. On failure those that were changed are put back. */
