@@ -8,6 +8,10 @@
  *					NAME - why"
  *	cspmu-test count DEVICE EVENT COUNT [DEVICE EVENT COUNT]...
  *					events occur; EVENT may be cycles
+ *	cspmu-test storm DEVICE EVENT TIMES
+ *					so often some events occur, half of what a counter goes
+ *					before it overflows or more, while reads fail and tear;
+ *					prints the number of overflows, failed and torn reads
  *	cspmu-test plug DEVICE 0|1	takes the device out, or puts it in
  *	cspmu-test record DEVICE EVENT	what the device has counted of an event
  *	cspmu-test hold PMU CONFIG	opens an event, says so, and counts until it is killed
@@ -875,6 +879,24 @@ static uint32_t event_named(const char *text)
 	return strcmp(text, "cycles") ? strtoul(text, NULL, 0) : CYCLES;
 }
 
+/* Counters of 64 bits do not overflow here: their low halves do. */
+static void storm(unsigned int number, uint32_t event, unsigned int times)
+{
+	struct device device = find_device(number);
+	const struct paimon_soft_cspmu_record *record = device.record;
+	uint64_t overflows = record->overflows, failing = record->failed, torn = record->torn;
+	uint64_t dice = 28;
+
+	for (unsigned int i = 0; i < times; i++) {
+		go_wrong(&device, draw(&dice, 40), draw(&dice, 4));
+		occur(&device, event, (1u << 30) + draw(&dice, 1u << 30));
+	}
+	go_wrong(&device, 0, 0);
+	printf("%llu %llu %llu\n", (unsigned long long)(record->overflows - overflows),
+	       (unsigned long long)(record->failed - failing),
+	       (unsigned long long)(record->torn - torn));
+}
+
 static int command(int argc, char **argv)
 {
 	if (!strcmp(argv[1], "count")) {
@@ -883,6 +905,10 @@ static int command(int argc, char **argv)
 
 			occur(&device, event_named(argv[i + 1]), strtoull(argv[i + 2], NULL, 0));
 		}
+		return 0;
+	}
+	if (!strcmp(argv[1], "storm") && argc == 5) {
+		storm(atoi(argv[2]), event_named(argv[3]), atoi(argv[4]));
 		return 0;
 	}
 	if (!strcmp(argv[1], "plug") && argc == 4) {
