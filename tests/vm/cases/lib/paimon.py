@@ -55,12 +55,13 @@ def equal(what, got, expected):
 
 
 def until(what, function, seconds=300):
-    """Asks until the answer is yes."""
+    """Asks until the answer is yes, and returns it."""
     end = time.monotonic() + seconds
-    while not function():
+    while not (answer := function()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.1)
+    return answer
 
 
 def reload():
