@@ -144,7 +144,7 @@ guest() {
 # The jobs of the selection, the longest first. Each keeps one processor busy.
 jobs_of() {
 	local job tests
-	for job in "$STOCK" debug live ${GUESTS/#$STOCK/} modules sanitized fuzz; do
+	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/d)' ;;
 		modules) tests='mutations/[abce]' ;;
