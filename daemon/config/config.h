@@ -80,8 +80,9 @@ struct config {
 /* An event that is kept as long as it is in the configuration. */
 struct config_event {
 	char *name;
-	char *spec; /* in the syntax of perf */
-	char *cpus; /* a list, or NULL: the CPUs of the PMU, or all */
+	char *spec;	 /* in the syntax of perf */
+	char *cpus;	 /* a list, or NULL: the CPUs of the PMU, or all */
+	unsigned int by; /* enum kept_by */
 };
 
 /*

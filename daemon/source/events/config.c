@@ -50,6 +50,7 @@ CONFIG_SECTION(events_section, "events", events_keys);
 
 static const struct config_key event_keys[] = {
 	{"spec", parse_spec, CONFIG_OF_EVENT(spec), .required = true},
+	{"by", config_parse_word, CONFIG_OF_EVENT(by), .words = kept_by_names},
 	{"cpus", parse_cpus, CONFIG_OF_EVENT(cpus)},
 };
 CONFIG_SECTION(event_section, "event NAME", event_keys);

@@ -208,7 +208,8 @@ static int choose_targets(const struct events *events, const struct event_spec *
 }
 
 int events_open(struct source *source, const char *text, const char *name, const char *cpus,
-		const struct events_owner *owner, uint64_t *ret_id, char **ret_error)
+		enum kept_by by, const struct events_owner *owner, uint64_t *ret_id,
+		char **ret_error)
 {
 	struct events *events = source->data;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
@@ -222,6 +223,9 @@ int events_open(struct source *source, const char *text, const char *name, const
 	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
 	if (r < 0)
 		return r;
+	if (by != KEPT_BY_NOTHING)
+		return fail(ret_error, -EOPNOTSUPP, "%s: attribution comes with the next change",
+			    spec->text);
 	events_follow_cpus(events);
 	event = events_find_free(events, spec->text, ret_error);
 	if (!event)

@@ -88,6 +88,14 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 	for (uint32_t i = (events)->first[events_number(events, event) - 1]; i != NO_SLOT; \
 	     i = (events)->next[i])
 
+/* To whom an event is attributed. */
+static inline enum kept_by events_by(const struct events_event *event)
+{
+	return event->flags & EVENTS_BY_PROCESS	 ? KEPT_BY_PROCESS
+	       : event->flags & EVENTS_BY_CGROUP ? KEPT_BY_CGROUP
+						 : KEPT_BY_NOTHING;
+}
+
 /* The slot of an event for a CPU on a PMU (type as in the slot), or NULL. */
 struct events_slot *events_slot_on(struct events *events, const struct events_event *event,
 				   uint32_t type, unsigned int cpu);

@@ -77,6 +77,7 @@ static int tell_event(const struct events *events, const struct events_event *ev
 			   .config = config,
 			   .state = events_state_names[events_state_of(events, event)],
 			   .set = describe_set(events, event, device),
+			   .by = events_by(event),
 			   .origin = event->origin < EVENTS_NR_ORIGINS ? origins[event->origin]
 								       : "unknown",
 			   .cpus = cpus,
