@@ -34,13 +34,12 @@ static __always_inline const struct kernfs_node *parent_of(const struct kernfs_n
 
 /* The differences between a literal and the bytes of a name from an index on: 0 if there are none.
  * The verifier follows each branch, so there are none. */
-#define differs(name, at, literal)                                                          \
-	({                                                                                  \
-		u32 difference = 0;                                                         \
-		_Pragma("clang loop unroll(full)") for (u32 i = 0; i < sizeof(literal) - 1; \
-							i++) difference |=                  \
-			(name)->c[masked((at) + i, 255)] ^ (literal)[i];                    \
-		difference;                                                                 \
+#define differs(name, at, literal)                                                               \
+	({                                                                                       \
+		u32 difference = 0;                                                              \
+		_Pragma("clang loop unroll(full)") for (u32 i = 0; i < sizeof(literal) - 1; i++) \
+			difference |= (name)->c[masked((at) + i, 255)] ^ (literal)[i];           \
+		difference;                                                                      \
 	})
 
 /* Is this a scope or service that systemd names by a number: a session, or a command that

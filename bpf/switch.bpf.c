@@ -392,7 +392,7 @@ __noinline int current_process(u32 cgroup)
 static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
 {
 	u32 kind = index < ranges[SWITCH_PROCESSES].first ? SWITCH_CGROUP_CELLS
-							   : SWITCH_PROCESS_CELLS;
+							  : SWITCH_PROCESS_CELLS;
 	struct switch_account *account = account_at(index);
 	struct switch_cell *cell;
 	u32 known, taken;
@@ -432,8 +432,7 @@ __noinline int advance(u32 slot, u32 column, u32 account)
 	last->error = r;
 	if (r)
 		return r;
-	value = now.counter < last->reading.value ? now.counter
-						  : now.counter - last->reading.value;
+	value = now.counter < last->reading.value ? now.counter : now.counter - last->reading.value;
 	if (!value && (values_only || now.enabled == last->reading.enabled))
 		return 0;
 	cell = cell_of(account, column);

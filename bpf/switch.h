@@ -36,9 +36,9 @@
 #include "place.h"
 
 #define SWITCH_LAYOUT 1
-#define SWITCH_COLUMNS 64      /* attributed events */
+#define SWITCH_COLUMNS 64 /* attributed events */
 #define SWITCH_MAX_CGROUPS 16384
-#define SWITCH_MAX_WORDS 1024  /* of the free bits of one kind: 65,536 */
+#define SWITCH_MAX_WORDS 1024 /* of the free bits of one kind: 65,536 */
 #define SWITCH_DEPARTED 0xffffffffu
 
 /* Element of switch_cpus: what to read on a CPU. Only programs on this CPU write it; the daemon

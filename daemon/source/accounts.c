@@ -48,9 +48,8 @@ static void set_free(struct attribution *attribution, enum switch_kind kind, uin
 
 static enum switch_kind kind_of_cell(const struct attribution *attribution, uint32_t cell)
 {
-	return cell < attribution->state->ranges[SWITCH_PROCESS_CELLS].first
-		       ? SWITCH_CGROUP_CELLS
-		       : SWITCH_PROCESS_CELLS;
+	return cell < attribution->state->ranges[SWITCH_PROCESS_CELLS].first ? SWITCH_CGROUP_CELLS
+									     : SWITCH_PROCESS_CELLS;
 }
 
 /* Frees a cell that no account refers to. */
@@ -64,8 +63,8 @@ static void free_cell(struct attribution *attribution, uint32_t cell)
 static void free_place(struct attribution *attribution, uint32_t index)
 {
 	places_free(&attribution->accounts[index].state);
-	set_free(attribution,
-		 is_process(attribution, index) ? SWITCH_PROCESSES : SWITCH_CGROUPS, index);
+	set_free(attribution, is_process(attribution, index) ? SWITCH_PROCESSES : SWITCH_CGROUPS,
+		 index);
 }
 
 /* Folding */
@@ -260,8 +259,9 @@ static int forget(struct attribution *attribution)
 
 		if (phase_of(attribution, i) != PLACE_CLOSING)
 			continue;
-		r = (is_process(attribution, i) ? places_forget(procs, &process, ticket)
-						: places_forget(names, attribution->paths[i], ticket))
+		r = (is_process(attribution, i)
+			     ? places_forget(procs, &process, ticket)
+			     : places_forget(names, attribution->paths[i], ticket))
 			    ?: r;
 	}
 	return r;

@@ -59,6 +59,17 @@ int accounts_minutes(const struct attribution *attribution, const struct account
 		     struct accounts_minute *ret_current, const struct accounts_minute **ret_last);
 void accounts_minute_clear(struct accounts_minute *minute);
 
+/* Is this process, among those of its column, the last one with its PID? */
+bool accounts_is_latest(const struct account_sums *processes, size_t index);
+
+struct snapshot;
+/* Add what is common to all sources to a snapshot: when a minute began, if there is one; failed
+ * readings, and what did not fit, by reason. 0 or a negative errno. */
+int accounts_add_minute(struct snapshot *snapshot, const char *source,
+			const struct accounts_minute *minute, const char *which);
+int accounts_add_failures(const struct attribution *attribution, struct snapshot *snapshot,
+			  const char *source, const char *const reasons[SWITCH_NR_KINDS]);
+
 /* Called every few seconds: frees the places of cgroups and processes that were missing at the
  * previous call too, or at once if few places are free, and begins a new minute. */
 void accounts_tend(struct attribution *attribution);

@@ -141,8 +141,8 @@ static int read_ranges(const struct attribution *attribution, struct bpf_map *co
 
 	memcpy(ranges, state.ranges, sizeof(state.ranges));
 	for (int i = 0; i < NR_MAPS && !r; i++)
-		if (bpf_map__max_entries(maps[i]) != entries_of(i, ranges, attribution->nr_cpus,
-								attribution->reader->nr_slots))
+		if (bpf_map__max_entries(maps[i]) !=
+		    entries_of(i, ranges, attribution->nr_cpus, attribution->reader->nr_slots))
 			r = -EEXIST;
 	if (!r)
 		return 0;
@@ -170,7 +170,8 @@ static int load(struct attribution *attribution, const struct attribution_option
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
 	list_maps(attribution->bpf, maps);
 	make_ranges(options, ranges);
-	r = pins_open(&attribution->pins) ?: pins_reuse(&attribution->pins, maps, NR_MAPS, is_sized);
+	r = pins_open(&attribution->pins)
+		    ?: pins_reuse(&attribution->pins, maps, NR_MAPS, is_sized);
 	if (r > 0)
 		r = read_ranges(attribution, maps, ranges) ?: r;
 	if (r < 0)

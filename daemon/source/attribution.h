@@ -42,7 +42,7 @@ struct attribution {
 	bool reused;  /* the maps are from an earlier daemon */
 	bool running; /* the program is attached */
 	/* private to accounts.c */
-	int cgroup_root; /* -errno: it cannot be opened */
+	int cgroup_root;  /* -errno: it cannot be opened */
 	uint32_t *absent; /* state of each account whose owner was missing at the last look */
 	struct windows *windows;
 };

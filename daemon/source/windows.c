@@ -97,10 +97,37 @@ static int add_cell(const struct attribution *attribution, struct accounts_look 
 			      process ? ACCOUNT_NAMED : ACCOUNT_OTHER, column, &reading);
 }
 
+/* Departed ones and others are always there, so that their series do not begin in the midst. */
+static int add_unnamed(const struct attribution *attribution, struct accounts_look *look)
+{
+	static const struct events_reading none;
+	int r = 0;
+
+	for (uint32_t column = 0; column < SWITCH_COLUMNS && !r; column++) {
+		if (!attribution->state->columns[column].event)
+			continue;
+		r = add_to_cgroup(attribution, &look->cgroups, SWITCH_DEPARTED, column, &none);
+		if (r < 0 || !attribution->state->columns[column].by_process)
+			continue;
+		r = add_to_process(&look->processes, NULL, ACCOUNT_DEPARTED, column, &none)
+			    ?: add_to_process(&look->processes, NULL, ACCOUNT_OTHER, column, &none);
+	}
+	return r;
+}
+
+/* A PID that is used again is that of the later process; the earlier one has departed. */
+static void depart_earlier(struct account_sums *processes)
+{
+	for (size_t i = 0; i < processes->nr; i++)
+		if (!accounts_is_latest(processes, i))
+			processes->sums[i].kind = ACCOUNT_DEPARTED;
+	sums_merge(processes);
+}
+
 struct accounts_look *accounts_look(const struct attribution *attribution)
 {
 	struct accounts_look *look = calloc(1, sizeof(*look));
-	int r = 0;
+	int r = look ? add_unnamed(attribution, look) : 0;
 
 	for (uint32_t i = 0; look && i < attribution->nr_accounts && !r; i++) {
 		const uint32_t *cells = attribution->accounts[i].cells;
@@ -123,6 +150,7 @@ struct accounts_look *accounts_look(const struct attribution *attribution)
 	if (look) {
 		sums_merge(&look->cgroups);
 		sums_merge(&look->processes);
+		depart_earlier(&look->processes);
 	}
 	return look;
 }
@@ -216,8 +244,9 @@ int accounts_minutes(const struct attribution *attribution, const struct account
 	*ret_current = (struct accounts_minute){.start_ns = windows->start_ns};
 	*ret_last = &windows->last;
 	r = used(&look->cgroups, &windows->ended_cgroups, &windows->cgroups, &ret_current->cgroups);
-	r = r ?: used(&look->processes, &windows->ended_processes, &windows->processes,
-		      &ret_current->processes);
+	r = r
+		    ?: used(&look->processes, &windows->ended_processes, &windows->processes,
+			    &ret_current->processes);
 	if (r < 0)
 		accounts_minute_clear(ret_current);
 	return r;
