@@ -119,11 +119,12 @@ static int frame(struct context *context, struct json_object *before, struct jso
 	struct settings *settings = user;
 	const struct view *view = settings->view;
 	const char *name = context->arguments[0];
+	const struct pick pick = {.only = name};
 	struct table table;
 	bool nothing;
 	int r = EXIT_DONE;
 
-	if (table_compute(view, before, now, name, &table) < 0)
+	if (table_compute(view, before, now, &pick, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
 	table_sort(&table, -1);
 	nothing = !table.nr_rows || !sample_source_up(now, view->source);
