@@ -23,6 +23,7 @@
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <paimon/uapi.h>
@@ -785,6 +787,57 @@ static void test_ioctl(void)
 	expect("ioctl", mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, soft, 0) == MAP_FAILED);
 }
 
+static void on_signal(int number)
+{
+}
+
+/* A process that counts for a minute or more; its exit status is 0 if a signal has ended that. */
+static pid_t count_long(void)
+{
+	struct paimon_soft_cspmu_count call = {
+		.size = sizeof(call),
+		.event = 0x1ff,
+		.count = 5000000ull << 30,
+	};
+	pid_t child = fork();
+	int ret;
+
+	if (child < 0)
+		die("fork");
+	if (child)
+		return child;
+	ret = ioctl(soft, PAIMON_SOFT_CSPMU_COUNT, &call);
+	_exit(!(ret < 0 && errno == EINTR && call.done < call.count));
+}
+
+/* The signal may come before the call. */
+static bool ended_by_signal(pid_t child)
+{
+	int status = -1;
+
+	do {
+		kill(child, SIGUSR1);
+		usleep(1000);
+	} while (!waitpid(child, &status, WNOHANG));
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+/* A signal ends a count that no counter counts, and the wait for another process's. */
+static void test_signal(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	pid_t first, second;
+
+	if (width > 32)
+		return; /* they have counted all in an instant */
+	sigaction(SIGUSR1, &action, NULL);
+	first = count_long();
+	second = count_long();
+	expect("signal", ended_by_signal(second));
+	expect("signal", !waitpid(first, NULL, WNOHANG));
+	expect("signal", ended_by_signal(first));
+}
+
 /* All that is known of a device, and of its events, comes and goes as others open and close. */
 static long opened;
 
@@ -956,23 +1009,15 @@ int main(int argc, char **argv)
 		void (*run)(void);
 		bool named; /* runs only if it is: the devices are others */
 	} tests[] = {
-		{"sysfs", test_sysfs, false},
-		{"count", test_count, false},
-		{"disable", test_disable, false},
-		{"half-range", test_half_range, false},
-		{"torn", test_torn, false},
-		{"failing", test_failing, false},
-		{"refused", test_refused, false},
-		{"no-counter", test_no_counter, false},
-		{"group", test_group, false},
-		{"b2", test_b2, false},
-		{"b3", test_b3, false},
-		{"b4", test_b4, false},
-		{"b5", test_b5, false},
-		{"hotplug", test_hotplug, false},
-		{"wraps", test_wraps, false},
-		{"ioctl", test_ioctl, false},
-		{"b7", test_b7, true},
+		{"sysfs", test_sysfs, false},	  {"count", test_count, false},
+		{"disable", test_disable, false}, {"half-range", test_half_range, false},
+		{"torn", test_torn, false},	  {"failing", test_failing, false},
+		{"refused", test_refused, false}, {"no-counter", test_no_counter, false},
+		{"group", test_group, false},	  {"b2", test_b2, false},
+		{"b3", test_b3, false},		  {"b4", test_b4, false},
+		{"b5", test_b5, false},		  {"hotplug", test_hotplug, false},
+		{"wraps", test_wraps, false},	  {"ioctl", test_ioctl, false},
+		{"signal", test_signal, false},	  {"b7", test_b7, true},
 		{"ports", test_ports, true},
 	};
 	bool any_failed = false;
