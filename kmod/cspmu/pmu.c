@@ -243,15 +243,7 @@ err_free:
 
 static int generic_pmu_name(const struct paimon_cspmu *face, char *ret_name, size_t size)
 {
-	char *letter;
-
-	if (snprintf(ret_name, size, "arm_cspmu_%s", face->name) >= size)
-		return -ENAMETOOLONG;
-	/* perf's syntax for events gives other characters a meaning. */
-	for (letter = ret_name; *letter; letter++)
-		if (!isalnum(*letter))
-			*letter = '_';
-	return 0;
+	return snprintf(ret_name, size, "arm_cspmu_%s", face->name) < size ? 0 : -ENAMETOOLONG;
 }
 
 static struct attribute *generic_event_attrs[] = {
@@ -361,6 +353,14 @@ static const struct attribute_group device_group = {
 	.attrs = device_attrs,
 };
 
+/* perf(1) takes a PMU by its name if this has letters, digits and _ alone. */
+static void make_nameable(char *name)
+{
+	for (; *name; name++)
+		if (!isascii(*name) || !isalnum(*name))
+			*name = '_';
+}
+
 /* The PMU of a device, not yet registered; an ERR_PTR is logged. */
 struct cspmu_pmu *cspmu_pmu_new(struct cspmu *cspmu, const struct paimon_cspmu_impl *impl)
 {
@@ -378,6 +378,7 @@ struct cspmu_pmu *cspmu_pmu_new(struct cspmu *cspmu, const struct paimon_cspmu_i
 		kfree(pmu);
 		return ERR_PTR(ret);
 	}
+	make_nameable(pmu->name);
 	pmu->events_group = (struct attribute_group){
 		.name = "events",
 		.attrs = (impl->event_attrs ?: generic_events)(&cspmu->face),
