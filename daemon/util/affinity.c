@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+#include "clock.h"
+
+#define STAY_NS 1000000000ULL
+
+uint64_t affinity_patience_ns = 1000000;
+
 void affinity_restore(struct affinity *affinity)
 {
 	/* It fails if the thread's cpuset is another one by now, with none of these CPUs. */
@@ -18,8 +24,11 @@ void affinity_restore(struct affinity *affinity)
 static void move(struct affinity *affinity, unsigned int cpu)
 {
 	cpu_set_t *before = affinity->before, mask[sizeof(affinity->before) / sizeof(*before)];
+	uint64_t began = clock_ns(CLOCK_MONOTONIC), ended;
 	const size_t size = sizeof(mask);
 
+	if (began < affinity->stays_until)
+		return;
 	/* Before anything changes: where the kernel leaves out CPUs that are offline. */
 	if (sched_getaffinity(0, size, before) < 0 || !CPU_ISSET_S(cpu, size, before))
 		return;
@@ -35,6 +44,9 @@ static void move(struct affinity *affinity, unsigned int cpu)
 	CPU_SET_S(cpu, size, mask);
 	if (sched_setaffinity(0, size, mask) < 0)
 		affinity_restore(affinity);
+	ended = clock_ns(CLOCK_MONOTONIC);
+	if (ended - began > affinity_patience_ns)
+		affinity->stays_until = ended + STAY_NS;
 }
 
 void affinity_follow(struct affinity *affinity, unsigned int cpu)

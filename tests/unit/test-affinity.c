@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/helpers.h"
 #include "util/affinity.h"
 
 static unsigned int cpus[2]; /* on which this process may run */
+static bool slow;	     /* each call of it takes long */
 static int refused;	     /* this call of sched_setaffinity(), counted down; 0: none */
 static struct affinity affinity;
 
@@ -24,6 +26,8 @@ int __real_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask);
 int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask);
 int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 {
+	if (slow)
+		usleep(1000);
 	if (!refused || --refused)
 		return __real_sched_setaffinity(pid, size, mask);
 	errno = EPERM;
@@ -136,12 +140,35 @@ static void test_stays(void **state)
 	assert_allowed(before);
 }
 
+/* The first CPU is busy: the thread does not move to the next one, but a second later. */
+static void test_busy(void **state)
+{
+	char before[4096];
+
+	read_allowed(before);
+	affinity_patience_ns = 1000000;
+	slow = true;
+	follow(cpus[0], AFFINITY_OPENS + 1);
+	assert_true(is_pinned_to(cpus[0]));
+	slow = false;
+	affinity_patience_ns = UINT64_MAX;
+	follow(cpus[1], 3 * AFFINITY_OPENS);
+	assert_allowed(before);
+	affinity_restore(&affinity);
+	usleep(1000000);
+	follow(cpus[1], AFFINITY_OPENS + 1);
+	assert_true(is_pinned_to(cpus[1]));
+	affinity_restore(&affinity);
+	assert_allowed(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_series),
 		cmocka_unit_test(test_restricted),
 		cmocka_unit_test(test_stays),
+		cmocka_unit_test(test_busy),
 	};
 
 	cpu_set_t mask;
@@ -153,6 +180,7 @@ int main(void)
 		if (CPU_ISSET(i, &mask))
 			cpus[nr++] = i;
 	if (nr < 2)
-		return 77; /* skipped */
+		return 77;		   /* skipped */
+	affinity_patience_ns = UINT64_MAX; /* the machine may be busy */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
