@@ -31,7 +31,7 @@ enum iopf_backend {
 
 /* How to use the PMU pai_ext. */
 enum pai_mode {
-	PAI_AUTO, /* counting; also sampling if both work at once and it is known to be safe */
+	PAI_AUTO, /* counting, attributed at context switches */
 	PAI_COUNTING,
 	PAI_SAMPLING,
 };
@@ -61,6 +61,8 @@ struct config {
 	/* [events] */
 	enum source_wanted events_wanted;
 	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
+	uint32_t events_max_cgroup_series; /* 1 to 32768; the same */
+	bool events_transient_scopes;	   /* have cgroups of their own */
 	bool events_per_cpu;
 	/* [pai] */
 	enum source_wanted pai;

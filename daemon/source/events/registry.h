@@ -21,6 +21,7 @@
 #include "../source.h"
 #include "events_source.h"
 
+struct attribution;
 struct event_pmu;
 struct event_spec;
 struct inspect;
@@ -56,10 +57,11 @@ struct events {
 		bool closed; /* on request: only a reload opens it again */
 	} * absent;	     /* of the configuration's events */
 	size_t nr_absent;    /* of the configuration, opened or not */
-	struct events_names *names;	/* of the events */
-	uint32_t free_slot, free_event; /* no slot before this one is free */
-	uint32_t newest;		/* the event that was opened last */
-	struct inspect *inspect;	/* NULL: not loaded yet */
+	struct events_names *names;	 /* of the events */
+	uint32_t free_slot, free_event;	 /* no slot before this one is free */
+	uint32_t newest;		 /* the event that was opened last */
+	struct inspect *inspect;	 /* NULL: not loaded yet */
+	struct attribution *attribution; /* the same */
 };
 
 /* Are enough descriptors left for nr perf events, in addition to those for everything else? */
