@@ -412,10 +412,8 @@ static bool read_all(struct pai_pmu *pmu)
 void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		  bool retry)
 {
-	bool follows = read_all(pmu) || retry;
-
 	perf_open_begin();
-	if (follows)
+	if (read_all(pmu) || retry)
 		follow_cpus(source, pmu, samples);
 	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
