@@ -594,9 +594,9 @@ int switch_out(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* Charges what has advanced on this CPU. Argument: enum switch_whom. */
+/* Charges what has advanced on this CPU to the current task. */
 SEC("raw_tp")
-int switch_read(struct bpf_raw_tracepoint_args *ctx)
+int switch_read(void *ctx __attribute__((unused)))
 {
 	struct switch_cpu *c = this_cpu();
 	struct gate gate = {};
@@ -604,21 +604,16 @@ int switch_read(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!c || !c->nr || !read_gate(c, &gate))
 		return 0;
-	if (ctx->args[0] == SWITCH_NOBODY) {
-		who.cgroup = who.process = ticket_of_others();
-		c->out_cgroup = c->out_process = who.cgroup;
-	} else {
-		find_current(c, &who);
-	}
+	find_current(c, &who);
 	charge(c, &who, &gate);
 	return 0;
 }
 
 /*
  * Replaces the entry of a column on this CPU; the old one is read for the last time. Arguments:
- * the column, and the new entry or 0. What the perf event of the new entry has counted so far is
- * charged to nobody; if it replaces one, it is not charged at all, because that one counted.
- * Returns 0, or the errno of reading the new one, and the entry is 0.
+ * the column, the new entry or 0, and whether to begin now: what the perf event of the new entry
+ * has counted before is then not charged, nor if it replaces another one; otherwise it is charged
+ * to account 0. Returns 0, or the errno of reading the new one, and the entry is 0.
  */
 SEC("raw_tp")
 int switch_set(struct bpf_raw_tracepoint_args *ctx)
@@ -639,7 +634,7 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 		find_current(c, &who);
 		advance_entry(column, who.cgroup, who.process);
 	}
-	if (entry && last && (old || entry & SWITCH_GATE)) {
+	if (entry && last && (old || entry & SWITCH_GATE || ctx->args[2])) {
 		r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));
 		last->error = r;
 		if (!r) {

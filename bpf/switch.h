@@ -67,12 +67,6 @@ enum switch_error {
 	SWITCH_OTHER,
 };
 
-/* What switch_read charges. */
-enum switch_whom {
-	SWITCH_CURRENT, /* the current task */
-	SWITCH_NOBODY,	/* account 0 */
-};
-
 struct switch_cell {
 	struct events_reading sum;
 	__u64 owner; /* switch_owner(), or 0: free */

@@ -341,7 +341,7 @@ void accounts_tend(struct attribution *attribution)
 			 __ATOMIC_RELAXED);
 	evict(attribution);
 	/* What is pending is of who ran last. */
-	attribution_read(attribution, SWITCH_CURRENT);
+	attribution_read(attribution);
 	nr = attribution->cgroup_root < 0 ? 0 : close_places(attribution, SWITCH_CGROUPS);
 	nr += close_places(attribution, SWITCH_PROCESSES);
 	if (nr)

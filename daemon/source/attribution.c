@@ -17,6 +17,7 @@
 #include "load.h"
 #include "map_memory.h"
 #include "source.h"
+#include "windows.h"
 
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 #define MAX_CPU 8191
@@ -212,6 +213,22 @@ static int load(struct attribution *attribution, const struct attribution_option
 	return attribution->reused ? 0 : pins_put(&attribution->pins, maps, NR_MAPS);
 }
 
+/* Without a program that runs, perf events have counted unattributed, or are others by now. */
+static void take_over(struct attribution *attribution)
+{
+	_cleanup_close_ int fd = attribution->reused
+					 ? pins_take(&attribution->pins, attribution->link)
+					 : -1;
+
+	attribution->kept = fd >= 0;
+	for (uint32_t cpu = 0; cpu < attribution->nr_cpus && !attribution->kept; cpu++) {
+		struct switch_cpu *c = &attribution->cpus[cpu];
+
+		memset(c->entries, 0, sizeof(c->entries));
+		c->nr = c->flags = 0;
+	}
+}
+
 int attribution_new(struct source *source, const struct pins *pins, const char *link,
 		    const struct attribution_options *options, struct reader *reader,
 		    struct attribution **ret_attribution)
@@ -227,6 +244,8 @@ int attribution_new(struct source *source, const struct pins *pins, const char *
 	attribution->cgroup_root = -ENOENT;
 	r = count_cpus(&attribution->nr_cpus);
 	r = r ?: load(attribution, options);
+	if (!r)
+		take_over(attribution);
 	if (r < 0) {
 		attribution_free(attribution, true);
 		return r;
@@ -258,15 +277,6 @@ struct attribution *attribution_free(struct attribution *attribution, bool keep)
 
 /* Attaching */
 
-bool attribution_is_kept(const struct attribution *attribution)
-{
-	_cleanup_close_ int fd = attribution->reused
-					 ? pins_take(&attribution->pins, attribution->link)
-					 : -1;
-
-	return fd >= 0;
-}
-
 int attribution_start(struct source *source, struct attribution *attribution)
 {
 	_cleanup_close_ int fd = -1;
@@ -284,13 +294,14 @@ int attribution_start(struct source *source, struct attribution *attribution)
 		return source_fail(source, r, "cannot keep attribution for the next daemon: %s",
 				   strerror(-r));
 	attribution->running = true;
+	windows_tend(attribution);
 	return 0;
 }
 
 void attribution_stop(struct attribution *attribution)
 {
 	if (attribution->running)
-		attribution_read(attribution, SWITCH_CURRENT);
+		attribution_read(attribution);
 	pins_drop(&attribution->pins, attribution->link);
 	attribution->running = false;
 }
@@ -329,9 +340,9 @@ void attribution_release(struct attribution *attribution, uint32_t column)
 
 /* Entries */
 
-static int run_on(struct bpf_program *program, uint32_t cpu, const uint64_t args[2])
+static int run_on(struct bpf_program *program, uint32_t cpu, const uint64_t args[3])
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = 2 * sizeof(*args),
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = args, .ctx_size_in = 3 * sizeof(*args),
 		    .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
 	int r = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
 
@@ -339,16 +350,16 @@ static int run_on(struct bpf_program *program, uint32_t cpu, const uint64_t args
 }
 
 int attribution_set(struct attribution *attribution, uint32_t cpu, uint32_t column, uint32_t slot,
-		    uint64_t flags)
+		    uint64_t flags, bool begins)
 {
-	const uint64_t args[2] = {column, flags | (slot + 1)};
+	const uint64_t args[3] = {column, flags | (slot + 1), begins};
 
 	return run_on(attribution->bpf->progs.switch_set, cpu, args);
 }
 
 void attribution_clear(struct attribution *attribution, uint32_t cpu, uint32_t column)
 {
-	const uint64_t args[2] = {column, 0};
+	const uint64_t args[3] = {column};
 
 	if (cpu >= attribution->nr_cpus || !attribution->cpus[cpu].entries[column])
 		return;
@@ -369,10 +380,10 @@ void attribution_reset_slot(struct attribution *attribution, uint32_t slot)
 	memset(&attribution->lasts[slot], 0, sizeof(attribution->lasts[slot]));
 }
 
-void attribution_read(struct attribution *attribution, enum switch_whom whom)
+void attribution_read(struct attribution *attribution)
 {
 	struct events_value *values = (struct events_value *)attribution->reader->values;
-	const uint64_t args[2] = {whom};
+	const uint64_t args[3] = {};
 
 	for (uint32_t cpu = 0; cpu < attribution->nr_cpus; cpu++) {
 		const struct switch_cpu *c = &attribution->cpus[cpu];

@@ -40,7 +40,9 @@ struct attribution {
 	struct switch_cell *cells;
 	uint64_t *free;
 	struct switch_state *state;
-	bool reused;  /* the maps are from an earlier daemon */
+	bool reused; /* the maps are from an earlier daemon */
+	bool kept;   /* its program still runs, and has charged all since; else there are no entries
+		      */
 	bool running; /* the program is attached */
 	/* private to accounts.c */
 	int cgroup_root;  /* -errno: it cannot be opened */
@@ -54,8 +56,8 @@ uint64_t attribution_map_bytes(const struct attribution_options *options, uint32
 
 /*
  * Loads the programs with the maps pinned at pins, or with new ones, and continues what an earlier
- * daemon did not complete. Nothing is attached yet; but the program of an earlier daemon may still
- * be. link: name for the link in the store. 0, or a negative errno and the source's reason.
+ * daemon did not complete. Nothing is attached yet, except the program of an earlier daemon
+ * (kept). link: name for the link in the store. 0, or a negative errno and the source's reason.
  */
 int attribution_new(struct source *source, const struct pins *pins, const char *link,
 		    const struct attribution_options *options, struct reader *reader,
@@ -63,8 +65,6 @@ int attribution_new(struct source *source, const struct pins *pins, const char *
 /* keep: the program stays attached, for the next daemon. */
 struct attribution *attribution_free(struct attribution *attribution, bool keep);
 
-/* Does the program of an earlier daemon still run? */
-bool attribution_is_kept(const struct attribution *attribution);
 /* Attaches this daemon's program in the place of the earlier one's, if there is one: both do not
  * charge twice. 0, or a negative errno and the source's reason. */
 int attribution_start(struct source *source, struct attribution *attribution);
@@ -82,11 +82,12 @@ void attribution_release(struct attribution *attribution, uint32_t column);
 /*
  * Sets the entry of a column on a CPU: slot and flags (SWITCH_LATE, SWITCH_PROCESS, SWITCH_GATE);
  * the perf event that was there is charged for the last time. What the new one has counted before
- * is charged to account 0, or to nobody if it replaces one. 0, -ENXIO (the CPU is offline), or the
- * errno of its first reading: there is no entry then.
+ * is charged to account 0; but not if it replaces one, or if begins is true, for a perf event that
+ * has counted unattributed: attribution_reconcile() does it then. 0, -ENXIO (the CPU is offline),
+ * or the errno of its first reading: there is no entry then.
  */
 int attribution_set(struct attribution *attribution, uint32_t cpu, uint32_t column, uint32_t slot,
-		    uint64_t flags);
+		    uint64_t flags, bool begins);
 /* Removes an entry, also of an offline CPU. */
 void attribution_clear(struct attribution *attribution, uint32_t cpu, uint32_t column);
 /* The slot of an entry, or -ENOENT. */
@@ -94,10 +95,9 @@ int64_t attribution_slot(const struct attribution *attribution, uint32_t cpu, ui
 /* Before a slot that has no entry gets another perf event: it is charged from 0 on. */
 void attribution_reset_slot(struct attribution *attribution, uint32_t slot);
 
-/* Charges what is pending on all CPUs: to the task that is there, or (SWITCH_NOBODY, before
- * attribution_start()) to account 0. The readings are in reader->values then; error is -ENXIO for
- * an offline CPU. */
-void attribution_read(struct attribution *attribution, enum switch_whom whom);
+/* Charges what is pending on all CPUs to the tasks that are there. The readings are in
+ * reader->values then; error is -ENXIO for an offline CPU. */
+void attribution_read(struct attribution *attribution);
 
 struct source_objects;
 /* Adds the programs and maps: source_ops.objects. */

@@ -52,7 +52,7 @@ int events_account_all(struct events *events)
 	int r = reader_read(reader);
 
 	if (events->attribution)
-		attribution_read(events->attribution, SWITCH_CURRENT);
+		attribution_read(events->attribution);
 	/* Without a reading, no perf event is marked as stalled. */
 	if (r < 0)
 		return r;

@@ -60,7 +60,7 @@ static int set_slot(struct events *events, const struct events_event *event, uin
 
 	reader_set_elsewhere(events->reader, slot, true);
 	return attribution_set(events->attribution, events->reader->slots[slot].cpu, column, slot,
-			       flags);
+			       flags, !events->attribution->kept && !events->attribution->running);
 }
 
 static int find_column(const struct events *events, const struct events_event *event)
@@ -190,7 +190,6 @@ static int begin(struct source *source)
 	const struct pins pins = accounts_pins(source);
 	const struct attribution_options options = events_attribution_options(source->config);
 	const uint32_t series = source->config->events_max_cgroup_series;
-	bool kept;
 	int r;
 
 	if (events->attribution)
@@ -204,15 +203,13 @@ static int begin(struct source *source)
 			")",
 			events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr,
 			PINS_PURGE_OF(&pins));
-	kept = attribution_is_kept(events->attribution);
 	release_columns(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++)
 		if (events->reader->events[i].id &&
 		    events_by(&events->reader->events[i]) != KEPT_BY_NOTHING)
 			continue_event(events, &events->reader->events[i]);
-	if (kept)
+	if (events->attribution->kept)
 		return 0;
-	attribution_read(events->attribution, SWITCH_NOBODY);
 	events_account_all(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
 		const struct events_event *event = &events->reader->events[i];

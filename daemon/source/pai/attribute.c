@@ -43,12 +43,6 @@ int pai_attribute_begin(struct source *source, struct pai_pmu *pmu)
 	r = attribution_new(source, &pins, LINK, &options, pmu->reader, &pmu->attribution);
 	if (r < 0)
 		return r;
-	/* Without a program that runs, what the entries were for has gone on alone: they are set
-	 * again, and what was counted meanwhile is nobody's. */
-	if (!attribution_is_kept(pmu->attribution))
-		for (uint32_t cpu = 0; cpu < pmu->attribution->nr_cpus; cpu++)
-			memset(&pmu->attribution->cpus[cpu].entries, 0,
-			       sizeof(pmu->attribution->cpus[cpu].entries));
 	take_columns(pmu);
 	r = attribution_start(source, pmu->attribution);
 	if (r < 0)
@@ -56,17 +50,20 @@ int pai_attribute_begin(struct source *source, struct pai_pmu *pmu)
 	return r;
 }
 
-int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
+int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, bool adopted)
 {
 	uint32_t slot = pai_pmu_slot(pmu, cpu, number) - pmu->reader->slots;
 
 	if (!pmu->attribution)
 		return 0;
+	if (!adopted)
+		attribution_reset_slot(pmu->attribution, slot);
 	reader_set_elsewhere(pmu->reader, slot, true);
 	if (attribution_slot(pmu->attribution, cpu, number) == slot)
 		return 0;
 	return attribution_set(pmu->attribution, cpu, number, slot,
-			       number == PAI_NUMBER_ALL ? SWITCH_GATE : SWITCH_PROCESS);
+			       number == PAI_NUMBER_ALL ? SWITCH_GATE : SWITCH_PROCESS,
+			       adopted && !pmu->attribution->kept);
 }
 
 void pai_unattribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number)

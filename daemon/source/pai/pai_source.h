@@ -112,8 +112,9 @@ const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number);
 /* Begins, before the perf events are opened or adopted. 0, or a negative errno with the source's
  * reason: the PMU counts without. Does nothing unless it is planned. */
 int pai_attribute_begin(struct source *source, struct pai_pmu *pmu);
-/* Has the perf event that was put into a slot attributed. 0 or a negative errno. */
-int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
+/* Has the perf event in a slot attributed; adopted: it has counted before. 0 or a negative errno.
+ */
+int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, bool adopted);
 /* Before the perf event of a slot is removed: charges it for the last time. */
 void pai_unattribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
 /* After the perf events are open: what was counted before is charged to nobody. */

@@ -178,7 +178,7 @@ static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 	slot->terms = number == PAI_NUMBER_ALL ? pmu->plan.samples : PAI_BY_NOTHING;
 	reader_commit(&slot->event, number + 1);
 	reader_set_cpu(pmu->reader, index, cpu);
-	return pai_attribute_slot(pmu, cpu, number);
+	return pai_attribute_slot(pmu, cpu, number, false);
 }
 
 /* Opening */
@@ -198,7 +198,7 @@ static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 		if (!event->id)
 			continue;
 		if (pai_pmu_slot(pmu, cpu, number)->event) {
-			r = pai_attribute_slot(pmu, cpu, number);
+			r = pai_attribute_slot(pmu, cpu, number, true);
 		} else {
 			r = reader_open(event, 0, cpu);
 			r = r < 0 ? r : fill(pmu, cpu, number, r);
@@ -396,7 +396,7 @@ static bool read_all(struct pai_pmu *pmu)
 	if (reader_read(pmu->reader) < 0)
 		return false;
 	if (pmu->attribution)
-		attribution_read(pmu->attribution, SWITCH_CURRENT);
+		attribution_read(pmu->attribution);
 	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 		bool off = !c->online;
@@ -445,8 +445,9 @@ static void recover_slots(struct pai_pmu *pmu)
 static bool counts_all(struct pai_pmu *pmu, uint32_t cpu)
 {
 	for (uint32_t number = first_number(pmu); number < stride(pmu); number++)
-		if (pmu->reader->events[number].id && (!pai_pmu_slot(pmu, cpu, number)->event ||
-						       pai_attribute_slot(pmu, cpu, number) < 0))
+		if (pmu->reader->events[number].id &&
+		    (!pai_pmu_slot(pmu, cpu, number)->event ||
+		     pai_attribute_slot(pmu, cpu, number, true) < 0))
 			return false;
 	return true;
 }
