@@ -13,11 +13,12 @@
  *                             on a drawn one of them
  *   halt                      who works until halt ends its round
  *   wait                      until all are at rest: asleep and off their CPU; then as report
- *   report                    a list of {process, pid, comm, cgroup, faults, switches, uncounted,
- *                             nnpa: {FUNCTION: EXECUTIONS}} of each process in each cgroup where
- *                             it has been; switches is null when it has ended
+ *   report                    a list of {process, pid, comm, cgroup, threads, faults, switches,
+ *                             uncounted, nnpa: {FUNCTION: EXECUTIONS}} of each process that has
+ *                             not ended, in each cgroup where it has been
  *   move N CGROUP             a process that is at rest, from outside
- *   end N                     a process that is at rest exits, and is reaped
+ *   end N                     a process that is at rest exits, and is reaped: its last row of a
+ *                             report, where switches is null
  *
  * The kernel's counts are those of /proc/PID/stat and /proc/PID/task/TID/status, and of wait4(2) at
  * the end. Page faults of the kernel on behalf of another process are in these but not in the perf
@@ -339,8 +340,8 @@ static void print_row(FILE *out, uint32_t i)
 
 	fprintf(out,
 		"{\"process\": %u, \"pid\": \"%d\", \"comm\": \"load-%u\", \"cgroup\": \"%s\", "
-		"\"faults\": %llu, \"uncounted\": %llu, \"switches\": ",
-		i, process->was, i, process->cgroup,
+		"\"threads\": %u, \"faults\": %llu, \"uncounted\": %llu, \"switches\": ",
+		i, process->was, i, process->cgroup, process->threads,
 		(unsigned long long)(now.faults - before->faults),
 		(unsigned long long)(now.uncounted - before->uncounted));
 	if (process->pid)
@@ -360,12 +361,17 @@ static void print_row(FILE *out, uint32_t i)
 
 static void report(void)
 {
+	const char *separator;
+
 	fflush(left_rows);
-	printf("[%s", left ?: "");
+	separator = left_size ? ", " : "";
+	printf("[%s", left);
 	for (uint32_t i = 0; i < nr; i++) {
-		if (i)
-			printf(", ");
+		if (!processes[i].pid)
+			continue;
+		printf("%s", separator);
 		print_row(stdout, i);
+		separator = ", ";
 	}
 	printf("]\n");
 }
@@ -384,8 +390,8 @@ static void move(uint32_t i, const char *cgroup)
 	struct process *process = &processes[i];
 	int dir = open_cgroup(cgroup), fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 
+	fprintf(left_rows, "%s", ftell(left_rows) ? ", " : "");
 	print_row(left_rows, i);
-	fprintf(left_rows, ", ");
 	process->before = count(i);
 	if (fd < 0 || dprintf(fd, "%d", process->pid) < 0)
 		die(cgroup);
@@ -406,6 +412,8 @@ static void end(uint32_t i)
 	process->ended.faults = usage.ru_minflt + usage.ru_majflt;
 	process->pid = 0;
 	close(process->commands);
+	print_row(stdout, i);
+	printf("\n");
 }
 
 static void rest(void)
@@ -478,6 +486,10 @@ static void perform(char *line)
 		report();
 		return;
 	}
+	if (strcmp(command, "end") == 0) {
+		end(parse_process(word));
+		return;
+	}
 	if (strcmp(command, "go") == 0 && word) {
 		struct work work = parse_work();
 
@@ -492,8 +504,6 @@ static void perform(char *line)
 		shared->halt = true;
 	} else if (strcmp(command, "move") == 0 && (second = strtok(NULL, " \n"))) {
 		move(parse_process(word), second);
-	} else if (strcmp(command, "end") == 0) {
-		end(parse_process(word));
 	} else {
 		errno = EINVAL;
 		die(command);
