@@ -85,6 +85,8 @@ struct events_terms {
 /* The driver configuration of its perf events is being changed while they count: what is in force
  * on a CPU may be either of the two terms. */
 #define EVENTS_CHANGING 4
+#define EVENTS_BY_CGROUP 8   /* what it counts is attributed to cgroups */
+#define EVENTS_BY_PROCESS 16 /* the same, to processes and their cgroups */
 
 /* Element of events_list: a registered event, on all of its CPUs. */
 struct events_event {
@@ -99,7 +101,7 @@ struct events_event {
 	__u32 origin; /* enum events_origin */
 	__u32 uid;    /* of its owner; 0 for the configuration */
 	__u32 pid;
-	__u32 flags; /* EVENTS_LEVEL, EVENTS_CORE, EVENTS_CHANGING */
+	__u32 flags; /* EVENTS_LEVEL, EVENTS_CORE, EVENTS_CHANGING, EVENTS_BY_... */
 	char name[EVENTS_NAME_LEN];
 	char pmu[32];
 	char unit[16];

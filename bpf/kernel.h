@@ -49,6 +49,14 @@ enum {
 	BPF_F_PRESERVE_ELEMS = 1 << 11,
 };
 
+/* Of all architectures. */
+enum {
+	ENOENT = 2,
+	ENXIO = 6,
+	EBUSY = 16,
+	EINVAL = 22,
+};
+
 /* The context of a raw_tp program: the arguments of the tracepoint, one word each. */
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];

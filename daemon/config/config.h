@@ -61,6 +61,8 @@ struct config {
 	/* [events] */
 	enum source_wanted events_wanted;
 	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
+	uint32_t events_max_cgroup_series; /* 1 to 32768; the same */
+	bool events_transient_scopes;	   /* have cgroups of their own */
 	bool events_per_cpu;
 	/* [pai] */
 	enum source_wanted pai;
@@ -80,8 +82,9 @@ struct config {
 /* An event that is kept as long as it is in the configuration. */
 struct config_event {
 	char *name;
-	char *spec; /* in the syntax of perf */
-	char *cpus; /* a list, or NULL: the CPUs of the PMU, or all */
+	char *spec;	 /* in the syntax of perf */
+	char *cpus;	 /* a list, or NULL: the CPUs of the PMU, or all */
+	unsigned int by; /* enum kept_by */
 };
 
 /*

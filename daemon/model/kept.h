@@ -22,12 +22,23 @@ struct kept_level {
 	uint64_t value;
 };
 
+/* To whom what an event counts is attributed. */
+enum kept_by {
+	KEPT_BY_NOTHING,
+	KEPT_BY_CGROUP,
+	KEPT_BY_PROCESS, /* to processes, and to their cgroups */
+};
+
+/* Their names in requests, answers and the configuration, in this order; NULL-terminated. */
+extern const char *const kept_by_names[];
+
 /* An event at one time, on all its CPUs. Texts and arrays are valid only during the call. */
 struct kept_event {
 	uint64_t id;
 	const char *name, *spec, *pmu, *unit, *scale;
 	const char *config; /* of the current terms, in hex */
 	const char *state, *origin;
+	enum kept_by by;
 	const char *set; /* what the operation set does: "live": it changes config1 to config3 while
 			  * the event counts; "reopen": it reopens the event; "no": it refuses */
 	const unsigned int *cpus; /* in ascending order, without duplicates */
@@ -61,9 +72,11 @@ struct kept_ops {
 	int (*show)(void *data, uint64_t id, bool reads, kept_tell *tell, void *user);
 
 	/* Opens an event and keeps it. name and cpus: NULL for the default. -EINVAL (spec, name,
-	 * CPUs), -EEXIST (the name), -ENOSPC, or the kernel's error. */
+	 * CPUs), -EEXIST (the name), -ENOSPC, -EOPNOTSUPP (the event cannot be attributed), or
+	 * the kernel's error. */
 	int (*open)(void *data, const char *spec, const char *name, const char *cpus,
-		    const struct kept_owner *owner, uint64_t *ret_id, char **ret_error);
+		    enum kept_by by, const struct kept_owner *owner, uint64_t *ret_id,
+		    char **ret_error);
 	/* Changes the terms of an event; the total continues. As open, or -ENOENT; or -EBUSY:
 	 * another event uses what the counters of the PMU share. */
 	int (*set)(void *data, uint64_t id, const char *terms, char **ret_error);

@@ -98,20 +98,37 @@ static int take_strings(const struct asked *asked, const struct wanted *wanted, 
 	return 0;
 }
 
+/* text: NULL for the default. */
+static int parse_by(const char *text, enum kept_by *ret_by, char **ret_error)
+{
+	for (unsigned int i = 0; kept_by_names[i]; i++)
+		if (!strcmp(text ?: kept_by_names[KEPT_BY_NOTHING], kept_by_names[i])) {
+			*ret_by = i;
+			return 0;
+		}
+	return fail(ret_error, -EINVAL, "by = %.64s: is not none, cgroup or process", text);
+}
+
 static int post(const struct kept *kept, const struct asked *asked, uint64_t *ret_id,
 		char **ret_error)
 {
 	struct kept_owner owner;
-	const char *spec = NULL, *name = NULL, *cpus = NULL;
-	const struct wanted wanted[] = {{"spec", &spec}, {"name", &name}, {"cpus", &cpus}};
-	int r = take_strings(asked, wanted, 3, ret_error);
+	const char *spec = NULL, *name = NULL, *cpus = NULL, *by_name = NULL;
+	const struct wanted wanted[] = {{"spec", &spec},
+					{"name", &name},
+					{"cpus", &cpus},
+					{"by", &by_name}};
+	enum kept_by by = KEPT_BY_NOTHING;
+	int r = take_strings(asked, wanted, 4, ret_error);
 
 	if (!r && !spec)
 		return fail(ret_error, -EINVAL, "%s is missing", "spec");
+	if (!r)
+		r = parse_by(by_name, &by, ret_error);
 	if (r < 0)
 		return r;
 	peer_owner(&asked->peer, &owner);
-	r = kept->ops->open(kept->data, spec, name, cpus, &owner, ret_id, ret_error);
+	r = kept->ops->open(kept->data, spec, name, cpus, by, &owner, ret_id, ret_error);
 	/* 404 means an unknown id. */
 	return r == -ENOENT || r == -EOPNOTSUPP ? -EINVAL : r;
 }

@@ -136,8 +136,9 @@ int reader_new(struct source *source, const struct pins *pins, const char *array
 	reader->events = map_memory(reader->bpf->maps.events_list);
 	reader->state = map_memory(reader->bpf->maps.events_state);
 	reader->cpus = malloc(reader->nr_slots * sizeof(*reader->cpus));
+	reader->elsewhere = calloc(reader->nr_slots, sizeof(*reader->elsewhere));
 	if (!reader->values || !reader->order || !reader->slots || !reader->events ||
-	    !reader->state || !reader->cpus) {
+	    !reader->state || !reader->cpus || !reader->elsewhere) {
 		reader_free(reader);
 		return source_fail(source, -ENOMEM, "no memory for %u slots", nr_slots);
 	}
@@ -159,6 +160,7 @@ struct reader *reader_free(struct reader *reader)
 		events_bpf__destroy(reader->bpf);
 	}
 	free(reader->cpus);
+	free(reader->elsewhere);
 	free(reader->parts);
 	free(reader);
 	return NULL;
@@ -178,10 +180,21 @@ void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu)
 	reader->changed = true;
 }
 
+void reader_set_elsewhere(struct reader *reader, uint32_t slot, bool elsewhere)
+{
+	reader->elsewhere[slot] = elsewhere;
+	reader->changed = true;
+}
+
 void reader_remove(struct reader *reader, uint32_t slot)
 {
 	bpf_map_delete_elem(bpf_map__fd(reader->bpf->maps.events_array), &slot);
 	reader_set_cpu(reader, slot, -1);
+}
+
+static bool is_read(const struct reader *reader, uint32_t slot)
+{
+	return reader->cpus[slot] >= 0 && !reader->elsewhere[slot];
 }
 
 /* Builds the lists of slots to read, one per CPU. 0 or -ENOMEM. */
@@ -198,7 +211,7 @@ static int lay_down(struct reader *reader)
 	if (!parts)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < reader->nr_slots; i++)
-		if (reader->cpus[i] >= 0)
+		if (is_read(reader, i))
 			parts[reader->cpus[i]].nr++;
 	for (int cpu = 0; cpu <= highest; cpu++) {
 		parts[cpu].cpu = cpu;
@@ -207,7 +220,7 @@ static int lay_down(struct reader *reader)
 		parts[cpu].nr = 0;
 	}
 	for (uint32_t i = 0; i < reader->nr_slots; i++)
-		if (reader->cpus[i] >= 0) {
+		if (is_read(reader, i)) {
 			struct reader_part *part = &parts[reader->cpus[i]];
 
 			reader->order[part->first + part->nr++] = i;

@@ -24,6 +24,7 @@ struct reader {
 	bool reused;		      /* the maps are from an earlier daemon */
 	bool adopted;		      /* the perf events too */
 	const struct events_value *values;
+	bool *elsewhere; /* of the slots: read by another program (attribution.h) */
 	struct events_slot *slots;
 	struct events_event *events;
 	struct events_state *state;
@@ -55,6 +56,9 @@ int reader_put(struct reader *reader, uint32_t slot, int fd);
 
 /* Sets the CPU on which a slot is read; -1: none. */
 void reader_set_cpu(struct reader *reader, uint32_t slot, int cpu);
+
+/* Does another program read a slot? reader_read() leaves it alone then. */
+void reader_set_elsewhere(struct reader *reader, uint32_t slot, bool elsewhere);
 
 /* Removes a perf event from its slot: it ends, unless there is a descriptor of it. */
 void reader_remove(struct reader *reader, uint32_t slot);

@@ -9,7 +9,9 @@
 const struct state_folder state_folders[] = {
 	{"iopf", "iopf", "all totals of I/O page faults"},
 	{"events", "events", "all kept events and their totals"},
+	{"events-accounts", "events", "who used what kept events have counted"},
 	{"nnpa", "pai", "all totals of pai_ext"},
+	{"nnpa-accounts", "pai", "who used what pai_ext has counted"},
 	{"crypto", "pai", "all totals of pai_crypto"},
 	{"pai", "pai", "all totals of samples, by cgroup and process"},
 	{"cspmu", "cspmu", "all totals of system PMUs"},

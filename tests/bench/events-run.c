@@ -152,7 +152,8 @@ static void open_kept(bool own)
 	snprintf(cpu, sizeof(cpu), "%u", events->cpus[0]);
 	print_slabs("before kept");
 	for (unsigned int i = 0; i < nr; i++)
-		if (events_open(&source, SPEC, NULL, own ? cpu : NULL, &owner, &id, &error)) {
+		if (events_open(&source, SPEC, NULL, own ? cpu : NULL, KEPT_BY_NOTHING, &owner, &id,
+				&error)) {
 			fprintf(stderr, "events-run: %s\n", error ?: "no memory");
 			exit(1);
 		}

@@ -62,7 +62,7 @@ uint64_t open_event(const char *spec, const char *name, const char *cpus)
 	char *error;
 	uint64_t id;
 
-	if (events_open(&source, spec, name, cpus, &owner, &id, &error))
+	if (events_open(&source, spec, name, cpus, KEPT_BY_NOTHING, &owner, &id, &error))
 		fail_msg("%s", error);
 	return id;
 }
@@ -72,7 +72,8 @@ void open_fails(const char *spec, const char *name, const char *cpus, int r, con
 	char *error = NULL;
 	uint64_t id;
 
-	assert_int_equal(events_open(&source, spec, name, cpus, &owner, &id, &error), r);
+	assert_int_equal(
+		events_open(&source, spec, name, cpus, KEPT_BY_NOTHING, &owner, &id, &error), r);
 	assert_non_null(error);
 	if (!strstr(error, part))
 		fail_msg("no \"%s\" in \"%s\"", part, error);

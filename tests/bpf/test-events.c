@@ -107,7 +107,7 @@ static void test_d8_fails(void **data)
 	/* Room for one descriptor more each time, until it is enough. */
 	for (low.rlim_cur = lowest; r; low.rlim_cur++) {
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-		r = events_open(&source, SPEC, "x", NULL, &owner, &id, &error);
+		r = events_open(&source, SPEC, "x", NULL, KEPT_BY_NOTHING, &owner, &id, &error);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		assert_int_equal(count_descriptors(getpid()), before + (r ? 0 : get_nprocs()));
 		free(error);
@@ -337,9 +337,9 @@ static int64_t id_of(const char *name)
 static void test_config(void **data)
 {
 	struct config_event events[] = {
-		{(char *)"a", (char *)SPEC, NULL},
-		{(char *)"b", (char *)SPEC, (char *)"0"},
-		{(char *)"bad", (char *)"nope/x/", NULL},
+		{.name = (char *)"a", .spec = (char *)SPEC},
+		{.name = (char *)"b", .spec = (char *)SPEC, .cpus = (char *)"0"},
+		{.name = (char *)"bad", .spec = (char *)"nope/x/"},
 	};
 	int64_t a, b, kept = open_event(SPEC, "kept", NULL);
 	char *error;
@@ -357,6 +357,13 @@ static void test_config(void **data)
 	reload(events, 2);
 	assert_int_equal(id_of("a"), a);
 	assert_true(id_of("b") > b);
+	/* An event that is attributed in another way is another event. */
+	events[0].by = KEPT_BY_CGROUP;
+	reload(events, 2);
+	assert_int_not_equal(id_of("a"), a);
+	events[0].by = KEPT_BY_NOTHING;
+	reload(events, 2);
+	assert_true(id_of("a") > a);
 	reload(events, 1);
 	assert_int_equal(id_of("b"), -1);
 	reload(NULL, 0);
@@ -425,10 +432,10 @@ static void add_line(void *user, const char *text)
 static void test_up(void **data)
 {
 	struct config_event events[] = {
-		{(char *)"good", (char *)SPEC, NULL},
-		{(char *)"bad", (char *)"nope/x/", NULL},
-		{(char *)"worse", (char *)"msr/nope/", NULL},
-		{(char *)"taken", (char *)SPEC, NULL},
+		{.name = (char *)"good", .spec = (char *)SPEC},
+		{.name = (char *)"bad", .spec = (char *)"nope/x/"},
+		{.name = (char *)"worse", .spec = (char *)"msr/nope/"},
+		{.name = (char *)"taken", .spec = (char *)SPEC},
 	};
 	char problems[1024] = "", *error;
 	uint64_t id = open_event(SPEC, "taken", NULL), disabled;

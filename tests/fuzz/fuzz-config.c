@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "model/kept.h"
 #include "source/iopf/iopf_source.h"
 #include "fuzz.h"
 #include "util/address.h"
@@ -16,7 +17,7 @@
 const struct seed fuzz_seeds[] = {
 	SEED("[paimond]\nstate_dir = /sys/fs/bpf/x\nsocket=/run/x\nlisten = [::1]:1\n"
 	     "allowed_hosts = a, b.example\n"),
-	SEED("[event a]\n\tspec = page-faults\n\tcpus = 0-3,8\n[event b]\nspec = cs\nspec = cs\n[event c]\n"
+	SEED("[event a]\n\tspec = page-faults\n\tcpus = 0-3,8\n[event b]\nspec = cs\nspec = cs\nby = process\n[event c]\n"
 	     "[evnts]\n[events]\nmax = 4096\n"),
 	SEED("[paimond]\nhandoff = //run/./x/\nsocket = /run/x\n[pai] x\n[pai\0]\nmode = \"auto\"\n"),
 	SEED("; comment\n[iopf]\nenable = yes\nbackend = kprobe\nmax_devices = 1024\n"
@@ -49,6 +50,7 @@ static void check(const struct config *config)
 		const struct config_event *event = &config->events[i];
 
 		must(config_event_name_valid(event->name) && event->spec && *event->spec);
+		must(event->by <= KEPT_BY_PROCESS);
 		must(!event->cpus || strspn(event->cpus, "0123456789,-") == strlen(event->cpus));
 		for (size_t j = 0; j < i; j++)
 			must(strcmp(event->name, config->events[j].name));

@@ -30,6 +30,8 @@ const struct seed fuzz_seeds[] = {
 	SEED("1GET /?a=%00&collect[]=%zz;b" HOST "Cookie: a=b; c\r\nExpect: 100-continue\r\n\r\n"),
 	SEED("0POST /v1/events" HOST "Content-Length: 21\r\n\r\n{\"a\": \"b\\ud83d\\ude00\"}"),
 	SEED("0POST /v1/events" HOST "Content-Length: 26\r\n\r\n{\"spec\":\"x\",\"cpus\":\"0-1\"}"),
+	SEED("0POST /v1/events" HOST
+	     "Content-Length: 27\r\n\r\n{\"spec\":\"x\",\"by\":\"cgroup\"}"),
 	SEED("0PATCH /v1/events/7" HOST "Content-Length: 13\r\n\r\n{\"terms\":\"x\"}"),
 	SEED("0DELETE /v1/events/8" HOST "\r\n"),
 	SEED("1GET http://127.0.0.1:1/v1/snapshot" HOST "\r\n"),
@@ -103,9 +105,10 @@ static int on_show(void *data, uint64_t id, bool reads, kept_tell *tell, void *u
 }
 
 static int on_open(void *data, const char *spec, const char *name, const char *cpus,
-		   const struct kept_owner *owner, uint64_t *ret_id, char **ret_error)
+		   enum kept_by by, const struct kept_owner *owner, uint64_t *ret_id,
+		   char **ret_error)
 {
-	must(spec);
+	must(spec && by <= KEPT_BY_PROCESS);
 	*ret_id = 1 + strlen(spec) + strlen(name ?: "") + strlen(cpus ?: "");
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "lib/helpers.h"
 #include "config/config.h"
+#include "model/kept.h"
 #include "source/iopf/iopf_source.h"
 
 /* Linked in place of strdup (--wrap): the one of this many calls fails. */
@@ -213,6 +214,9 @@ static void test_bad(void **state)
 		BAD("[event a]\nspec = cs\ncpus = 1-0\n", 3, "list of CPUs"),
 		BAD("[event a]\nspec = cs\ncpus = 0,\n", 3, "list of CPUs"),
 		BAD("[event a]\nspec = cs\ncpus = 8192\n", 3, "list of CPUs"),
+		BAD("[event a]\nspec = cs\nby = user\n", 3, "none, cgroup or process"),
+		BAD("[event a]\nspec = cs\nby =\n", 3, "none, cgroup or process"),
+		BAD("[events]\nby = cgroup\n", 2, "has no key by"),
 		BAD("[nosuch]\nx = 1\nx = 1\n", 1, "[nosuch]"),
 		BAD("[evnts]\n#max = 64\n", 1, "[evnts]"),
 		BAD("[iopf]\n\nnosuch = 1\n", 3, "nosuch"),
@@ -427,16 +431,19 @@ static void test_over_files(void **state)
 	struct config *config;
 	char file[100];
 
-	put(path, "[event a]\nspec = cs\ncpus = 0\n[event b]\nspec = faults\n");
+	put(path, "[event a]\nspec = cs\ncpus = 0\nby = cgroup\n[event b]\nspec = faults\n"
+		  "by = process\n");
 	snprintf(file, sizeof(file), "%s/1.conf", extra);
 	put(file, "[event a]\nspec = dummy\n[event c]\ncpus = 1\n");
 	snprintf(file, sizeof(file), "%s/2.conf", extra);
-	put(file, "[event c]\nspec = cycles\n[event b]\n");
+	put(file, "[event c]\nspec = cycles\n[event b]\nby = none\n");
 	config = load();
 	assert_int_equal(config->nr_events, 3);
 	assert_string_equal(config->events[0].spec, "dummy");
 	assert_string_equal(config->events[0].cpus, "0");
+	assert_int_equal(config->events[0].by, KEPT_BY_CGROUP);
 	assert_string_equal(config->events[1].spec, "faults");
+	assert_int_equal(config->events[1].by, KEPT_BY_NOTHING);
 	assert_string_equal(config->events[2].spec, "cycles");
 	assert_string_equal(config->events[2].cpus, "1");
 	config_free(config);

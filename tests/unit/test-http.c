@@ -194,6 +194,7 @@ static int on_list(void *data, kept_tell *tell, void *user)
 					.nr_cpus = 2});
 	tell(user, &(struct kept_event){.id = UINT64_MAX,
 					.name = "level",
+					.by = KEPT_BY_PROCESS,
 					.value = 11,
 					.levels = levels,
 					.nr_levels = 2});
@@ -212,7 +213,8 @@ static int on_show(void *data, uint64_t id, bool reads, kept_tell *tell, void *u
 }
 
 static int on_open(void *data, const char *spec, const char *name, const char *cpus,
-		   const struct kept_owner *owner, uint64_t *ret_id, char **ret_error)
+		   enum kept_by by, const struct kept_owner *owner, uint64_t *ret_id,
+		   char **ret_error)
 {
 	struct server *server = data;
 	char comm[16] = "";
@@ -229,7 +231,8 @@ static int on_open(void *data, const char *spec, const char *name, const char *c
 		*ret_error = strdup("no such PMU");
 		return -ENOENT;
 	}
-	snprintf(server->asked, sizeof(server->asked), "%s %s %s", spec, name ?: "-", cpus ?: "-");
+	snprintf(server->asked, sizeof(server->asked), "%s %s %s %d", spec, name ?: "-",
+		 cpus ?: "-", by);
 	*ret_id = 8;
 	return 0;
 }
@@ -727,12 +730,30 @@ static void test_events(void **state)
 	       "\"opened_timestamp_seconds\":1.5,\"value\":4,\"enabled_seconds\":2.5,");
 	expect(s, false, "GET /v1/events",
 	       "\"value\":null,\"levels\":[{\"cpu\":0,\"value\":5},{\"cpu\":3,\"value\":6}],");
+	expect(s, false, "GET /v1/events", "\"by\":\"none\",\"origin\":");
+	expect(s, false, "GET /v1/events", "\"by\":\"process\",\"origin\":");
 	expect(s, false, "GET /v1/events/18446744073709551615",
 	       "{\"id\":18446744073709551615,\"name\":\"read\",");
 	expect_body(s, "POST /v1/events", "{\"spec\": \"x\"}",
-		    "{\"id\":8,\"name\":\"new\",\"spec\":\"x - -\",");
+		    "{\"id\":8,\"name\":\"new\",\"spec\":\"x - - 0\",");
 	expect_body(s, "POST /v1/events", "{\"cpus\":\"0\",\"spec\":\"x\",\"name\":\"y\"}",
-		    "\"spec\":\"x y 0\",");
+		    "\"spec\":\"x y 0 0\",");
+	for (unsigned int by = KEPT_BY_NOTHING; by <= KEPT_BY_PROCESS; by++) {
+		char body[64], part[32];
+
+		snprintf(body, sizeof(body), "{\"spec\":\"x\",\"by\":\"%s\"}",
+			 (const char *[]){"none", "cgroup", "process"}[by]);
+		snprintf(part, sizeof(part), "\"spec\":\"x - - %u\",", by);
+		expect_body(s, "POST /v1/events", body, part);
+	}
+	for (const char *const *by = (const char *[]){"", "Cgroup", "cgroups", "1", NULL}; *by;
+	     by++) {
+		char body[64];
+
+		snprintf(body, sizeof(body), "{\"spec\":\"x\",\"by\":\"%s\"}", *by);
+		expect_body(s, "POST /v1/events", body, ": is not none, cgroup or process\"");
+		expect_body(s, "POST /v1/events", body, "HTTP/1.1 400 ");
+	}
 	expect_body(s, "PATCH /v1/events/3", "{\"terms\": \"z\"}",
 		    "{\"id\":3,\"name\":\"read\",\"spec\":\"3 z\",");
 	expect(s, false, "DELETE /v1/events/3", "{\"closed\":3}");

@@ -148,14 +148,14 @@ static int run_read(struct context *context, int argc, char **argv)
 /* event open, set and close */
 
 struct wanted {
-	const char *name, *cpus;
+	const char *name, *cpus, *by;
 };
 
 static int take(int option, const char *value, void *user)
 {
 	struct wanted *wanted = user;
 
-	*(option == 'n' ? &wanted->name : &wanted->cpus) = value;
+	*(option == 'n' ? &wanted->name : option == 'c' ? &wanted->cpus : &wanted->by) = value;
 	return 0;
 }
 
@@ -180,6 +180,7 @@ static int run_open(struct context *context, int argc, char **argv)
 	static const struct option options[] = {
 		{"name", required_argument, NULL, 'n'},
 		{"cpu", required_argument, NULL, 'c'},
+		{"by", required_argument, NULL, 'b'},
 		{},
 	};
 	struct wanted wanted = {};
@@ -192,6 +193,7 @@ static int run_open(struct context *context, int argc, char **argv)
 	r = json_add_text(body, "spec", context->arguments[0]);
 	r = r ?: add_wanted(body, "name", wanted.name);
 	r = r ?: add_wanted(body, "cpus", wanted.cpus);
+	r = r ?: add_wanted(body, "by", wanted.by);
 	if (r < 0)
 		return no_memory(body);
 	r = ask_json(context, "POST", EVENTS, body, "nothing was opened", json_type_object, &event);
@@ -345,9 +347,11 @@ static const struct command command_open = {
 	.arguments = "SPEC",
 	.min = 1,
 	.max = 1,
-	.options = "  SPEC           as in perf (paimonctl list): page-faults, msr/tsc/\n"
-		   "  --name NAME    name of the event (default: its SPEC)\n"
-		   "  --cpu LIST     CPUs such as 0-3,8 (default: those of the PMU, or all)\n",
+	.options =
+		"  SPEC           as in perf (paimonctl list): page-faults, msr/tsc/\n"
+		"  --name NAME    name of the event (default: its SPEC)\n"
+		"  --cpu LIST     CPUs such as 0-3,8 (default: those of the PMU, or all)\n"
+		"  --by WHOM      attribute what is counted: cgroup or process (default: none)\n",
 	.run = run_open,
 };
 

@@ -140,7 +140,7 @@ int event_complete(struct json_object *event)
 
 /* event list */
 
-enum { ID, NAME, SPEC, CPUS, STATE, SET, VALUE, UNIT, WHO, NR_CELLS };
+enum { ID, NAME, SPEC, CPUS, STATE, SET, BY, VALUE, UNIT, WHO, NR_CELLS };
 
 struct line {
 	char *cells[NR_CELLS]; /* escaped */
@@ -173,6 +173,7 @@ static void fill_line(struct json_object *event, struct line *line)
 	line->cells[CPUS] = cpus;
 	line->cells[STATE] = escape_terminal(json_text(event, "state", "?"));
 	line->cells[SET] = escape_terminal(json_text(event, "set", "?"));
+	line->cells[BY] = escape_terminal(json_text(event, "by", "?"));
 	line->cells[VALUE] = strdup(value);
 	line->cells[UNIT] = escape_terminal(json_text(event, "unit", ""));
 	line->cells[WHO] = escape_terminal(who ?: "?");
@@ -205,8 +206,8 @@ static void print_lines(const struct line *lines, size_t nr)
 
 int event_print_list(struct json_object *list)
 {
-	static const char *const titles[NR_CELLS] = {"ID",  "NAME",  "SPEC", "CPUS", "STATE",
-						     "SET", "VALUE", "UNIT", "WHO"};
+	static const char *const titles[NR_CELLS] = {"ID",  "NAME", "SPEC",  "CPUS", "STATE",
+						     "SET", "BY",   "VALUE", "UNIT", "WHO"};
 	size_t nr = json_length(list);
 	struct line *lines = calloc(nr + 1, sizeof(*lines));
 
@@ -293,10 +294,11 @@ void event_print(struct json_object *event)
 	print_text_line("CPUs", cpus);
 	print_text_line("state", json_text(event, "state", "?"));
 	print_text_line("set", json_text(event, "set", "?"));
+	print_text_line("by", json_text(event, "by", "?"));
 	print_value(event);
 	format_time(json_number(event, "opened_timestamp_seconds", 0), "%F %T", since);
 	print_text_line("opened", since);
-	print_text_line("by", who);
+	print_text_line("owner", who);
 	print_unless_0("resets", event, "resets");
 	print_unless_0("changes", event, "changes");
 	print_unless_0("reopened", event, "reopened");

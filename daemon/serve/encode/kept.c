@@ -36,6 +36,7 @@ void encode_kept(void *data, const struct kept_event *event)
 	add_cpus(json, event);
 	json_string(json, "state", event->state);
 	json_string(json, "set", event->set);
+	json_string(json, "by", kept_by_names[event->by]);
 	json_string(json, "origin", event->origin);
 	json_integer(json, "uid", event->uid);
 	json_integer(json, "pid", event->pid);

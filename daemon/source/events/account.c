@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../util/log.h"
+#include "../attribution.h"
 #include "registry.h"
 
 /* Builds the list of slots of each event, in one pass: there are many of both. */
@@ -50,6 +51,8 @@ int events_account_all(struct events *events)
 	struct reader *reader = events->reader;
 	int r = reader_read(reader);
 
+	if (events->attribution)
+		attribution_read(events->attribution, SWITCH_CURRENT);
 	/* Without a reading, no perf event is marked as stalled. */
 	if (r < 0)
 		return r;

@@ -45,11 +45,15 @@ static const struct config_key events_keys[] = {
 	{"enable", config_parse_word, CONFIG_AT(events_wanted), .words = config_wanted_words},
 	{"max", config_parse_number, CONFIG_AT(events_max), .max = CONFIG_MAX_EVENTS},
 	{"per_cpu", config_parse_flag, CONFIG_AT(events_per_cpu)},
+	{"max_cgroup_series", config_parse_number, CONFIG_AT(events_max_cgroup_series),
+	 .max = CONFIG_MAX_CGROUP_SERIES},
+	{"transient_scopes", config_parse_flag, CONFIG_AT(events_transient_scopes)},
 };
 CONFIG_SECTION(events_section, "events", events_keys);
 
 static const struct config_key event_keys[] = {
 	{"spec", parse_spec, CONFIG_OF_EVENT(spec), .required = true},
+	{"by", config_parse_word, CONFIG_OF_EVENT(by), .words = kept_by_names},
 	{"cpus", parse_cpus, CONFIG_OF_EVENT(cpus)},
 };
 CONFIG_SECTION(event_section, "event NAME", event_keys);

@@ -12,6 +12,7 @@
 #include "../perf_open.h"
 #include "../pins.h"
 #include "../source.h"
+#include "attributed.h"
 #include "perf_file.h"
 #include "registry.h"
 
@@ -61,6 +62,7 @@ static void events_detach(struct source *source, bool keep)
 	if (events->fds)
 		give_back(events, keep);
 	inspect_free(events->inspect);
+	attribution_free(events->attribution, keep);
 	reader_free(events->reader);
 	free(events->fds);
 	free(events->next);
@@ -116,6 +118,8 @@ static int events_attach(struct source *source)
 	if (!r) {
 		events_recover(events);
 		r = events_index_names(events);
+		if (!r)
+			events_recover_attribution(source);
 	}
 	if (!r)
 		r = events_read_online(events, &(unsigned int *){NULL}, &(size_t){0});
@@ -150,6 +154,8 @@ static void events_retry(struct source *source, bool soon)
 	const struct events *events = source->data;
 	size_t i = 0;
 
+	if (events->attribution && !soon)
+		accounts_tend(events->attribution);
 	while (i < events->nr_absent && (!events->absent[i].why || events->absent[i].closed))
 		i++;
 	if (i < events->nr_absent)
@@ -188,4 +194,5 @@ const struct source_ops events_source = {
 	.reload = events_reload,
 	.restart = needs_restart,
 	.detach = events_detach,
+	.end_left = events_end_attribution,
 };

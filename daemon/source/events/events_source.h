@@ -29,11 +29,12 @@ struct events_owner {
  * Opens an event and keeps it. spec: event_spec.h; name: NULL for one generated from
  * spec; cpus: a list, NULL or "" for those of the PMU, or all online CPUs. Returns 0 or a
  * negative errno with the reason in *ret_error (to be freed; NULL: out of memory):
- * -EINVAL (spec, name, CPUs), -EEXIST (the name), -ENOSPC (no room), or that of
- * perf_event_open().
+ * -EINVAL (spec, name, CPUs), -EEXIST (the name), -ENOSPC (no room), -EOPNOTSUPP (it cannot be
+ * attributed), or that of perf_event_open().
  */
 int events_open(struct source *source, const char *spec, const char *name, const char *cpus,
-		const struct events_owner *owner, uint64_t *ret_id, char **ret_error);
+		enum kept_by by, const struct events_owner *owner, uint64_t *ret_id,
+		char **ret_error);
 
 /*
  * Changes terms of an event (event_spec_set()); the total continues. If its PMU can change a perf

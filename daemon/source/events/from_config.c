@@ -24,7 +24,7 @@ static bool is_as_configured(const struct events_event *event, const struct conf
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
 	_cleanup_free_ char *error = NULL;
 
-	if (strcmp(wanted->cpus ?: "", event->cpus))
+	if (strcmp(wanted->cpus ?: "", event->cpus) || wanted->by != events_by(event))
 		return false;
 	return event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, wanted->spec, &spec,
 				&error) < 0 ||
@@ -97,8 +97,8 @@ void events_take_config(struct source *source, bool again)
 			before[i].why = NULL;
 			continue;
 		}
-		if (events_open(source, wanted->spec, wanted->name, wanted->cpus, &owner, &id,
-				&error) >= 0)
+		if (events_open(source, wanted->spec, wanted->name, wanted->cpus, wanted->by,
+				&owner, &id, &error) >= 0)
 			continue;
 		if (asprintf(&text, "[event %s]: %s", wanted->name, error ?: "no memory") < 0)
 			continue;

@@ -38,11 +38,12 @@ static int kept_show(void *data, uint64_t id, bool reads, kept_tell *tell, void 
 }
 
 static int kept_open(void *data, const char *spec, const char *name, const char *cpus,
-		     const struct kept_owner *asks, uint64_t *ret_id, char **ret_error)
+		     enum kept_by by, const struct kept_owner *asks, uint64_t *ret_id,
+		     char **ret_error)
 {
 	struct events_owner owner = owner_of(EVENTS_FROM_COMMAND, asks);
 
-	return events_open(data, spec, name, cpus, &owner, ret_id, ret_error);
+	return events_open(data, spec, name, cpus, by, &owner, ret_id, ret_error);
 }
 
 static int kept_set(void *data, uint64_t id, const char *terms, char **ret_error)

@@ -16,6 +16,7 @@
 #include "../../util/fail.h"
 #include "../../util/log.h"
 #include "../source.h"
+#include "attributed.h"
 #include "perf_file.h"
 #include "probe.h"
 #include "registry.h"
@@ -208,7 +209,8 @@ static int choose_targets(const struct events *events, const struct event_spec *
 }
 
 int events_open(struct source *source, const char *text, const char *name, const char *cpus,
-		const struct events_owner *owner, uint64_t *ret_id, char **ret_error)
+		enum kept_by by, const struct events_owner *owner, uint64_t *ret_id,
+		char **ret_error)
 {
 	struct events *events = source->data;
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
@@ -233,7 +235,21 @@ int events_open(struct source *source, const char *text, const char *name, const
 	slots = calloc(nr, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
+	r = by == KEPT_BY_NOTHING ? 0 : events_prepare_attribution(source, spec, ret_error);
+	if (r < 0)
+		return r;
+	filled.flags |= by == KEPT_BY_PROCESS  ? EVENTS_BY_PROCESS
+			: by == KEPT_BY_CGROUP ? EVENTS_BY_CGROUP
+					       : 0;
 	r = open_slots(events, &filled, targets, nr, slots, ret_error);
+	if (r < 0)
+		return r;
+	r = by == KEPT_BY_NOTHING
+		    ? 0
+		    : events_attribute(events, &filled, events->reader->state->last_id + 1, slots,
+				       nr, ret_error);
+	for (size_t i = 0; i < nr && r < 0; i++)
+		events_free_slot(events, slots[i]);
 	if (r < 0)
 		return r;
 	*ret_id = events_put_in_force(events, event, &filled, slots, nr);
@@ -408,7 +424,9 @@ int events_open_again(struct events *events, const struct events_event *event, u
 			  event->name, cpu, error ?: strerror(-r));
 	else if (before)
 		events_replace_slot(events, before - events->reader->slots, new);
-	else
+	else {
 		reader_commit(&events->reader->slots[new].event, events_number(events, event));
+		events_attribute_slot(events, event, new);
+	}
 	return r;
 }

@@ -6,6 +6,7 @@
 
 #include "../../util/utf8.h"
 #include "../source.h"
+#include "attributed.h"
 #include "registry.h"
 
 static const struct metric metric_value = {
@@ -175,10 +176,12 @@ static bool read_cpu(const struct events *events, uint32_t index, struct events_
 }
 
 static int add_event(struct events *events, bool per_cpu, const struct events_event *event,
-		     struct snapshot *snapshot)
+		     const struct accounts_look *look, struct snapshot *snapshot)
 {
 	bool level = event->flags & EVENTS_LEVEL;
-	struct events_reading all = {};
+	struct events_reading all = {}, of_accounts;
+	const struct events_reading *attributed = events_attributed_total(events, event, look,
+									  &of_accounts);
 	char id[24], config[24], cpu[12];
 	struct label info[] = {
 		{"name", event->name},	 {"id", id},	     {"spec", events_terms(event)->spec},
@@ -189,6 +192,7 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 	struct label labels[] = {{"name", NULL}, {"cpu", cpu}};
 	int r = 0;
 
+	per_cpu &= !attributed;
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)event->id);
 	events_format_config(event, config);
 	for (int i = 0; i < 7; i++)
@@ -206,7 +210,7 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 			r = add_reading(snapshot, labels, 2, level, &total);
 	}
 	if (!per_cpu)
-		r = r ?: add_reading(snapshot, labels, 1, level, &all);
+		r = r ?: add_reading(snapshot, labels, 1, level, attributed ?: &all);
 	r = r ?: snapshot_add_integer(snapshot, &metric_info, info, 7, 1);
 	r = r ?: snapshot_add_integer(snapshot, &metric_resets, labels, 1, event->resets);
 	r = r ?: snapshot_add_integer(snapshot, &metric_changes, labels, 1, event->changes);
@@ -216,17 +220,22 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 int events_read(struct source *source, struct snapshot *snapshot)
 {
 	struct events *events = source->data;
+	struct accounts_look *look = NULL;
 	uint64_t states[NR_STATES] = {};
 	int r = 0;
 
 	events_read_all(events);
+	if (events->attribution && events->attribution->running) {
+		look = accounts_look(events->attribution);
+		r = look ? events_read_accounts(source, look, snapshot) : -ENOMEM;
+	}
 	for (uint32_t i = 0; i < events->reader->nr_events && !r; i++) {
 		const struct events_event *event = &events->reader->events[i];
 
 		if (!event->id)
 			continue;
 		states[events_state_of(events, event)]++;
-		r = add_event(events, source->config->events_per_cpu, event, snapshot);
+		r = add_event(events, source->config->events_per_cpu, event, look, snapshot);
 		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
 	r = r ?: add_absent(source, snapshot);
@@ -235,5 +244,6 @@ int events_read(struct source *source, struct snapshot *snapshot)
 
 		r = snapshot_add_integer(snapshot, &metric_persistent, &label, 1, states[i]);
 	}
+	accounts_look_free(look);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include "../../process/fdstore.h"
 #include "../../util/fail.h"
 #include "../../util/log.h"
+#include "attributed.h"
 
 /* File descriptors reserved for everything except perf events: what else paimond has open, and
  * the maximum number of clients of both listeners. */
@@ -30,6 +31,7 @@ void events_free_slot(struct events *events, uint32_t slot)
 {
 	char name[32];
 
+	events_unattribute_slot(events, slot);
 	reader_commit(&events->reader->slots[slot].event, 0);
 	reader_remove(events->reader, slot);
 	events_store_name(slot, name);
@@ -68,6 +70,8 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t typ
 	int r = 0;
 
 	memset(slot, 0, sizeof(*slot));
+	if (events->attribution)
+		attribution_reset_slot(events->attribution, index);
 	slot->cpu = cpu;
 	slot->terms = terms;
 	slot->type = type;
@@ -92,7 +96,8 @@ void events_replace_slot(struct events *events, uint32_t old, uint32_t new)
 	struct events_slot *slots = events->reader->slots;
 	struct events_count *count = &slots[new].counts[slots[new].current & 1];
 
-	count->base = reader_total(&slots[old]);
+	count->base = events->reader->elsewhere[old] ? events_hand_over(events, old, new)
+						     : reader_total(&slots[old]);
 	if (events->reader->events[slots[old].event - 1].flags & EVENTS_LEVEL)
 		count->base.value = 0;
 	slots[new].seq = slots[old].seq + 1;
@@ -203,8 +208,9 @@ uint64_t events_put_in_force(struct events *events, struct events_event *event,
 void events_close_event(struct events *events, struct events_event *event)
 {
 	uint32_t number = events_number(events, event);
+	uint64_t id = event->id;
 
-	log_info("events: %s, event %llu, is closed", event->name, (unsigned long long)event->id);
+	log_info("events: %s, event %llu, is closed", event->name, (unsigned long long)id);
 	events_forget_name(events, number - 1);
 	if (number - 1 < events->free_event)
 		events->free_event = number - 1;
@@ -213,6 +219,7 @@ void events_close_event(struct events *events, struct events_event *event)
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (events->reader->slots[i].event == number)
 			events_free_slot(events, i);
+	events_unattribute(events, id);
 }
 
 int events_no_event(uint64_t id, char **ret_error)

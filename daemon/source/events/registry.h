@@ -21,6 +21,7 @@
 #include "../source.h"
 #include "events_source.h"
 
+struct attribution;
 struct event_pmu;
 struct event_spec;
 struct inspect;
@@ -29,6 +30,9 @@ struct snapshot;
 
 #define MAX_CPU 8191
 #define NO_SLOT UINT32_MAX
+/* Of attributed events. */
+#define EVENTS_MAX_PROCESSES 2048
+#define EVENTS_MAX_PROCESS_CELLS 16384
 
 /* State of a slot's perf event. */
 enum slot_state {
@@ -56,10 +60,11 @@ struct events {
 		bool closed; /* on request: only a reload opens it again */
 	} * absent;	     /* of the configuration's events */
 	size_t nr_absent;    /* of the configuration, opened or not */
-	struct events_names *names;	/* of the events */
-	uint32_t free_slot, free_event; /* no slot before this one is free */
-	uint32_t newest;		/* the event that was opened last */
-	struct inspect *inspect;	/* NULL: not loaded yet */
+	struct events_names *names;	 /* of the events */
+	uint32_t free_slot, free_event;	 /* no slot before this one is free */
+	uint32_t newest;		 /* the event that was opened last */
+	struct inspect *inspect;	 /* NULL: not loaded yet */
+	struct attribution *attribution; /* the same */
 };
 
 /* Are enough descriptors left for nr perf events, in addition to those for everything else? */
@@ -87,6 +92,14 @@ uint32_t events_number(const struct events *events, const struct events_event *e
 #define for_each_slot(i, events, event)                                                    \
 	for (uint32_t i = (events)->first[events_number(events, event) - 1]; i != NO_SLOT; \
 	     i = (events)->next[i])
+
+/* To whom an event is attributed. */
+static inline enum kept_by events_by(const struct events_event *event)
+{
+	return event->flags & EVENTS_BY_PROCESS	 ? KEPT_BY_PROCESS
+	       : event->flags & EVENTS_BY_CGROUP ? KEPT_BY_CGROUP
+						 : KEPT_BY_NOTHING;
+}
 
 /* The slot of an event for a CPU on a PMU (type as in the slot), or NULL. */
 struct events_slot *events_slot_on(struct events *events, const struct events_event *event,

@@ -6,6 +6,7 @@
 #include "../../util/cleanup.h"
 #include "../../util/utf8.h"
 #include "../source.h"
+#include "attributed.h"
 #include "drv_config.h"
 #include "registry.h"
 
@@ -49,7 +50,7 @@ static int tell_event(const struct events *events, const struct events_event *ev
 	_cleanup_free_ struct kept_level *levels = NULL;
 	_cleanup_free_ unsigned int *cpus = NULL;
 	char config[24], comm[UTF8_NAME_LEN(sizeof(event->comm))];
-	struct events_reading all = {};
+	struct events_reading all = {}, of_accounts;
 	size_t nr = 0, n = 0;
 
 	for_each_slot(i, events, event)
@@ -66,6 +67,8 @@ static int tell_event(const struct events *events, const struct events_event *ev
 		levels[n] = (struct kept_level){slot->cpu, total.value};
 		cpus[n++] = slot->cpu;
 	}
+	if (events_attributed_total(events, event, NULL, &of_accounts))
+		all = of_accounts;
 	events_format_config(event, config);
 	tell(user, &(struct kept_event){
 			   .id = event->id,
@@ -77,6 +80,7 @@ static int tell_event(const struct events *events, const struct events_event *ev
 			   .config = config,
 			   .state = events_state_names[events_state_of(events, event)],
 			   .set = describe_set(events, event, device),
+			   .by = events_by(event),
 			   .origin = event->origin < EVENTS_NR_ORIGINS ? origins[event->origin]
 								       : "unknown",
 			   .cpus = cpus,

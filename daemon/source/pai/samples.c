@@ -10,17 +10,16 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../process/fdstore.h"
 #include "../../util/cleanup.h"
 #include "../../util/log.h"
+#include "../cgroup_root.h"
 #include "../load.h"
 #include "../map_memory.h"
 #include "../places.h"
@@ -190,24 +189,6 @@ static int add_other(const struct pai_samples *samples)
 	return r == -EEXIST ? 0 : r;
 }
 
-/* Opens the root directory of cgroup v2, or returns -ENOENT. A container sees only a part of it:
- * the real root has inode number 1. */
-static int open_cgroup_root(void)
-{
-	static const char *const paths[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		_cleanup_close_ int fd = open(paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		struct statfs fs;
-		struct stat st;
-
-		if (fd >= 0 && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC &&
-		    !fstat(fd, &st) && st.st_ino == 1)
-			return fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	}
-	return -ENOENT;
-}
-
 static int ignore_wake(void *context, void *data, size_t size)
 {
 	return 0;
@@ -225,7 +206,7 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 		return source_fail(source, -ENOMEM, "cannot watch for removed cgroups: %m");
 	/* The previous daemon may have died before it announced free places. */
 	places_free(&samples->cgroups[0].state);
-	samples->cgroup_root = open_cgroup_root();
+	samples->cgroup_root = cgroup_root_open();
 	if (samples->cgroup_root < 0)
 		log_warning(
 			"pai: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places: max_cgroups limits the number of all that ever existed");
