@@ -177,6 +177,7 @@ static _Noreturn void process_main(uint32_t process, int commands, uint32_t thre
 	int soft = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpriority(PRIO_PROCESS, 0, 10); /* who looks at it comes first */
 	for (uint32_t i = 0; i < threads; i++) {
 		pthread_t id;
 
