@@ -42,16 +42,27 @@ static __always_inline const struct kernfs_node *parent_of(const struct kernfs_n
 		difference;                                                                      \
 	})
 
-/* Is this a scope or service that systemd names by a number: a session, or a command that
- * systemd-run starts? length: of name, without its NUL. */
+static __always_inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Is this a scope of a session, or a scope or service that systemd-run has named: run-NAME.scope,
+ * run-uNUMBER, run-pPID-iID, run-rID? length: of name, without its NUL. */
 __noinline int is_transient(const struct cgroup_name *name, u32 length)
 {
+	bool run, session;
+
 	if (!name || length < sizeof("run-.scope") - 1)
 		return 0;
-	if (differs(name, 0, "run-") && differs(name, 0, "session-"))
+	run = !differs(name, 0, "run-");
+	session = !differs(name, 0, "session-");
+	if (!differs(name, length - (sizeof(".scope") - 1), ".scope"))
+		return run || session;
+	if (!run || differs(name, length - (sizeof(".service") - 1), ".service"))
 		return 0;
-	return !differs(name, length - (sizeof(".scope") - 1), ".scope") ||
-	       !differs(name, length - (sizeof(".service") - 1), ".service");
+	return name->c[4] == 'r' ? length == sizeof("run-r.service") - 1 + 32
+				 : (name->c[4] == 'u' || name->c[4] == 'p') && is_digit(name->c[5]);
 }
 
 /* The number of components of a path of this depth before the first transient one. */

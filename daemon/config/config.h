@@ -31,7 +31,7 @@ enum iopf_backend {
 
 /* How to use the PMU pai_ext. */
 enum pai_mode {
-	PAI_AUTO, /* counting; also sampling if both work at once and it is known to be safe */
+	PAI_AUTO, /* counting, attributed at context switches */
 	PAI_COUNTING,
 	PAI_SAMPLING,
 };

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../util/cleanup.h"
 #include "attribution.h"
 
 /* Whose a count is, instead of a path or a PID. */
@@ -46,6 +47,7 @@ struct accounts_look {
 /* Copies all cells, without reading: attribution_read(). NULL: no memory. */
 struct accounts_look *accounts_look(const struct attribution *attribution);
 void accounts_look_free(struct accounts_look *look);
+DEFINE_CLEANUP(struct accounts_look *, accounts_look_free);
 
 /* A minute: since start_ns (CLOCK_REALTIME), of cgroups and processes that are named. */
 struct accounts_minute {

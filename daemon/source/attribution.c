@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -188,6 +189,10 @@ static int load(struct attribution *attribution, const struct attribution_option
 	r = r ?: switch_bpf__load(attribution->bpf);
 	if (r < 0)
 		return load_failed(source, r);
+	for (int i = 0; i < NR_MAPS; i++)
+		snprintf(attribution->names[i], sizeof(*attribution->names), "%.*s_%s",
+			 (int)strcspn(attribution->link, "-"), attribution->link,
+			 bpf_map__name(maps[i]));
 	attribution->nr_accounts = bpf_map__max_entries(maps[2]);
 	attribution->nr_cells = bpf_map__max_entries(maps[4]);
 	attribution->cpus = map_memory(maps[0]);
@@ -385,6 +390,17 @@ void attribution_read(struct attribution *attribution, enum switch_whom whom)
 	}
 }
 
+void attribution_objects(const struct attribution *attribution, struct source_objects *objects)
+{
+	struct bpf_map *maps[NR_MAPS];
+
+	list_maps(attribution->bpf, maps);
+	source_add_program(objects, attribution->link,
+			   bpf_program__fd(attribution->bpf->progs.switch_out));
+	for (int i = 0; i < NR_MAPS; i++)
+		source_add_map(objects, attribution->names[i], bpf_map__fd(maps[i]));
+}
+
 struct events_reading attribution_total(const struct attribution *attribution, uint32_t column)
 {
 	struct events_reading total = attribution->cells[column].sum;
@@ -398,6 +414,12 @@ struct events_reading attribution_total(const struct attribution *attribution, u
 	return total;
 }
 
+/* Programs may add to the same word. */
+static void add(__u64 *word, uint64_t value)
+{
+	__atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+}
+
 void attribution_reconcile(struct attribution *attribution, uint32_t column,
 			   const struct events_reading *total)
 {
@@ -405,9 +427,9 @@ void attribution_reconcile(struct attribution *attribution, uint32_t column,
 	struct events_reading have = attribution_total(attribution, column);
 
 	if (total->value > have.value)
-		others->value += total->value - have.value;
+		add(&others->value, total->value - have.value);
 	if (total->enabled > have.enabled)
-		others->enabled += total->enabled - have.enabled;
+		add(&others->enabled, total->enabled - have.enabled);
 	if (total->running > have.running)
-		others->running += total->running - have.running;
+		add(&others->running, total->running - have.running);
 }

@@ -28,7 +28,8 @@ struct attribution_options {
 
 struct attribution {
 	struct pins pins;
-	const char *link; /* its name in the store */
+	const char *link;   /* its name in the store, and that of the program: SOURCE-switch */
+	char names[12][32]; /* of the maps */
 	struct reader *reader;
 	struct switch_bpf *bpf;
 	uint32_t nr_cpus, nr_accounts, nr_cells;
@@ -98,10 +99,14 @@ void attribution_reset_slot(struct attribution *attribution, uint32_t slot);
  * an offline CPU. */
 void attribution_read(struct attribution *attribution, enum switch_whom whom);
 
+struct source_objects;
+/* Adds the programs and maps: source_ops.objects. */
+void attribution_objects(const struct attribution *attribution, struct source_objects *objects);
+
 /* What the cells of a column have in all. */
 struct events_reading attribution_total(const struct attribution *attribution, uint32_t column);
-/* Charges to account 0 what an event has counted in all and no cell has; before
- * attribution_start(). */
+/* Charges to account 0 what an event has counted in all and no cell has. total: of a reading before
+ * this call. */
 void attribution_reconcile(struct attribution *attribution, uint32_t column,
 			   const struct events_reading *total);
 

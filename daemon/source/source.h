@@ -27,7 +27,7 @@ struct source_object {
 	int fd;
 };
 
-#define SOURCE_MAX_OBJECTS 32
+#define SOURCE_MAX_OBJECTS 48
 
 /* The kernel objects of a source, to measure the cost of paimon. */
 struct source_objects {

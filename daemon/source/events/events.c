@@ -172,6 +172,8 @@ static void events_objects(const struct source *source, struct source_objects *o
 			   bpf_program__fd(bpf->progs.events_read));
 	bpf_object__for_each_map(map, bpf->obj)
 		source_add_map(objects, bpf_map__name(map), bpf_map__fd(map));
+	if (events->attribution)
+		attribution_objects(events->attribution, objects);
 }
 
 static const char *needs_restart(const struct source *source)

@@ -220,7 +220,7 @@ static int add_event(struct events *events, bool per_cpu, const struct events_ev
 int events_read(struct source *source, struct snapshot *snapshot)
 {
 	struct events *events = source->data;
-	struct accounts_look *look = NULL;
+	_cleanup_(accounts_look_freep) struct accounts_look *look = NULL;
 	uint64_t states[NR_STATES] = {};
 	int r = 0;
 
@@ -244,6 +244,5 @@ int events_read(struct source *source, struct snapshot *snapshot)
 
 		r = snapshot_add_integer(snapshot, &metric_persistent, &label, 1, states[i]);
 	}
-	accounts_look_free(look);
 	return r;
 }

@@ -20,17 +20,17 @@
 #include "../source.h"
 #include "pai_source.h"
 
-static const struct metric metric_cgroups = {
+const struct metric pai_metric_cgroups = {
 	.name = "paimon_nnpa_cgroup_events_total",
 	.help = "NNPA counters by cgroup of the process that executed the functions.",
 	.type = METRIC_COUNTER,
 };
-static const struct metric metric_departed = {
+const struct metric pai_metric_departed = {
 	.name = "paimon_nnpa_departed_events_total",
 	.help = "NNPA counters of removed cgroups whose place is reused.",
 	.type = METRIC_COUNTER,
 };
-static const struct metric metric_tasks = {
+const struct metric pai_metric_tasks = {
 	.name = "paimon_nnpa_task_events_total",
 	.help = "NNPA counters by process that executed the functions.",
 	.type = METRIC_COUNTER,
@@ -102,7 +102,7 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 		snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
 		labels[0].value = utf8_name(raw, buffer);
 	}
-	return add_counters(source, snapshot, &metric_cgroups, look->own[index], labels, 1);
+	return add_counters(source, snapshot, &pai_metric_cgroups, look->own[index], labels, 1);
 }
 
 /* Adds a point for each counter that any cgroup has, also if it is 0. */
@@ -118,7 +118,7 @@ static int add_departed(struct source *source, struct snapshot *snapshot,
 		for (uint32_t i = 0; i <= samples->max_cgroups; i++)
 			all |= look->own[i][number];
 		if (all && *label.value)
-			r = snapshot_add_integer(snapshot, &metric_departed, &label, 1,
+			r = snapshot_add_integer(snapshot, &pai_metric_departed, &label, 1,
 						 look->departed[number]);
 	}
 	return r;
@@ -133,7 +133,7 @@ static int add_task(struct source *source, struct snapshot *snapshot, const stru
 	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, task->comm);
 	labels[1] = (struct label){"comm", utf8_name(raw, buffer)};
-	return add_counters(source, snapshot, &metric_tasks, (const uint64_t *)task->counters,
+	return add_counters(source, snapshot, &pai_metric_tasks, (const uint64_t *)task->counters,
 			    labels, 2);
 }
 
@@ -213,6 +213,8 @@ int pai_samples_read(struct source *source, const struct pai_look *look, struct 
 	const struct pai_samples *samples = pai->samples;
 	int r = add_samples(snapshot, samples);
 
+	if (!look)
+		return r;
 	for (uint32_t i = 0; i <= samples->max_cgroups && !r; i++)
 		r = add_cgroup(source, snapshot, samples, look, i);
 	r = r ?: add_departed(source, snapshot, samples, look);

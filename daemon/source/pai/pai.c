@@ -195,6 +195,7 @@ static void pai_end_left(struct source *source)
 
 	if (!count_cpus(&nr_cpus))
 		pai_samples_end_left(source, nr_cpus);
+	pai_attribute_end_left(source);
 	for (size_t i = 0; i < PAI_NR_PMUS; i++)
 		pins_drop(&(struct pins){source, pmus[i].pins, EVENTS_LAYOUT}, pmus[i].array);
 }
@@ -209,6 +210,8 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 		return pai_pmu_attach(source, pmu, NULL, nr_cpus);
 	}
 	pai_plan_ext(source->config, pmu->own, &pmu->plan);
+	if (!pmu->plan.attributes)
+		pai_attribute_end_left(source);
 	r = pai_samples_new(source, nr_cpus, pmu->max_number, pmu->plan.samples, &pai->samples);
 	if (r < 0)
 		return r;
@@ -216,8 +219,10 @@ static int attach_pmu(struct source *source, struct pai_pmu *pmu, uint32_t nr_cp
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
 		pai->samples->cpus[cpu].counts = !pmu->plan.counts;
 	r = pai_pmu_attach(source, pmu, pai->samples, nr_cpus);
-	if (!r)
+	if (!r) {
 		tell_samples(pai);
+		pai_attribute_rest(pai, pmu);
+	}
 	return r;
 }
 
@@ -273,6 +278,7 @@ static bool pai_outdated(struct source *source)
 			pai_plan_ext(source->config, now.own, &now.plan);
 			if (now.plan.counts != pmu->plan.counts ||
 			    now.plan.samples != pmu->plan.samples ||
+			    now.plan.attributes != pmu->plan.attributes ||
 			    now.plan.prefers_counting != pmu->plan.prefers_counting)
 				return true;
 		}
@@ -297,6 +303,8 @@ static void pai_retry(struct source *source, bool soon)
 	const struct pai *pai = source->data;
 
 	pai_tend(source, true);
+	if (pai->pmus[PAI_EXT].attribution && !soon)
+		accounts_tend(pai->pmus[PAI_EXT].attribution);
 	if (pai->samples && !soon && !source->replay) {
 		pai_samples_reap(pai->samples);
 		pai_samples_recycle(pai->samples);
@@ -365,6 +373,8 @@ static void pai_objects(const struct source *source, struct source_objects *obje
 			if (j < 6)
 				source_add_map(objects, names[i][j++], bpf_map__fd(map));
 	}
+	if (pai->pmus[PAI_EXT].attribution)
+		attribution_objects(pai->pmus[PAI_EXT].attribution, objects);
 	if (!pai->samples)
 		return;
 	source_add_program(objects, "paimon_pai_sample", pai->samples->tracepoint);

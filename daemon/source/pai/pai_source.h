@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shared by the files of the PAI source: pai.c decides the mode, pmu.c holds the perf
- * events of one PMU, samples.c loads and attaches the programs that process samples, read.c
- * serves the counters and cgroups.c those of cgroups and processes, play.c plays synthetic
- * samples in a replay.
+ * events of one PMU, attribute.c attributes them, samples.c loads and attaches the programs that
+ * process samples, read.c serves the counters, accounts.c and cgroups.c (from samples) those of
+ * cgroups and processes, play.c plays synthetic samples in a replay.
  *
  * A PMU counts or samples on each CPU independently. All its perf events are elements of an
  * array that the next daemon adopts (reader.h) and that ends with the unit; their counts
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../accounts.h"
 #include "../reader.h"
 #include "pai.h"
 #include "pai.skel.h"
@@ -53,6 +54,7 @@ struct pai_pmu {
 	bool own;     /* of paimon_pai.ko: with a tracepoint; it either samples or counts */
 	bool adopted; /* everything was adopted from an earlier daemon */
 	struct pai_plan plan;
+	struct attribution *attribution; /* NULL: it does not attribute */
 	struct pai_pmu_cpu *cpus;
 	uint32_t nr_cpus;
 	uint32_t type;	     /* 0: not on this machine */
@@ -97,8 +99,31 @@ void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples
 		  bool retry);
 /* The count of a counter, or of the event for all, on a CPU at the latest reading. */
 uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
+/* The slot of a counter on a CPU. */
+struct events_slot *pai_pmu_slot(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
 /* The name of a counter in sysfs; "": there is none with this number. */
 const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number);
+
+/*
+ * Attribution: a counter has the column of its number, and the event for all is the gate in column
+ * 0.
+ */
+
+/* Begins, before the perf events are opened or adopted. 0, or a negative errno with the source's
+ * reason: the PMU counts without. Does nothing unless it is planned. */
+int pai_attribute_begin(struct source *source, struct pai_pmu *pmu);
+/* Has the perf event that was put into a slot attributed. 0 or a negative errno. */
+int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
+/* Before the perf event of a slot is removed: charges it for the last time. */
+void pai_unattribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number);
+/* After the perf events are open: what was counted before is charged to nobody. */
+void pai_attribute_rest(struct pai *pai, struct pai_pmu *pmu);
+void pai_attribute_end(struct source *source, struct pai_pmu *pmu, bool keep);
+/* Ends what an earlier daemon kept. */
+void pai_attribute_end_left(struct source *source);
+/* Adds points of cgroups and processes. 0 or a negative errno. */
+int pai_accounts_read(const struct pai_pmu *pmu, const struct accounts_look *look,
+		      struct snapshot *snapshot);
 
 struct pai_samples {
 	struct pai_bpf *bpf;
@@ -142,7 +167,8 @@ struct pai_look {
 
 /* Makes a copy, to be freed; NULL: no memory. */
 struct pai_look *pai_samples_look(const struct pai_samples *samples);
-/* Adds points of cgroups, processes, and results of samples. 0 or a negative errno. */
+/* Adds points of cgroups, processes, and results of samples; look: NULL: of these only. 0 or a
+ * negative errno. */
 int pai_samples_read(struct source *source, const struct pai_look *look, struct snapshot *snapshot);
 /* Frees the places of removed cgroups: immediately if few places are free, otherwise when the
  * cgroup is missing for the second time. Calls are seconds apart, unless few places are free. */
@@ -150,6 +176,8 @@ void pai_samples_recycle(struct pai_samples *samples);
 /* Removes processes that had also ended at the previous check, some seconds ago. */
 void pai_samples_reap(struct pai_samples *samples);
 
+/* By cgroup and process. */
+extern const struct metric pai_metric_cgroups, pai_metric_departed, pai_metric_tasks;
 /* Counters of the PMUs, and the same per CPU. */
 extern const struct metric pai_metric_nnpa, pai_metric_nnpa_cpu;
 extern const struct metric pai_metric_crypto, pai_metric_crypto_cpu;
@@ -160,6 +188,10 @@ void pai_tend(struct source *source, bool retry);
 
 /* Adds all points of the source: source_ops.read. 0 or a negative errno. */
 int pai_read(struct source *source, struct snapshot *snapshot);
+
+/* The total of a counter on a CPU. Samples are included for CPUs where there is nothing else.
+ * pmu: an index of pmus. */
+uint64_t pai_counted(const struct pai *pai, size_t pmu, uint32_t cpu, uint32_t number);
 
 /* The name of a counter of pai_ext, or "". */
 const char *pai_nnpa_counter(const struct source *source, uint32_t number);

@@ -38,7 +38,7 @@ static uint32_t stride(const struct pai_pmu *pmu)
 	return pmu->reader->nr_events;
 }
 
-static struct events_slot *slot_of(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
+struct events_slot *pai_pmu_slot(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
 {
 	return &pmu->reader->slots[cpu * stride(pmu) + number];
 }
@@ -121,7 +121,7 @@ const char *pai_pmu_counter(const struct pai_pmu *pmu, uint32_t number)
 
 uint64_t pai_pmu_total(const struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
 {
-	return number < stride(pmu) ? reader_total(slot_of(pmu, cpu, number)).value : 0;
+	return number < stride(pmu) ? reader_total(pai_pmu_slot(pmu, cpu, number)).value : 0;
 }
 
 /* Slots */
@@ -142,10 +142,11 @@ static bool clear_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 	if (pmu->cpus[cpu].samples && pmu->plan.samples == PAI_BY_PERF_EVENT)
 		pai_samples_unlink(source, cpu);
 	for (uint32_t number = 0; number < stride(pmu); number++) {
-		struct events_slot *slot = slot_of(pmu, cpu, number);
+		struct events_slot *slot = pai_pmu_slot(pmu, cpu, number);
 
 		if (!slot->event)
 			continue;
+		pai_unattribute_slot(pmu, cpu, number);
 		reader_remove(pmu->reader, slot - pmu->reader->slots);
 		fold(slot);
 		any = true;
@@ -166,7 +167,7 @@ static void end_cpu(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 /* Puts a perf event into an unused slot. Takes ownership of fd. 0 or a negative errno. */
 static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 {
-	struct events_slot *slot = slot_of(pmu, cpu, number);
+	struct events_slot *slot = pai_pmu_slot(pmu, cpu, number);
 	uint32_t index = slot - pmu->reader->slots;
 	int r = reader_put(pmu->reader, index, fd);
 
@@ -177,21 +178,31 @@ static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 	slot->terms = number == PAI_NUMBER_ALL ? pmu->plan.samples : PAI_BY_NOTHING;
 	reader_commit(&slot->event, number + 1);
 	reader_set_cpu(pmu->reader, index, cpu);
-	return 0;
+	return pai_attribute_slot(pmu, cpu, number);
 }
 
 /* Opening */
 
+/* The first number that is opened for counting: the event for all is the gate of attribution. */
+static uint32_t first_number(const struct pai_pmu *pmu)
+{
+	return pmu->attribution ? PAI_NUMBER_ALL : PAI_NUMBER_ALL + 1;
+}
+
 static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 {
-	for (uint32_t number = 1; number < stride(pmu); number++) {
+	for (uint32_t number = first_number(pmu); number < stride(pmu); number++) {
 		const struct events_event *event = &pmu->reader->events[number];
 		int r;
 
-		if (!event->id || slot_of(pmu, cpu, number)->event)
+		if (!event->id)
 			continue;
-		r = reader_open(event, 0, cpu);
-		r = r < 0 ? r : fill(pmu, cpu, number, r);
+		if (pai_pmu_slot(pmu, cpu, number)->event) {
+			r = pai_attribute_slot(pmu, cpu, number);
+		} else {
+			r = reader_open(event, 0, cpu);
+			r = r < 0 ? r : fill(pmu, cpu, number, r);
+		}
 		if (r < 0)
 			return r;
 	}
@@ -214,7 +225,7 @@ static int open_sampler(const struct pai_pmu *pmu, uint32_t cpu)
 
 static void stop_sampling(struct source *source, struct pai_pmu *pmu, uint32_t cpu)
 {
-	struct events_slot *slot = slot_of(pmu, cpu, PAI_NUMBER_ALL);
+	struct events_slot *slot = pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL);
 
 	pai_samples_unlink(source, cpu);
 	if (slot->event) {
@@ -305,6 +316,15 @@ static bool account(struct events_slot *slot, const struct events_value *value)
 	return goes_on;
 }
 
+/* The same for the gate of attribution, whose count is not used. */
+static bool account_gate(struct events_slot *slot, const struct events_value *value)
+{
+	struct events_value time = *value;
+
+	time.reading.value = slot->counts[slot->current & 1].seen.value;
+	return account(slot, &time);
+}
+
 /* Accounts for the readings of a CPU. Nothing changes for a CPU that is offline. */
 static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 {
@@ -312,7 +332,7 @@ static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 	bool any = false, goes_on = false;
 
 	for (uint32_t number = 0; number < stride(pmu); number++) {
-		struct events_slot *slot = slot_of(pmu, cpu, number);
+		struct events_slot *slot = pai_pmu_slot(pmu, cpu, number);
 		const struct events_value *value = &pmu->reader->values[slot - pmu->reader->slots];
 
 		if (!slot->event)
@@ -322,15 +342,18 @@ static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 			return;
 		}
 		if (value->error == -ENOENT) {
+			pai_unattribute_slot(pmu, cpu, number);
 			reader_set_cpu(pmu->reader, slot - pmu->reader->slots, -1);
 			fold(slot);
-			if (number == PAI_NUMBER_ALL)
+			if (number == PAI_NUMBER_ALL && !pmu->attribution)
 				c->samples = false;
 			else
 				c->counts = false;
 		} else if (!value->error) {
 			any = true;
-			goes_on |= account(slot, value);
+			goes_on |= number == PAI_NUMBER_ALL && pmu->attribution
+					   ? account_gate(slot, value)
+					   : account(slot, value);
 		}
 	}
 	if (!any || goes_on)
@@ -372,6 +395,8 @@ static bool read_all(struct pai_pmu *pmu)
 
 	if (reader_read(pmu->reader) < 0)
 		return false;
+	if (pmu->attribution)
+		attribution_read(pmu->attribution, SWITCH_CURRENT);
 	for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 		bool off = !c->online;
@@ -418,20 +443,22 @@ static void recover_slots(struct pai_pmu *pmu)
 static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 			uint32_t cpu)
 {
-	bool all = slot_of(pmu, cpu, PAI_NUMBER_ALL)->event;
+	bool all = pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL)->event;
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 
 	c->counts = true;
-	for (uint32_t number = 1; number < stride(pmu); number++)
-		if (pmu->reader->events[number].id && !slot_of(pmu, cpu, number)->event)
+	for (uint32_t number = first_number(pmu); number < stride(pmu); number++)
+		if (pmu->reader->events[number].id && (!pai_pmu_slot(pmu, cpu, number)->event ||
+						       pai_attribute_slot(pmu, cpu, number) < 0))
 			c->counts = false;
+	all &= !pmu->attribution;
 	c->samples = pmu->plan.samples == PAI_BY_TRACEPOINT ? all
 		     : pmu->plan.samples == PAI_BY_PERF_EVENT
 			     ? pai_samples_linked(source, samples, cpu)
 			     : false;
 	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
 		end_cpu(source, pmu, cpu);
-	slot_of(pmu, cpu, PAI_NUMBER_ALL)->terms = pmu->plan.samples;
+	pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL)->terms = pmu->plan.samples;
 	c->online = c->counts || c->samples;
 }
 
@@ -470,6 +497,11 @@ int pai_pmu_attach(struct source *source, struct pai_pmu *pmu, struct pai_sample
 		return r;
 	}
 	pmu->adopted = pmu->reader->adopted;
+	r = pai_attribute_begin(source, pmu);
+	if (r < 0) {
+		log_error("pai: nothing is attributed: %s", source->reason);
+		source->reason[0] = '\0';
+	}
 	recover_slots(pmu);
 	read_all(pmu);
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
@@ -486,6 +518,7 @@ void pai_pmu_detach(struct source *source, struct pai_pmu *pmu, bool keep)
 		return;
 	/* The last reading: the array and its perf events end with the unit. */
 	read_all(pmu);
+	pai_attribute_end(source, pmu, keep);
 	if (!keep) {
 		for (uint32_t cpu = 0; cpu < pmu->nr_cpus; cpu++)
 			end_cpu(source, pmu, cpu);

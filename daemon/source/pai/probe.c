@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../../util/event_spec.h"
+#include "../attribution.h"
 #include "../map_memory.h"
 #include "events.h"
 #include "pai.h"
@@ -40,12 +41,11 @@ enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_
 		.counts = true,
 		.prefers_counting = !sampling,
 		.samples = PAI_BY_NOTHING,
+		.attributes = config->pai_mode == PAI_AUTO,
 	};
-	if (config->pai_mode == PAI_COUNTING)
+	if (!sampling)
 		return PAI_NOT_REFUSED;
 	if (own) {
-		if (!sampling)
-			return PAI_NOT_REFUSED;
 		ret_plan->counts = false;
 		ret_plan->samples = config->pai_backend == PAI_BACKEND_PERF_EVENT
 					    ? PAI_BY_PERF_EVENT
@@ -55,9 +55,21 @@ enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_
 	if (config->pai_backend == PAI_BACKEND_TRACEPOINT)
 		return PAI_HAS_NO_TRACEPOINT;
 	if (!config->pai_accept_throttling_panic)
-		return sampling ? PAI_MAY_PANIC : PAI_NOT_REFUSED;
+		return PAI_MAY_PANIC;
 	ret_plan->samples = PAI_BY_PERF_EVENT;
 	return PAI_NOT_REFUSED;
+}
+
+struct attribution_options pai_attribution_options(const struct config *config)
+{
+	return (struct attribution_options){
+		.nr_cgroups = config->pai_max_cgroups,
+		.nr_cells = config->pai_max_cgroups * SWITCH_COLUMNS,
+		.nr_processes = PAI_MAX_TASKS,
+		.nr_process_cells = PAI_MAX_TASKS * SWITCH_COLUMNS,
+		.folds = !config->events_transient_scopes,
+		.values_only = true,
+	};
 }
 
 uint64_t pai_map_bytes(const struct config *config)

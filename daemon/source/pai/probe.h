@@ -8,6 +8,8 @@
 
 #include "../../config/config.h"
 
+struct attribution_options;
+
 /*
  * Looks up a PMU by name in sysfs. own: is it the one of paimon_pai.ko, which has a tracepoint? 0
  * or -ENODEV: this machine does not have it.
@@ -26,6 +28,7 @@ struct pai_plan {
 	bool counts;
 	bool prefers_counting; /* which one to use if counting and sampling exclude each other */
 	enum pai_samples_by samples;
+	bool attributes; /* at context switches, to cgroups and processes */
 };
 
 /* Why pai_ext is not used as the configuration asks for. */
@@ -37,6 +40,9 @@ enum pai_refusal {
 
 /* How to use pai_ext, own or not, with this configuration. */
 enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_plan *ret_plan);
+
+/* Sizes of the maps of attribution. */
+struct attribution_options pai_attribution_options(const struct config *config);
 
 /*
  * The maximum size of the maps of pai_ext in bytes, without its events in the list; pai_crypto

@@ -52,8 +52,7 @@ const char *pai_nnpa_counter(const struct source *source, uint32_t number)
 	return number <= PAIMON_NNPA_COUNTERS_1ST ? names[number] : "";
 }
 
-/* The total of a counter on a CPU. Samples are included for CPUs where there is nothing else. */
-static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t number)
+uint64_t pai_counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t number)
 {
 	const struct pai_pmu *pmu = &pai->pmus[i];
 	uint64_t value = pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
@@ -66,7 +65,8 @@ static uint64_t counted(const struct pai *pai, size_t i, uint32_t cpu, uint32_t 
 
 /* The sum uses the same copy of the samples as the cgroups, not later ones. */
 static int add_counter(struct source *source, struct snapshot *snapshot, size_t i, uint32_t nr_cpus,
-		       uint32_t number, const char *name, const struct pai_look *look)
+		       uint32_t number, const char *name, const struct pai_look *look,
+		       const struct accounts_look *accounts)
 {
 	const struct pai *pai = source->data;
 	const struct pai_pmu *pmu = &pai->pmus[i];
@@ -77,7 +77,7 @@ static int add_counter(struct source *source, struct snapshot *snapshot, size_t 
 	int r = 0;
 
 	for (uint32_t cpu = 0; cpu < nr_cpus && !r; cpu++) {
-		uint64_t value = counted(pai, i, cpu, number);
+		uint64_t value = pai_counted(pai, i, cpu, number);
 
 		sum += pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
 		snprintf(text, sizeof(text), "%u", cpu);
@@ -86,6 +86,8 @@ static int add_counter(struct source *source, struct snapshot *snapshot, size_t 
 		if (per_cpu)
 			r = r ?: snapshot_add_integer(snapshot, pmu->events, labels, 2, value);
 	}
+	if (accounts && number < SWITCH_COLUMNS)
+		sum = accounts->totals[number].value;
 	return r || per_cpu ? r : snapshot_add_integer(snapshot, pmu->events, labels, 1, sum);
 }
 
@@ -131,10 +133,17 @@ static int add_unsampled(const struct pai *pai, struct snapshot *snapshot)
 int pai_read(struct source *source, struct snapshot *snapshot)
 {
 	const struct pai *pai = source->data;
+	const struct pai_pmu *ext = &pai->pmus[PAI_EXT];
+	_cleanup_(accounts_look_freep) struct accounts_look *accounts = NULL;
 	_cleanup_free_ struct pai_look *look = NULL;
 	int r = 0;
 
 	pai_tend(source, false);
+	if (ext->attribution) {
+		accounts = accounts_look(ext->attribution);
+		if (!accounts)
+			return -ENOMEM;
+	}
 	if (pai->samples) {
 		look = pai_samples_look(pai->samples);
 		if (!look)
@@ -143,7 +152,7 @@ int pai_read(struct source *source, struct snapshot *snapshot)
 	if (source->replay)
 		for (uint32_t number = 1; number <= PAIMON_NNPA_COUNTERS_1ST && !r; number++)
 			r = add_counter(source, snapshot, PAI_EXT, pai->samples->nr_cpus, number,
-					pai_nnpa_counter(source, number), look);
+					pai_nnpa_counter(source, number), look, NULL);
 	for (size_t i = 0; i < PAI_NR_PMUS && !r; i++) {
 		const struct pai_pmu *pmu = &pai->pmus[i];
 
@@ -152,9 +161,12 @@ int pai_read(struct source *source, struct snapshot *snapshot)
 		for (uint32_t number = 1; number <= pmu->max_number && !r; number++)
 			if (*pai_pmu_counter(pmu, number))
 				r = add_counter(source, snapshot, i, pmu->nr_cpus, number,
-						pai_pmu_counter(pmu, number), look);
+						pai_pmu_counter(pmu, number), look,
+						i == PAI_EXT ? accounts : NULL);
 		r = r ?: add_cpus(pmu, snapshot);
 	}
 	r = r ?: add_unsampled(pai, snapshot);
-	return r || !pai->samples ? r : pai_samples_read(source, look, snapshot);
+	if (accounts)
+		r = r ?: pai_accounts_read(ext, accounts, snapshot);
+	return r || !pai->samples ? r : pai_samples_read(source, accounts ? NULL : look, snapshot);
 }
