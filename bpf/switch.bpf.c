@@ -195,27 +195,44 @@ static __always_inline u64 take_bit(u64 *word)
 	return bits && atomic_cmpxchg(word, bits, bits & (bits - 1)) == bits ? bits & -bits : 0;
 }
 
-/* Takes a free bit of a kind: the index of its element, or 0. */
-__noinline int take(u32 kind)
+#define TAKE_STEP 32 /* square root of SWITCH_MAX_WORDS */
+
+/* Takes a free bit of a kind, of some words from this one on: the index of its element, or 0. */
+__noinline int take_from(u32 kind, u32 first)
 {
-	struct switch_state *st = state();
-	u32 others = ticket_of_others(), found = 0;
+	u32 found = 0;
 	u64 bit = 0;
 
-	if (!st || kind >= SWITCH_NR_KINDS || READ_ONCE(st->full[kind]) == others + 1)
-		return 0;
-	for_up_to(i, ranges[kind].nr_words, SWITCH_MAX_WORDS)
+	kind = masked(kind, SWITCH_NR_KINDS - 1);
+	for_up_to(i, ranges[kind].nr_words - first, TAKE_STEP)
 	{
-		u32 index = ranges[kind].word + i;
+		u32 index = ranges[kind].word + first + i;
 		u64 *word = bpf_map_lookup_elem(&switch_free, &index);
 
-		found = i;
+		found = first + i;
 		bit = word ? take_bit(word) : 0;
 		if (bit)
 			break;
 	}
-	if (bit)
-		return ranges[kind].first + found * 64 + index_of(bit);
+	return bit ? ranges[kind].first + found * 64 + index_of(bit) : 0;
+}
+
+/* The same of all words. */
+__noinline int take(u32 kind)
+{
+	struct switch_state *st = state();
+	u32 others = ticket_of_others();
+	int taken;
+
+	kind = masked(kind, SWITCH_NR_KINDS - 1);
+	if (!st || READ_ONCE(st->full[kind]) == others + 1)
+		return 0;
+	for_up_to(i, (ranges[kind].nr_words + TAKE_STEP - 1) / TAKE_STEP, TAKE_STEP)
+	{
+		taken = take_from(kind, i * TAKE_STEP);
+		if (taken)
+			return taken;
+	}
 	WRITE_ONCE(st->full[kind], others + 1);
 	return 0;
 }
@@ -467,34 +484,40 @@ static __always_inline void find_current(const struct switch_cpu *c, struct who 
 							       : who->cgroup;
 }
 
-static __always_inline long advance_entry(struct switch_cpu *c, u32 column, u64 entry, u32 cgroup,
-					  u32 process)
+/* Charges an entry of this CPU to the ticket that belongs to it. 0 or a negative errno. */
+__noinline int advance_entry(u32 column, u32 cgroup, u32 process)
 {
-	bool by_process = entry & SWITCH_PROCESS;
-	u32 ticket = entry & SWITCH_LATE ? by_process ? c->out_process : c->out_cgroup
-		     : by_process	 ? process
-					 : cgroup;
-	long r = advance((u32)entry - 1, column, account_of(ticket));
+	struct switch_cpu *c = this_cpu();
+	bool by_process;
+	u32 ticket;
+	u64 entry;
+	long r;
 
+	if (!c)
+		return 0;
+	entry = c->entries[masked(column, SWITCH_COLUMNS - 1)];
+	if (!entry || entry & SWITCH_GATE)
+		return 0;
+	by_process = entry & SWITCH_PROCESS;
+	ticket = entry & SWITCH_LATE ? by_process ? c->out_process : c->out_cgroup
+		 : by_process	     ? process
+				     : cgroup;
+	r = advance((u32)entry - 1, column, account_of(ticket));
 	if (r)
 		count_failure(c, r);
 	return r;
 }
 
-/* Charges all entries of this CPU to tickets. Returns the latest errno, or 0. */
-__noinline int advance_all(u32 cgroup, u32 process)
+/* Charges all entries of this CPU. Returns the latest errno, or 0. */
+static __always_inline long advance_all(const struct switch_cpu *c, const struct who *who)
 {
-	struct switch_cpu *c = this_cpu();
-	long failed = 0;
+	long failed = 0, r;
 
-	if (!c)
-		return 0;
 	for_up_to(i, c->nr, SWITCH_COLUMNS)
 	{
-		u64 entry = READ_ONCE(c->entries[i]);
-
-		if (entry && !(entry & SWITCH_GATE))
-			failed = advance_entry(c, i, entry, cgroup, process) ?: failed;
+		r = advance_entry(i, who->cgroup, who->process);
+		if (r)
+			failed = r;
 	}
 	return failed;
 }
@@ -530,9 +553,10 @@ static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
 
 /* Charges this CPU. The count of the gate is stored last, so that what could not be read is read at
  * the next switch. */
-static __always_inline void charge(const struct who *who, const struct gate *gate)
+static __always_inline void charge(const struct switch_cpu *c, const struct who *who,
+				   const struct gate *gate)
 {
-	if (!advance_all(who->cgroup, who->process) && gate->last && !gate->failed)
+	if (!advance_all(c, who) && gate->last && !gate->failed)
 		gate->last->reading.value = gate->now.counter;
 }
 
@@ -564,7 +588,7 @@ int switch_out(struct bpf_raw_tracepoint_args *ctx)
 	if (!read_gate(c, &gate))
 		return 0;
 	find_current(c, &who);
-	charge(&who, &gate);
+	charge(c, &who, &gate);
 	c->out_cgroup = who.cgroup;
 	c->out_process = who.process;
 	return 0;
@@ -586,7 +610,7 @@ int switch_read(struct bpf_raw_tracepoint_args *ctx)
 	} else {
 		find_current(c, &who);
 	}
-	charge(&who, &gate);
+	charge(c, &who, &gate);
 	return 0;
 }
 
@@ -613,7 +637,7 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 	old = c->entries[column];
 	if (old && !(old & SWITCH_GATE)) {
 		find_current(c, &who);
-		advance_entry(c, column, old, who.cgroup, who.process);
+		advance_entry(column, who.cgroup, who.process);
 	}
 	if (entry && last && (old || entry & SWITCH_GATE)) {
 		r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));

@@ -115,7 +115,7 @@ enum switch_kind {
 	SWITCH_PROCESSES,
 	SWITCH_CGROUP_CELLS,
 	SWITCH_PROCESS_CELLS,
-	SWITCH_NR_KINDS,
+	SWITCH_NR_KINDS, /* a power of two */
 };
 
 struct switch_range {
