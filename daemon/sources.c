@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "model/cgroups.h"
 #include "model/snapshot.h"
 #include "util/clock.h"
 #include "util/list.h"
@@ -301,7 +302,7 @@ int sources_read(struct sources *sources, const char *const *names, struct snaps
 		r = r ?: add_source(snapshot, source);
 	}
 	retry_soon(sources);
-	return r;
+	return r ?: cgroups_add_info(snapshot);
 }
 
 /* Reports everything that does not count as configured. */

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../util/affinity.h"
 #include "../util/cleanup.h"
 
 #define PMUS "/sys/bus/event_source/devices"
@@ -105,13 +106,16 @@ int opener_find_tracepoint(const char *events, const char *text, uint64_t *ret_i
 	return r;
 }
 
-/* A descriptor, or a negative errno. */
+/* A descriptor, or a negative errno. Requests come in the order in which paimond opens. The last
+ * series leaves the opener, which does nothing else and soon exits, on the CPU of its events. */
 static int open_event(const struct opener_request *request)
 {
+	static struct affinity affinity;
 	int r = opener_check_attr(request->attr, PMUS);
 
 	if (r < 0)
 		return r;
+	affinity_follow(&affinity, request->cpu);
 	r = syscall(SYS_perf_event_open, request->attr, -1, request->cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return r < 0 ? -errno : r;
 }

@@ -30,6 +30,8 @@ struct screen {
 	size_t view;
 	int sort; /* column, -1: name */
 	size_t first_column, top_row, selected;
+	char *counted;	      /* of a view with a member by: what it shows; NULL: not chosen yet */
+	enum table_span span; /* of such a view */
 	bool paused, help, asking;
 	bool more_columns; /* the band shown is not the last one */
 	double seconds;
@@ -268,19 +270,42 @@ static void put_title(const struct screen *screen)
 /* The next view for Tab. */
 static size_t view_behind(size_t view)
 {
-	return top_views[view + 1] ? view + 1 : 0;
+	do
+		view = top_views[view + 1] ? view + 1 : 0;
+	while (top_views[view]->tab_skips);
+	return view;
+}
+
+/* What a view with a member by shows: the next, or the first one if it has nothing to show. */
+static void choose(struct screen *screen, bool next)
+{
+	const struct view *view = top_views[screen->view];
+	const char *name;
+	char *copy;
+
+	if (!view->by ||
+	    (!next && screen->counted && attributed_has(view, screen->now, screen->counted)))
+		return;
+	name = attributed_next(view, screen->now, screen->counted);
+	copy = name ? strdup(name) : NULL;
+	if (!copy)
+		return;
+	free(screen->counted);
+	screen->counted = copy;
 }
 
 static void put_footer(const struct screen *screen)
 {
 	const struct view *view = top_views[screen->view];
 	const struct column *column = screen->sort < 0 ? NULL : &view->columns[screen->sort];
-	char text[128];
+	char by[40] = "", text[160];
 
-	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s  Tab %s",
+	if (view->by)
+		snprintf(by, sizeof(by), "  e event  m minute  c %s", view->other->name);
+	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s%s  Tab %s",
 		 column && column->group ? column->group : "", column && column->group ? " " : "",
 		 column ? column->title : view->key, screen->paused ? "continue" : "pause",
-		 screen->first_column || screen->more_columns ? "  <- -> columns" : "",
+		 screen->first_column || screen->more_columns ? "  <- -> columns" : "", by,
 		 top_views[view_behind(screen->view)]->name);
 	move(LINES - 1, 0);
 	clrtoeol();
@@ -344,16 +369,21 @@ static void scroll_columns(struct screen *screen, bool forward)
 static void compute(struct screen *screen)
 {
 	const struct view *view = top_views[screen->view];
+	struct pick pick = {};
 
 	table_clear(&screen->table);
+	choose(screen, false);
+	if (view->by)
+		pick = (struct pick){.counted = screen->counted, .span = screen->span};
 	if (screen->before)
-		table_compute(view, screen->before, screen->now, NULL, &screen->table);
+		table_compute(view, screen->before, screen->now, &pick, &screen->table);
 }
 
-static void next_view(struct screen *screen)
+/* Shows something else. */
+static void show_view(struct screen *screen, size_t view)
 {
-	screen->view = view_behind(screen->view);
-	screen->sort = -1;
+	screen->view = view;
+	screen->sort = table_first_sort(top_views[view]);
 	screen->first_column = screen->top_row = screen->selected = 0;
 	heat_clear(&screen->heat);
 	compute(screen);
@@ -378,7 +408,24 @@ static bool on_key(struct screen *screen, int key)
 		screen->paused = !screen->paused;
 		break;
 	case '\t':
-		next_view(screen);
+		show_view(screen, view_behind(screen->view));
+		break;
+	case 'c':
+		for (size_t i = 0; top_views[screen->view]->other && top_views[i]; i++)
+			if (top_views[i] == top_views[screen->view]->other) {
+				show_view(screen, i);
+				break;
+			}
+		break;
+	case 'e':
+	case 'm':
+		if (!top_views[screen->view]->by)
+			break;
+		if (key == 'e')
+			choose(screen, true);
+		else
+			screen->span = (screen->span + 1) % NR_SPANS;
+		show_view(screen, screen->view);
 		break;
 	case KEY_UP:
 		screen->selected -= screen->selected > 0;
@@ -427,7 +474,8 @@ static bool on_answer(struct screen *screen, int r, struct response *response)
 		json_object_put(screen->now);
 	screen->now = object;
 	compute(screen);
-	if (screen->table.view)
+	/* What is shown of a minute has no history. */
+	if (screen->table.view && screen->table.pick.span == SPAN_INTERVAL)
 		heat_add(&screen->heat, &screen->table, screen->table.view->heat);
 	else if (screen->heat.frames)
 		heat_add_break(&screen->heat);
@@ -491,7 +539,7 @@ static void use_colors(void)
 
 int screen_run(struct context *context, size_t view, double seconds, unsigned long frames)
 {
-	struct screen screen = {.context = context, .view = view, .seconds = seconds, .sort = -1};
+	struct screen screen = {.context = context, .view = view, .seconds = seconds};
 	struct response response;
 	SCREEN *terminal;
 	int r = client_get(context->client, "/v1/snapshot", NULL, &response);
@@ -520,6 +568,7 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
 	curs_set(0);
+	screen.sort = table_first_sort(top_views[view]);
 	on_answer(&screen, 1, &response);
 	screen.next_ns = now_ns() + (int64_t)(seconds * 1e9);
 	loop(&screen, frames);
@@ -527,6 +576,7 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	delscreen(terminal);
 	table_clear(&screen.table);
 	heat_clear(&screen.heat);
+	free(screen.counted);
 	json_object_put(screen.before);
 	json_object_put(screen.now);
 	return EXIT_DONE;

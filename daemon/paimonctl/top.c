@@ -11,8 +11,8 @@
 
 #define BATCH_WIDTH 100 /* three stages side by side */
 
-const struct view *const top_views[] = {&view_iopf,  &view_events, &view_nnpa,
-					&view_tasks, &view_cspmu,  NULL};
+const struct view *const top_views[] = {&view_iopf,    &view_events, &view_nnpa, &view_tasks,
+					&view_cgroups, &view_cspmu,  NULL};
 
 struct settings {
 	bool batch;
@@ -33,7 +33,6 @@ static void print_table(struct table *table, struct json_object *now)
 {
 	size_t end;
 
-	table_sort(table, -1);
 	table_title(table, now, stdout);
 	puts("");
 	if (!table->nr_rows)
@@ -50,17 +49,20 @@ static void print_table(struct table *table, struct json_object *now)
 static int print_frame(struct context *context, struct json_object *before, struct json_object *now,
 		       void *user)
 {
+	const struct view *view = user;
+	struct pick pick = {};
 	struct table table;
 	int r = EXIT_DONE;
 
-	if (table_compute(user, before, now, NULL, &table) < 0)
+	if (view->by)
+		pick.counted = attributed_next(view, now, NULL);
+	if (table_compute(view, before, now, &pick, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
-	if (context->json) {
-		table_sort(&table, -1);
+	table_sort(&table, table_first_sort(view));
+	if (context->json)
 		r = print_json(table_json(&table, now));
-	} else {
+	else
 		print_table(&table, now);
-	}
 	table_clear(&table);
 	return output_flush() ? r : EXIT_FAILED;
 }
@@ -76,7 +78,7 @@ static int run(struct context *context, int argc, char **argv)
 	while (context->arguments[0] && strcmp(top_views[view]->name, context->arguments[0]))
 		if (!top_views[++view]) {
 			complain(
-				"top: no such view: %s (there are iopf, events, nnpa, tasks and cspmu)",
+				"top: no such view: %s (there are iopf, events, nnpa, tasks, cgroups and cspmu)",
 				context->arguments[0]);
 			return EXIT_USAGE;
 		}
@@ -90,13 +92,14 @@ static int run(struct context *context, int argc, char **argv)
 
 const struct command command_top = {
 	.name = "top",
-	.summary = "Shows current rates by device, kept event, NNPA counter, process or PMU",
+	.summary =
+		"Shows current rates by device, kept event, NNPA counter, process, cgroup or PMU",
 	.arguments = "[VIEW]",
 	.max = 1,
 	.options =
 		"  VIEW           iopf: a row per device (default); events: per kept event;\n"
-		"                 nnpa: per counter and CPU; tasks: per process that uses NNPA;\n"
-		"                 cspmu: bytes per second and more of system PMUs\n"
+		"                 nnpa: per counter and CPU; tasks, cgroups: for whom NNPA or an\n"
+		"                 event was counted; cspmu: bytes per second and more of system PMUs\n"
 		"  -b             batch mode: plain text, no screen\n"
 		"  -n N           end after N frames\n"
 		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",

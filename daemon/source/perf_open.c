@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../opener/opener.h"
+#include "../util/affinity.h"
 #include "../util/cleanup.h"
 #include "../util/clock.h"
 
@@ -107,6 +108,20 @@ bool perf_is_paranoid(void)
 	return level > 2;
 }
 
+static struct affinity affinity;
+static bool is_batch;
+
+void perf_open_begin(void)
+{
+	is_batch = true;
+}
+
+void perf_open_end(void)
+{
+	is_batch = false;
+	affinity_restore(&affinity);
+}
+
 int perf_open(const void *attr, int cpu)
 {
 	struct opener_request request = {.version = OPENER_VERSION,
@@ -114,9 +129,11 @@ int perf_open(const void *attr, int cpu)
 					 .cpu = cpu};
 	const struct perf_event_attr *head = attr;
 	struct opener_reply reply;
-	int fd = syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	int r;
+	int fd, r;
 
+	if (is_batch)
+		affinity_follow(&affinity, cpu);
+	fd = syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	r = -errno;

@@ -16,6 +16,14 @@
  * negative errno; -ETIMEDOUT: paimon-opener does not answer, try again later. */
 int perf_open(const void *attr, int cpu);
 
+/*
+ * Between the two, perf_open() opens a series of events of one CPU on this CPU, where this thread
+ * may run there (util/affinity.h). Each CPU should have all its events in one series. The end
+ * restores where this thread may run. Neither nests.
+ */
+void perf_open_begin(void);
+void perf_open_end(void);
+
 /* Is CAP_PERFMON not enough to open perf events on this machine (kernel.perf_event_paranoid =
  * 3)? */
 bool perf_is_paranoid(void);

@@ -138,8 +138,9 @@ struct paimon_cspmu_impl {
 	u32 pmiidr;	      /* it is for devices with PMIIDR & mask == pmiidr */
 	u32 mask;	      /* not 0 */
 
-	/* Writes the name of the PMU, shorter than size; a negative errno: no PMU for this
-	 * device. A name that the kernel has already is refused by the core. */
+	/* Writes the name of the PMU, a letter first, shorter than size; a negative errno: no
+	 * PMU for this device. The core puts _ in place of what is no letter or digit of ASCII,
+	 * as perf(1) needs it, and refuses a name that the kernel has already. */
 	int (*pmu_name)(const struct paimon_cspmu *cspmu, char *ret_name, size_t size);
 	/* Arrays of PAIMON_CSPMU_EVENT_ATTR() and PAIMON_CSPMU_FORMAT_ATTR() that end with NULL,
 	 * constant, for events/ and format/. */

@@ -141,8 +141,8 @@ struct paimon_soft_nnpa {
  * Each enabled counter that is programmed with the event advances, unless ports and its
  * filter register have no bit in common. With PAIMON_SOFT_CSPMU_CYCLES the cycle counter
  * advances. When a counter has overflowed, the call waits until the driver has handled
- * that. -EINVAL: no such device; -EINTR: a signal
- * ended the wait; done tells how many have occurred, in every case except -EFAULT.
+ * that. -EINVAL: no such device; -EINTR: a signal ended the call; done tells how many have
+ * occurred, in every case except -EFAULT.
  */
 struct paimon_soft_cspmu_count {
 	__u32 size;

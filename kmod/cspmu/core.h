@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * paimon_cspmu.ko, between its two files:
+ * paimon_cspmu.ko, between its files:
  *
  *	core.c		devices, backends, which of the two belong together, lifetimes, hot-plug,
  *			the class paimon_cspmu
- *	pmu.c		the perf PMU of a device that is bound: counters, events, sysfs
+ *	pmu.c		the perf PMU of a device that is bound: events, configuration, sysfs
+ *	counters.c	its counters: what reads, starts, stops and accounts them
  *
  * The interface for drivers and backends is <paimon/cspmu.h>.
  */
@@ -112,18 +113,44 @@ static inline struct cspmu *cspmu_of(const struct paimon_cspmu *face)
 	return container_of(face, struct cspmu, face);
 }
 
+static inline struct cspmu_event *event_of(const struct perf_event *event)
+{
+	return event->pmu_private;
+}
+
+static inline bool is_cycles(const struct cspmu_event *event)
+{
+	return event->face.config == PAIMON_CSPMU_CYCLES;
+}
+
+/* Without the cycle counter. */
+static inline unsigned int event_counters(const struct cspmu *cspmu)
+{
+	return cspmu->face.counters - cspmu->face.has_cycle_counter;
+}
+
 /* core.c */
 int cspmu_get_event(struct cspmu_pmu *pmu);
 void cspmu_put_event(struct cspmu_pmu *pmu);
 
 /* pmu.c */
 extern const struct paimon_cspmu_impl cspmu_generic;
+struct cspmu_pmu *cspmu_pmu_new(struct cspmu *cspmu, const struct paimon_cspmu_impl *impl);
+void cspmu_pmu_free(struct cspmu_pmu *pmu);
+
+/* counters.c */
 int cspmu_identify(struct cspmu *cspmu);
 void cspmu_init_counters(struct cspmu *cspmu);
 void cspmu_exit_counters(struct cspmu *cspmu);
-struct cspmu_pmu *cspmu_pmu_new(struct cspmu *cspmu, const struct paimon_cspmu_impl *impl);
-void cspmu_pmu_free(struct cspmu_pmu *pmu);
 void cspmu_enable(struct cspmu *cspmu, bool enable);
 unsigned int cspmu_counters_used(struct cspmu *cspmu);
+int cspmu_add(struct perf_event *perf_event, int flags);
+void cspmu_del(struct perf_event *perf_event, int flags);
+void cspmu_start(struct perf_event *perf_event, int flags);
+void cspmu_stop(struct perf_event *perf_event, int flags);
+void cspmu_read(struct perf_event *perf_event);
+void cspmu_put_config(struct cspmu_event *event, struct cspmu_config *config);
+void cspmu_replace_config(struct cspmu_event *event, struct cspmu_config *config);
+void cspmu_end_counting(struct cspmu_event *event);
 
 #endif

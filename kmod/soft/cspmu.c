@@ -401,7 +401,8 @@ int soft_cspmu_count(struct paimon_soft_cspmu_count *call)
 	call->done = 0;
 	if (!soft)
 		return -EINVAL;
-	mutex_lock(&soft->mutex);
+	if (mutex_lock_interruptible(&soft->mutex))
+		return -EINTR;
 	while (!ret && call->done < call->count) {
 		u64 portion = portion_of(call->count - call->done);
 
@@ -412,6 +413,8 @@ int soft_cspmu_count(struct paimon_soft_cspmu_count *call)
 				ret = -EINTR;
 			usleep_range(10, 50);
 		}
+		if (call->done < call->count && signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	mutex_unlock(&soft->mutex);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "model/snapshot.h"
 #include "source/cspmu/cspmu_source.h"
 #include "source/source.h"
+#include "util/affinity.h"
 
 #define PMUS "/sys/bus/event_source/devices"
 #define CLASS "/sys/class/paimon_cspmu"
@@ -326,6 +328,7 @@ static void test_come_and_go(void **data)
 	assert_true(cspmu_source.outdated(&source));
 }
 
+static int last_ran_on = -1; /* where the latest perf event was opened */
 static int opens_on = -1; /* this CPU, as if the kernel had moved perf events there; -1: as asked */
 
 /* Linked in place of perf_open(). */
@@ -333,7 +336,35 @@ int __real_perf_open(const void *attr, int cpu);
 int __wrap_perf_open(const void *attr, int cpu);
 int __wrap_perf_open(const void *attr, int cpu)
 {
-	return __real_perf_open(attr, opens_on < 0 ? cpu : opens_on);
+	int fd = __real_perf_open(attr, opens_on < 0 ? cpu : opens_on);
+
+	last_ran_on = sched_getcpu();
+	return fd;
+}
+
+/* Many counters of a CPU are opened on it. */
+static void test_opened_where_it_counts(void **data)
+{
+	cpu_set_t before, after;
+
+	make_set("boxes", "[family]\nhelp = made up\nsource = nowhere\npmu = uncore_made_[0-9]*\n"
+			  "events = entered, left\n");
+	for (int i = 0; i < AFFINITY_OPENS / 2 + 1; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "uncore_made_%d", i);
+		make_pmu(name, "1", NULL);
+	}
+	config.cspmu_max_events = AFFINITY_OPENS + 2;
+	sched_getaffinity(0, sizeof(before), &before);
+	affinity_patience_ns = UINT64_MAX; /* the machine may be busy */
+	/* So that this does not run there anyway. */
+	pin_to(0);
+	unpin();
+	attach();
+	assert_int_equal(last_ran_on, 1);
+	sched_getaffinity(0, sizeof(after), &after);
+	assert_true(CPU_EQUAL(&before, &after));
 }
 
 /* The kernel has moved the perf events to another CPU: the reading that finds them gone finds
@@ -511,6 +542,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_come_and_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_opened_where_it_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sockets, setup, teardown),

@@ -23,6 +23,7 @@
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -32,6 +33,7 @@
 #include "source/pai/pai_source.h"
 #include "source/source.h"
 #include "sources.h"
+#include "util/affinity.h"
 #include "util/clock.h"
 
 #define SYSFS "/sys/bus/event_source/devices"
@@ -638,6 +640,7 @@ void __wrap_pai_samples_reap(struct pai_samples *reaped)
 static unsigned int nr_busy;  /* so many perf events are refused */
 static struct source *ending; /* whose own have ended just then, however long it took */
 static bool opens_any;	      /* whatever is asked for */
+static int last_ran_on[2];    /* where the latest one of a CPU was opened */
 
 /* Linked in place of perf_open(). */
 int __real_perf_open(const void *attr, int cpu);
@@ -648,12 +651,47 @@ int __wrap_perf_open(const void *attr, int cpu)
 					    .type = PERF_TYPE_SOFTWARE,
 					    .config = PERF_COUNT_SW_DUMMY};
 
-	if (!nr_busy)
-		return __real_perf_open(opens_any ? &any : attr, cpu);
+	if (!nr_busy) {
+		int fd = __real_perf_open(opens_any ? &any : attr, cpu);
+
+		if (cpu < 2)
+			last_ran_on[cpu] = sched_getcpu();
+		return fd;
+	}
 	nr_busy--;
 	if (ending)
 		ending->ended_ns = clock_ns(CLOCK_MONOTONIC);
 	return -EBUSY;
+}
+
+/* Many counters of a CPU are opened on it. */
+static void test_opened_where_it_counts(void **data)
+{
+	cpu_set_t before, after;
+
+	make_pmu("pai_many", 1, 0x1800);
+	for (int i = 0; i <= AFFINITY_OPENS; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), SYSFS "/pai_many/events/T_MORE_%d", i);
+		write_text(path, "event=0x%x\n", 0x1803 + i);
+	}
+	pmu = (struct pai_pmu){.name = "pai_many",
+			       .pins = "nnpa",
+			       .array = "nnpa-array",
+			       .base = 0x1800,
+			       .plan = {.counts = true, .prefers_counting = true}};
+	assert_int_equal(pai_pmu_find(&pmu), 0);
+	sched_getaffinity(0, sizeof(before), &before);
+	affinity_patience_ns = UINT64_MAX; /* the machine may be busy */
+	opens_any = true;
+	assert_int_equal(pai_pmu_attach(&source, &pmu, &samples, get_nprocs_conf()), 0);
+	opens_any = false;
+	assert_true(pmu.cpus[0].counts);
+	for (int cpu = 0; cpu < 2 && cpu < get_nprocs(); cpu++)
+		assert_int_equal(last_ran_on[cpu], cpu);
+	sched_getaffinity(0, sizeof(after), &after);
+	assert_true(CPU_EQUAL(&before, &after));
 }
 
 /* What is refused while our own events may be about to end is tried again, until then. */
@@ -742,6 +780,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jit_has_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_counters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_opened_where_it_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retried_soon, setup, teardown),
 	};

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #include "lib/helpers.h"
 #include "opener/opener.h"
 #include "source/perf_open.h"
+#include "util/affinity.h"
 
 #define NOBODY 65534
 
@@ -231,6 +233,33 @@ static void test_what_is_no_request_is_refused(void **state)
 	assert_int_equal(reply.error, -EBADMSG);
 }
 
+/* Requests for one CPU in a row are answered on it, and those for another one where this may run.
+ */
+static void test_a_series_is_opened_where_it_counts(void **state)
+{
+	const struct perf_event_attr attr = {.size = PERF_ATTR_SIZE_VER7,
+					     .type = PERF_TYPE_SOFTWARE};
+	struct opener_request request = {.version = OPENER_VERSION, .what = OPENER_EVENT};
+	struct opener_reply reply;
+	cpu_set_t before, mask;
+
+	affinity_patience_ns = UINT64_MAX; /* the machine may be busy */
+	memcpy(request.attr, &attr, sizeof(attr));
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &before))
+			request.cpu = cpu;
+	for (int i = 0; i <= AFFINITY_OPENS; i++)
+		answer_to(&request, sizeof(request), geteuid(), &reply);
+	assert_int_equal(sched_getaffinity(0, sizeof(mask), &mask), 0);
+	assert_int_equal(CPU_COUNT(&mask), 1);
+	assert_int_equal(sched_getcpu(), request.cpu);
+	request.cpu++;
+	answer_to(&request, sizeof(request), geteuid(), &reply);
+	assert_int_equal(sched_getaffinity(0, sizeof(mask), &mask), 0);
+	assert_true(CPU_EQUAL(&mask, &before));
+}
+
 /* An opener in a process of its own, which answers with a reply of size bytes, and a descriptor
  * if fd is one; NULL: as it really does. */
 static pid_t start_opener(char path[static 108], const struct opener_reply *reply, size_t size,
@@ -397,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_tracepoints_are_found_by_name),
 		cmocka_unit_test(test_only_one_user_is_answered),
 		cmocka_unit_test(test_what_is_no_request_is_refused),
+		cmocka_unit_test(test_a_series_is_opened_where_it_counts),
 		cmocka_unit_test(test_what_the_kernel_refuses_is_asked_for),
 		cmocka_unit_test(test_an_opener_that_is_silent_is_given_up),
 		cmocka_unit_test(test_an_event_that_was_asked_for_counts),

@@ -296,7 +296,8 @@ static void test_stat(void **state)
 	assert_true(isnan(value(&table, "p99 of", "serv.")));
 	table_clear(&table);
 
-	assert_int_equal(table_compute(&view_stat, before, now, "soft0", &table), 0);
+	assert_int_equal(
+		table_compute(&view_stat, before, now, &(struct pick){.only = "soft0"}, &table), 0);
 	assert_true(value(&table, "", "REQ/s") == 100);
 	assert_true(value(&table, "", "FAIL/s") == 0);
 	assert_true(value(&table, "total", "p50") == 1e-6);
@@ -428,11 +429,13 @@ static void test_events(void **state)
 	table_clear(&table);
 
 	/* One of them alone, whatever the other does; and none. */
-	assert_int_equal(table_compute(&view_events, before, now, "b", &table), 0);
+	assert_int_equal(
+		table_compute(&view_events, before, now, &(struct pick){.only = "b"}, &table), 0);
 	assert_int_equal(table.nr_rows, 1);
 	check_row(&table, 0, "b", 100, 100, 200, 0.25);
 	table_clear(&table);
-	assert_int_equal(table_compute(&view_events, before, now, "c", &table), 0);
+	assert_int_equal(
+		table_compute(&view_events, before, now, &(struct pick){.only = "c"}, &table), 0);
 	assert_int_equal(table.nr_rows, 0);
 	table_clear(&table);
 
@@ -493,12 +496,12 @@ static struct json_object *nnpa(const char *monotonic_ns, const char *up, const 
 
 /* The table of a view and, in the order of rows, what its text is. */
 static void check_view(const struct view *view, struct json_object *before, struct json_object *now,
-		       const char *only, bool restarted, int sort, const char *wanted)
+		       const struct pick *pick, bool restarted, int sort, const char *wanted)
 {
 	struct table table;
 	char *text;
 
-	assert_int_equal(table_compute(view, before, now, only, &table), 0);
+	assert_int_equal(table_compute(view, before, now, pick, &table), 0);
 	assert_int_equal(table.restarted, restarted);
 	table_sort(&table, sort);
 	text = table_text(&table);
@@ -550,9 +553,9 @@ static void test_nnpa(void **state)
 		   "NNPA_ADD        100    200\n"
 		   "NNPA_DIV        0.0      0\n"
 		   "NNPA_SUB       10.0     20\n");
-	check_view(&view_pmus[0], before, now, "NNPA_SUB", false, -1,
+	check_view(&view_pmus[0], before, now, &(struct pick){.only = "NNPA_SUB"}, false, -1,
 		   "NNPA_SUB       10.0     20\n");
-	check_view(&view_pmus[0], before, now, "NNPA_EXP", false, -1,
+	check_view(&view_pmus[0], before, now, &(struct pick){.only = "NNPA_EXP"}, false, -1,
 		   "NNPA_EXP        0.0      0\n");
 	check_view(&view_pmus[1], before, now, NULL, false, -1, "");
 	/* Points by CPU, where there were none. */
@@ -624,6 +627,194 @@ static void test_tasks(void **state)
 	json_object_put(idle);
 	json_object_put(reused);
 	json_object_put(down);
+}
+
+/* What is attributed at a time: families, of points. */
+static struct json_object *attributed(const char *monotonic_ns, const char *families)
+{
+	struct json_object *object;
+	char *text;
+
+	assert_true(asprintf(&text,
+			     "{\"realtime_ns\":1000034000000000,\"monotonic_ns\":%s,\"metrics\":["
+			     "{\"name\":\"paimon_source_up\",\"points\":["
+			     "{\"labels\":{\"source\":\"events\"},\"value\":1},"
+			     "{\"labels\":{\"source\":\"pai\"},\"value\":1}]}%s]}",
+			     monotonic_ns, families) > 0);
+	object = json_tokener_parse(text);
+	assert_non_null(object);
+	free(text);
+	return object;
+}
+
+#define FAMILY(name, points) ",{\"name\":\"paimon_" name "\",\"points\":[" points "]}"
+#define POINT(labels, value) "{\"labels\":{" labels "},\"value\":" value "}"
+#define LABEL(name, value) "\"" name "\":\"" value "\""
+#define OF_CGROUP(name, cgroup) LABEL("name", name) "," LABEL("cgroup", cgroup)
+#define OF_PROCESS(name, pid, comm) \
+	LABEL("name", name) "," LABEL("pid", pid) "," LABEL("comm", comm)
+#define NNPA_OF(counter, cgroup) LABEL("counter", "NNPA_" counter) "," LABEL("cgroup", cgroup)
+#define MINUTE(minute) "," LABEL("minute", minute)
+#define BEGAN(source, minute, value) POINT(LABEL("source", source) MINUTE(minute), value)
+
+static void test_cgroups(void **state)
+{
+	struct json_object *before = attributed(
+		"1000000000",
+		FAMILY("nnpa_cgroup_events_total",
+		       POINT(NNPA_OF("ADD", "/a"), "5") "," POINT(NNPA_OF("ADD", "/b"), "7"))
+			FAMILY("event_cgroup_value_total",
+			       POINT(OF_CGROUP("faults", "/a"), "100") "," POINT(
+				       OF_CGROUP("faults", "other"),
+				       "1") "," POINT(OF_CGROUP("energy", "/a"), "8"))
+				FAMILY("event_cgroup_enabled_seconds_total",
+				       POINT(OF_CGROUP("faults", "/a"),
+					     "1") "," POINT(OF_CGROUP("energy", "/a"), "1"))
+					FAMILY("event_cgroup_running_seconds_total",
+					       POINT(OF_CGROUP("faults", "/a"), "1") "," POINT(
+						       OF_CGROUP("energy", "/a"), "1")));
+	struct json_object *now = attributed(
+		"3000000000",
+		FAMILY("nnpa_cgroup_events_total",
+		       POINT(NNPA_OF("ADD", "/a"), "5") "," POINT(
+			       NNPA_OF("ADD", "/b"), "17") "," POINT(NNPA_OF("SUB", "/b"), "30"))
+			FAMILY("event_cgroup_value_total",
+			       POINT(OF_CGROUP("faults", "/a"), "120") "," POINT(
+				       OF_CGROUP("faults", "other"),
+				       "1") "," POINT(OF_CGROUP("faults", "/new"),
+						      "400") "," POINT(OF_CGROUP("energy", "/a"),
+								       "48"))
+				FAMILY("event_cgroup_enabled_seconds_total",
+				       POINT(OF_CGROUP("faults", "/a"),
+					     "3") "," POINT(OF_CGROUP("energy", "/a"), "3"))
+					FAMILY("event_cgroup_running_seconds_total",
+					       POINT(OF_CGROUP("faults", "/a"), "3") "," POINT(
+						       OF_CGROUP("energy", "/a"), "1.5"))
+						FAMILY("event_info",
+						       POINT(LABEL("name", "energy") "," LABEL(
+								     "scale", "0.5"),
+							     "1")));
+	struct json_object *gone = attributed(
+		"4000000000",
+		FAMILY("event_cgroup_value_total", POINT(OF_CGROUP("faults", "/a"), "5")));
+	char title[128] = "";
+	FILE *out = fmemopen(title, sizeof(title), "w");
+	struct table table;
+
+	/* All that is attributed, in its order, each with the highest rate first. */
+	check_view(&view_cgroups, before, now, &(struct pick){.skips_idle = true}, false, 0,
+		   "/b            NNPA_SUB  NNPA     20.0     40      -\n"
+		   "/new                    faults    200    400      -\n"
+		   "/a                      faults   10.0     20   100%\n"
+		   "/a                      energy   40.0     40  25.0%\n");
+	/* One of them; what did not count has 0. */
+	check_view(&view_cgroups, before, now, &(struct pick){.counted = "faults"}, false, 0,
+		   "/new            200    400      -\n"
+		   "/a             10.0     20   100%\n"
+		   "other           0.0      0      -\n");
+	check_view(&view_cgroups, before, now, &(struct pick){.counted = "NNPA"}, false, 0,
+		   "/b            NNPA_SUB   20.0     40      -\n"
+		   "/a                        0.0      0      -\n");
+	/* Another one of this name. */
+	check_view(&view_cgroups, now, gone, &(struct pick){.counted = "faults"}, true, 0,
+		   "/a                -      -      -\n");
+
+	assert_int_equal(table_compute(&view_cgroups, before, now,
+				       &(struct pick){.counted = "faults"}, &table),
+			 0);
+	table_title(&table, now, out);
+	fclose(out);
+	assert_string_equal(title + strcspn(title, ":") + 6, "  cgroups up  faults  over 2.00 s");
+	table_clear(&table);
+
+	/* In turn, and the first one again; of processes nothing is known. */
+	assert_string_equal(attributed_next(&view_cgroups, now, NULL), "NNPA");
+	assert_string_equal(attributed_next(&view_cgroups, now, "NNPA"), "faults");
+	assert_string_equal(attributed_next(&view_cgroups, now, "faults"), "energy");
+	assert_string_equal(attributed_next(&view_cgroups, now, "energy"), "NNPA");
+	assert_string_equal(attributed_next(&view_cgroups, now, "closed"), "NNPA");
+	assert_string_equal(attributed_next(&view_cgroups, gone, "NNPA"), "faults");
+	assert_null(attributed_next(&view_tasks, now, NULL));
+	assert_true(attributed_has(&view_cgroups, now, "NNPA"));
+	assert_true(attributed_has(&view_cgroups, now, "energy"));
+	assert_false(attributed_has(&view_cgroups, gone, "energy"));
+	assert_false(attributed_has(&view_tasks, now, "faults"));
+	json_object_put(before);
+	json_object_put(now);
+	json_object_put(gone);
+}
+
+/* A process that has ended is in its minute, and in the families of totals no more. */
+static void test_minutes(void **state)
+{
+	struct json_object *before = attributed("1000000000", "");
+	struct json_object *now = attributed(
+		"2000000000",
+		FAMILY("event_process_value_total",
+		       POINT(OF_PROCESS("faults", "0", "idle"),
+			     "9") "," POINT(OF_PROCESS("faults", "1", "init"), "1000"))
+			FAMILY("event_process_window",
+			       POINT(OF_PROCESS("faults", "1", "init") MINUTE("current"), "17") "," POINT(
+				       OF_PROCESS("faults", "70", "cc")
+					       MINUTE("last"),
+				       "600") "," POINT(OF_PROCESS("faults", "1", "init")
+								MINUTE("last"),
+							"3") "," POINT(OF_PROCESS("gone", "71",
+										  "ld")
+									       MINUTE("last"),
+								       "5"))
+				FAMILY("nnpa_task_window",
+				       POINT(LABEL("counter", "NNPA_ADD") "," LABEL(
+						     "pid", "70") "," LABEL("comm", "cc")
+						     MINUTE("current"),
+					     "40"))
+					FAMILY("attribution_window_start_seconds",
+					       BEGAN("events", "current", "1000000.0") "," BEGAN(
+						       "events", "last",
+						       "999940.0") "," BEGAN("pai", "current",
+									     "1000024.0")));
+	char title[128] = "";
+	FILE *out = fmemopen(title, sizeof(title), "w");
+	struct json_object *frame;
+	struct table table;
+	char *text;
+
+	assert_string_equal(attributed_next(&view_tasks, now, NULL), "NNPA");
+	assert_string_equal(attributed_next(&view_tasks, now, "faults"), "gone");
+	check_view(&view_tasks, before, now, &(struct pick){.counted = "faults", .span = SPAN_LAST},
+		   false, 0,
+		   "70       cc     10.0    600\n"
+		   "1        init    0.1      3\n");
+	check_view(&view_tasks, before, now, &(struct pick){.span = SPAN_CURRENT}, false, 0,
+		   "70       cc    NNPA_ADD  NNPA      4.0     40\n"
+		   "1        init            faults    0.5     17\n");
+	/* Nothing is known of the minute before the first one. */
+	check_view(&view_tasks, before, now, &(struct pick){.counted = "NNPA", .span = SPAN_LAST},
+		   false, 0, "");
+	assert_int_equal(table_compute(&view_tasks, before, now,
+				       &(struct pick){.counted = "faults", .span = SPAN_CURRENT},
+				       &table),
+			 0);
+	text = table_text(&table);
+	assert_string_equal(text, "               - this min -\n"
+				  "PID      COMM RATE/s EVENTS\n"
+				  "1        init    0.5     17\n");
+	free(text);
+	table_title(&table, now, out);
+	fclose(out);
+	assert_string_equal(title + strcspn(title, ":") + 6,
+			    "  tasks up  faults  current minute, 34 s");
+	frame = table_json(&table, now);
+	assert_string_equal(json_object_to_json_string_ext(frame, JSON_C_TO_STRING_PLAIN),
+			    "{\"realtime_ns\":1000034000000000,\"view\":\"tasks\",\"input\":null,"
+			    "\"interval_seconds\":34.0,\"minute\":\"current\",\"restarted\":false,"
+			    "\"rows\":[{\"name\":\"1\",\"comm\":\"init\",\"function\":\"\","
+			    "\"event\":\"faults\",\"restarted\":false,\"rate_per_second\":0.5,"
+			    "\"events\":17}]}");
+	json_object_put(frame);
+	table_clear(&table);
+	json_object_put(before);
+	json_object_put(now);
 }
 
 static void test_heat(void **state)
@@ -850,7 +1041,9 @@ static void test_cspmu(void **state)
 	table_clear(&table);
 
 	/* One of them alone has no sum. */
-	assert_int_equal(table_compute(&view_cspmu, before, now, SCF("1"), &table), 0);
+	assert_int_equal(
+		table_compute(&view_cspmu, before, now, &(struct pick){.only = SCF("1")}, &table),
+		0);
 	for (size_t i = 0; i < table.nr_rows; i++)
 		assert_int_equal(strncmp(table.rows[i].name, SCF("1") "/", 17), 0);
 	assert_true(table.nr_rows > 5);
@@ -897,6 +1090,8 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_nnpa),
 		cmocka_unit_test(test_tasks),
+		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_minutes),
 		cmocka_unit_test(test_cspmu),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),

@@ -17,6 +17,14 @@ static void check_none(struct check *check)
 		check_add(check, "pai", CHECK_OK, NULL, "%s", none);
 }
 
+/* How paimond counts. */
+static const char *how(const struct pai_plan *plan)
+{
+	return plan->attributes
+		       ? "counted, by process and cgroup (perf record gets EBUSY meanwhile, before Linux 6.11 and on the PMU of paimon_pai.ko)"
+		       : "counted; with mode = auto in [pai] also by process and cgroup";
+}
+
 /* How paimond uses pai_ext of the kernel's own driver. Returns the next step, or NULL. */
 static const char *check_own(const struct config *config, const char **ret_done)
 {
@@ -32,7 +40,7 @@ static const char *check_own(const struct config *config, const char **ret_done)
 	case PAI_NOT_REFUSED:
 		break;
 	}
-	*ret_done = plan.samples ? "sampled, which can panic the machine" : "counted";
+	*ret_done = plan.samples ? "sampled, which can panic the machine" : how(&plan);
 	return plan.samples ? "set accept_throttling_panic = no in [pai]" : NULL;
 }
 
@@ -68,16 +76,11 @@ void check_pai(struct check *check)
 		check_read("/proc/sys/kernel/perf_event_max_sample_rate", rate, sizeof(rate));
 		snprintf(
 			danger, sizeof(danger),
-			". This driver can panic the machine when a sampling event of pai_ext is throttled, which takes more samples in a tick than kernel.perf_event_max_sample_rate = %s allows%s",
-			rate,
-			config->pai_mode == PAI_COUNTING || config->pai_accept_throttling_panic
-				? ""
-				: ": so mode = auto only counts; to sample nevertheless, set mode = sampling and accept_throttling_panic = yes in [pai]");
+			". mode = sampling is dangerous: this driver can panic the machine when a sampling event of pai_ext is throttled, which takes more samples in a tick than kernel.perf_event_max_sample_rate = %s allows",
+			rate);
 	} else if (ext) {
 		pai_plan_ext(config, true, &plan);
-		done = plan.samples
-			       ? "sampled"
-			       : "counted; with mode = sampling in [pai] it is sampled instead, by process and cgroup";
+		done = plan.samples ? "sampled" : how(&plan);
 	}
 	if (check->no_events) {
 		done = "paimond cannot open their events (see sysctl)";

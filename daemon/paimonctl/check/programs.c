@@ -19,6 +19,11 @@ static int try_events(const struct check *check __attribute__((unused)))
 	return events_try_load();
 }
 
+static int try_switch(const struct check *check __attribute__((unused)))
+{
+	return events_try_load_switch();
+}
+
 static int try_perf_file(const struct check *check __attribute__((unused)))
 {
 	return events_try_load_perf_file();
@@ -37,6 +42,7 @@ void check_programs(struct check *check)
 	} objects[] = {
 		{"iopf (page faults)", try_iopf},
 		{"events (kept events, and counting of pai)", try_events},
+		{"switch (attribution to cgroups and processes)", try_switch},
 		{"perf_file (event adopt and keep)", try_perf_file},
 		{"pai (samples)", try_pai},
 	};

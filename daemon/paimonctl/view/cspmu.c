@@ -29,7 +29,7 @@ static const struct column columns[] = {
 	[RATE] = {"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false},
 };
 
-static const struct text_column texts[] = {{"SOCKET", "socket"}};
+static const struct text_column texts[] = {{"SOCKET", "socket", false}};
 
 /* The column of a unit. */
 static const size_t column_of[EVENT_SET_NR_UNITS] = {
@@ -122,7 +122,7 @@ static int add_sum(struct table *table, const struct event_set *set,
 	row = table_add(table, name);
 	if (!row)
 		return -ENOMEM;
-	row->first = true;
+	row->rank = -1;
 	row->values[BYTES] = value;
 	return 0;
 }
@@ -167,7 +167,7 @@ static int add_values(struct table *table, const char *pmu, const char *socket, 
 
 		if (!row)
 			return -ENOMEM;
-		row->first = true;
+		row->rank = -1;
 		row->restarted = restarted;
 		if (!formula_value(formula->formula, rates, &value))
 			continue;
@@ -231,7 +231,7 @@ static int add_pmu(struct json_object *before, struct json_object *now, struct t
 	struct json_object *points = sample_points(now, EVENTS);
 	size_t nr = points ? json_object_array_length(points) : 0;
 	const struct event_set *set = find_set(info);
-	bool sums = set && !table->only && is_summed(now, set), several = false;
+	bool sums = set && !table->pick.only && is_summed(now, set), several = false;
 	int r = 0;
 
 	for (size_t i = 0; i < nr; i++) {
@@ -269,7 +269,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 	for (size_t i = 0; infos && i < json_object_array_length(infos) && !r; i++) {
 		struct json_object *info = json_object_array_get_idx(infos, i);
 
-		if (!table->only || !strcmp(table->only, point_label(info, "pmu")))
+		if (!table->pick.only || !strcmp(table->pick.only, point_label(info, "pmu")))
 			r = add_pmu(before, now, table, info);
 	}
 	return r;

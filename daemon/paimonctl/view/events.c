@@ -17,7 +17,7 @@ static const struct column columns[] = {
 	{"interval", NULL, "RUN", "running_ratio", COLUMN_RATIO, false},
 };
 
-static const struct text_column texts[] = {{"SPEC", "spec"}, {"UNIT", "unit"}};
+static const struct text_column texts[] = {{"SPEC", "spec", false}, {"UNIT", "unit", false}};
 
 static double time_delta(struct json_object *before, struct json_object *now, const char *metric,
 			 struct row *row)
@@ -62,7 +62,8 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 		struct row *row;
 		uint64_t one;
 
-		if (!points_first(points, i, "name") || (table->only && strcmp(table->only, name)))
+		if (!points_first(points, i, "name") ||
+		    (table->pick.only && strcmp(table->pick.only, name)))
 			continue;
 		row = table_add(table, name);
 		if (!row)

@@ -23,7 +23,7 @@ static int count(struct table *table, const char *name, uint64_t events, bool re
 {
 	struct row *row;
 
-	if (table->only && strcmp(table->only, name))
+	if (table->pick.only && strcmp(table->pick.only, name))
 		return 0;
 	row = table_get(table, name);
 	if (!row)
@@ -50,7 +50,7 @@ static int count_points(struct json_object *before, struct json_object *now, con
 		uint64_t events = point_delta(old, point, labels, &hint, &restarted);
 		char name[128];
 
-		if (!restarted && !table->only && !json_number(point, "value", 0))
+		if (!restarted && !table->pick.only && !json_number(point, "value", 0))
 			continue;
 		if (by_cpu) {
 			snprintf(name, sizeof(name), "%s cpu%s", counter,
@@ -74,7 +74,7 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 	for (size_t i = 0; i < table->nr_rows; i++) {
 		struct row *row = &table->rows[i];
 
-		row->first = !strcmp(row->name, SUM);
+		row->rank = -!strcmp(row->name, SUM);
 		row->values[RATE] = row->values[EVENTS];
 		table_rates(table, row);
 	}

@@ -28,6 +28,15 @@ static void widen(const struct table *table, const char *text, int *width)
 	free(shown);
 }
 
+/* Is a text not the same in all rows? */
+static bool differs(const struct table *table, size_t text)
+{
+	for (size_t i = 1; i < table->nr_rows; i++)
+		if (strcmp(table->rows[i].texts[text] ?: "", table->rows[0].texts[text] ?: "") != 0)
+			return true;
+	return false;
+}
+
 void table_measure(struct table *table, int key_max)
 {
 	const struct view *view = table->view;
@@ -37,11 +46,12 @@ void table_measure(struct table *table, int key_max)
 	for (size_t i = 0; i < table->nr_rows; i++)
 		widen(table, table->rows[i].name, &table->key_width);
 	for (size_t t = 0; t < view->nr_texts; t++) {
+		bool shown = !view->texts[t].differs || differs(table, t);
 		int title = (int)strlen(view->texts[t].title);
 
-		/* 0: the text is empty in all rows. */
+		/* 0: the text is not shown. */
 		table->text_widths[t] = 0;
-		for (size_t i = 0; i < table->nr_rows; i++)
+		for (size_t i = 0; i < table->nr_rows && shown; i++)
 			widen(table, table->rows[i].texts[t] ?: "", &table->text_widths[t]);
 		if (table->text_widths[t] && table->text_widths[t] < title)
 			table->text_widths[t] = title;
@@ -107,13 +117,15 @@ size_t table_band_end(const struct table *table, size_t first, int width)
 
 void table_headings(const struct table *table, size_t first, size_t end, FILE *out)
 {
+	static const char *const spans[NR_SPANS] = {NULL, "this min", "last min"};
 	const struct column *columns = table->view->columns;
 
 	fprintf(out, "%*s", table_texts_width(table), "");
 	for (size_t i = first; i < end;) {
 		size_t next = group_end(table->view, i);
 		int width = (int)(next - i) * TABLE_VALUE_WIDTH;
-		const char *group = columns[i].group;
+		const char *group = columns[i].group ? spans[table->pick.span] ?: columns[i].group
+						     : NULL;
 
 		if (group) {
 			int dashes = width - 3 - (int)strlen(group);
@@ -151,7 +163,9 @@ void table_row(const struct table *table, const struct row *row, size_t first, s
 
 void table_title(const struct table *table, struct json_object *now, FILE *out)
 {
-	const char *labels[] = {"source", table->view->source, NULL};
+	const char *labels[] = {"source", table->source, NULL};
+	const char *minute = table_minutes[table->pick.span];
+	char *counted = escape_terminal(table->pick.counted ?: "");
 	struct json_object *points = sample_points(now, "paimon_source_info");
 	char clock[32], *backend = NULL;
 	uint64_t up;
@@ -168,7 +182,12 @@ void table_title(const struct table *table, struct json_object *now, FILE *out)
 		fputs(up ? backend && *backend ? backend : "up" : "failed: see paimonctl status",
 		      out);
 	free(backend);
-	if (table->seconds > 0)
+	if (counted && *counted)
+		fprintf(out, "  %s", counted);
+	free(counted);
+	if (minute)
+		fprintf(out, "  %s minute, %.0f s", minute, table->seconds);
+	else if (table->seconds > 0)
 		fprintf(out, "  over %.2f s", table->seconds);
 	if (json_text(now, "input", NULL))
 		fputs("  REPLAY: synthetic input", out);

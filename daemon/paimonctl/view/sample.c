@@ -92,6 +92,11 @@ bool sample_source_up(struct json_object *sample, const char *source)
 	return sample_find(sample, "paimon_source_up", labels, &up) && up;
 }
 
+bool sample_came_up(struct json_object *before, struct json_object *now, const char *source)
+{
+	return sample_source_up(now, source) && !sample_source_up(before, source);
+}
+
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels)
 {
 	return point_number(sample, metric, labels, "value");
@@ -129,10 +134,9 @@ uint64_t sample_delta(struct json_object *before, struct json_object *now, const
 	return 0;
 }
 
-uint64_t point_delta(struct json_object *before, struct json_object *point,
-		     const char *const *labels, size_t *hint, bool *restarted)
+struct json_object *point_before(struct json_object *before, struct json_object *point,
+				 const char *const *labels, size_t *hint)
 {
-	uint64_t from = 0, to = json_object_get_uint64(json_object_object_get(point, "value"));
 	size_t nr = before ? json_object_array_length(before) : 0;
 
 	for (size_t i = 0; i < nr; i++) {
@@ -143,10 +147,19 @@ uint64_t point_delta(struct json_object *before, struct json_object *point,
 			label++;
 		if (*label)
 			continue;
-		from = json_object_get_uint64(json_object_object_get(old, "value"));
 		*hint += i + 1;
-		break;
+		return old;
 	}
+	return NULL;
+}
+
+uint64_t point_delta(struct json_object *before, struct json_object *point,
+		     const char *const *labels, size_t *hint, bool *restarted)
+{
+	struct json_object *old = point_before(before, point, labels, hint);
+	uint64_t from = json_object_get_uint64(json_object_object_get(old, "value"));
+	uint64_t to = json_object_get_uint64(json_object_object_get(point, "value"));
+
 	*restarted |= to < from;
 	return to < from ? 0 : to - from;
 }

@@ -112,14 +112,14 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 		{.metric = "paimon_iopf_group_service_seconds"},
 		{.metric = "paimon_iopf_group_duration_seconds"},
 	};
-	struct row *row = table_add(table, table->only ?: "all");
+	struct row *row = table_add(table, table->pick.only ?: "all");
 	int r = row ? 0 : -ENOMEM;
 
 	/* If the source does not count, there is no row of zeros. */
 	if (row && sample_source_up(now, table->view->source)) {
 		for (size_t i = REQUESTS; i <= LOST; i++)
 			row->values[i] = 0;
-		r = add_devices(before, now, table->only, row, stages);
+		r = add_devices(before, now, table->pick.only, row, stages);
 	}
 	if (!r) {
 		double *v = row->values;

@@ -10,6 +10,8 @@
 #include "../json.h"
 #include "table.h"
 
+const char *const table_minutes[NR_SPANS] = {[SPAN_CURRENT] = "current", [SPAN_LAST] = "last"};
+
 void table_clear(struct table *table)
 {
 	for (size_t i = 0; i < table->nr_rows; i++) {
@@ -63,18 +65,19 @@ static bool replayed_anew(struct json_object *before, struct json_object *now)
 }
 
 int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
-		  const char *only, struct table *ret_table)
+		  const struct pick *pick, struct table *ret_table)
 {
-	struct table table = {.view = view, .only = only};
+	struct table table = {
+		.view = view,
+		.pick = pick ? *pick : (struct pick){},
+		.source = view->source,
+	};
 	int r;
 
 	table.seconds =
 		(json_number(now, "monotonic_ns", 0) - json_number(before, "monotonic_ns", 0)) /
 		1e9;
-	/* If the source was not up before, its earlier total is unknown, and a difference would
-	 * count it as new. */
-	if ((sample_source_up(now, view->source) && !sample_source_up(before, view->source)) ||
-	    replayed_anew(before, now))
+	if (sample_came_up(before, now, view->source) || replayed_anew(before, now))
 		table.seconds = 0;
 	table.restarted = !(table.seconds > 0);
 	r = view->compute(before, now, &table);
@@ -107,8 +110,8 @@ static int compare_rows(const void *a, const void *b, void *user)
 	const struct row *left = a, *right = b;
 	int column = *(const int *)user;
 
-	if (left->first != right->first)
-		return left->first ? -1 : 1;
+	if (left->rank != right->rank)
+		return left->rank < right->rank ? -1 : 1;
 	if (column >= 0) {
 		double l = left->values[column], r = right->values[column];
 
@@ -118,6 +121,11 @@ static int compare_rows(const void *a, const void *b, void *user)
 			return l > r ? -1 : 1;
 	}
 	return strverscmp(left->name, right->name);
+}
+
+int table_first_sort(const struct view *view)
+{
+	return view->by_rate ? 0 : -1;
 }
 
 void table_sort(struct table *table, int column)
@@ -177,6 +185,8 @@ struct json_object *table_json(const struct table *table, struct json_object *no
 	r = r ?: json_add_text(frame, "view", table->view->name);
 	r = r ?: json_add_text(frame, "input", json_text(now, "input", NULL));
 	r = r ?: json_add(frame, "interval_seconds", json_object_new_double(table->seconds));
+	if (table->view->by)
+		r = r ?: json_add_text(frame, "minute", table_minutes[table->pick.span]);
 	r = r ?: json_add(frame, "restarted", json_object_new_boolean(table->restarted));
 	for (size_t i = 0; i < table->nr_rows && !r; i++)
 		r = add_row(rows, table->view, &table->rows[i]);

@@ -28,11 +28,12 @@ struct column {
 };
 
 #define TABLE_MAX_COLUMNS 32
-#define TABLE_MAX_TEXTS 2
+#define TABLE_MAX_TEXTS 3
 
 /* A text column after the name; not shown if it is empty in all rows. */
 struct text_column {
 	const char *title, *json;
+	bool differs; /* not shown either if it is the same in all rows */
 };
 
 struct row {
@@ -40,13 +41,29 @@ struct row {
 	char *texts[TABLE_MAX_TEXTS];
 	bool estimate;
 	bool restarted;			  /* a counter has decreased: no rates in this interval */
-	bool first;			  /* sorted before all other rows */
+	int rank;			  /* rows are sorted by it first */
 	double values[TABLE_MAX_COLUMNS]; /* NAN: none */
+};
+
+/* The time that a table is about: the interval between two answers, or a minute of the daemon's,
+ * in which is also what has ended. */
+enum table_span { SPAN_INTERVAL, SPAN_CURRENT, SPAN_LAST, NR_SPANS };
+/* The names of the minutes; NULL for the interval. */
+extern const char *const table_minutes[NR_SPANS];
+
+/* What to compute. */
+struct pick {
+	const char *only; /* the row of this name, in the views of stat, or NULL */
+	/* Of views with a member by: */
+	const char *counted; /* "NNPA", or the name of an event; NULL: all that are attributed */
+	enum table_span span;
+	bool skips_idle; /* leave out rows of 0 */
 };
 
 struct table {
 	const struct view *view;
-	const char *only; /* the row of this name, or NULL */
+	struct pick pick;
+	const char *source; /* of the rows */
 	int key_max; /* longer names are truncated, 0: never; set by table_measure(), as the next
 			ones */
 	int key_width, text_widths[TABLE_MAX_TEXTS];
@@ -55,6 +72,8 @@ struct table {
 	struct row *rows;
 	size_t nr_rows;
 };
+
+struct attribution;
 
 struct view {
 	const char *name;
@@ -65,8 +84,12 @@ struct view {
 	const char *missing; /* message if no row has the name that was given to stat */
 	/* The names that can be given to stat are the values of this label of this metric. */
 	const char *metric, *label;
-	const char *cpu_metric; /* the same by CPU, shown below; or NULL */
-	const char *help;	/* lines below the keys */
+	const char *cpu_metric;	      /* the same by CPU, shown below; or NULL */
+	const char *help;	      /* lines below the keys */
+	const struct attribution *by; /* of the views of who something was counted for, or NULL */
+	const struct view *other;     /* the key c changes to it; or NULL */
+	bool tab_skips;		      /* Tab does not change to it */
+	bool by_rate;		      /* sorted by the first column at first, not by name */
 	const struct text_column *texts;
 	size_t nr_texts;
 	const struct column *columns;
@@ -77,15 +100,16 @@ struct view {
 	int (*compute)(struct json_object *before, struct json_object *now, struct table *table);
 };
 
-extern const struct view view_cspmu, view_events, view_iopf, view_nnpa, view_stat, view_tasks;
+extern const struct view view_cgroups, view_cspmu, view_events, view_iopf, view_nnpa, view_stat,
+	view_tasks;
 /* The views of stat for a PMU, by its name; the last element has no name. */
 extern const struct view view_pmus[];
 
 /* Converts differences to rates; without an interval all but current values are NAN. */
 void table_rates(struct table *table, struct row *row);
-/* only: the name of a row, in the views of stat, or NULL. Returns 0 or -ENOMEM. */
+/* pick: NULL for everything, of the interval. The table has its texts. Returns 0 or -ENOMEM. */
 int table_compute(const struct view *view, struct json_object *before, struct json_object *now,
-		  const char *only, struct table *ret_table);
+		  const struct pick *pick, struct table *ret_table);
 void table_clear(struct table *table);
 /* Adds a row of NANs; NULL: no memory. */
 struct row *table_add(struct table *table, const char *name);
@@ -93,6 +117,12 @@ struct row *table_add(struct table *table, const char *name);
 struct row *table_get(struct table *table, const char *name);
 /* By name (column < 0) or by a column, largest first, NANs last. */
 void table_sort(struct table *table, int column);
+/* The column by which a view is sorted at first, or -1. */
+int table_first_sort(const struct view *view);
+/* What a view with a member by can show, "NNPA" or an event: the one after name, the first one
+ * after the last or if name is NULL or not attributed; NULL: nothing is attributed. */
+const char *attributed_next(const struct view *view, struct json_object *now, const char *name);
+bool attributed_has(const struct view *view, struct json_object *now, const char *name);
 
 /*
  * Columns are folded into bands that are at most width wide; a group stays
@@ -135,8 +165,13 @@ uint64_t sample_delta(struct json_object *before, struct json_object *now, const
  */
 uint64_t point_delta(struct json_object *before, struct json_object *point,
 		     const char *const *labels, size_t *hint, bool *restarted);
+/* The earlier point itself, or NULL. */
+struct json_object *point_before(struct json_object *before, struct json_object *point,
+				 const char *const *labels, size_t *hint);
 /* Was the source up in this sample? */
 bool sample_source_up(struct json_object *sample, const char *source);
+/* Was it up now only? Its earlier total is then unknown, and a difference would count it as new. */
+bool sample_came_up(struct json_object *before, struct json_object *now, const char *source);
 /* A gauge, the sum of all points with these labels, and the sum of a histogram; absent is 0. */
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_reals(struct json_object *sample, const char *metric, const char *const *labels);

@@ -16,6 +16,7 @@
 #include "../../util/cpulist.h"
 #include "../../util/event_spec.h"
 #include "../../util/log.h"
+#include "../perf_open.h"
 #include "../source.h"
 #include "cspmu_source.h"
 
@@ -517,10 +518,12 @@ int cspmu_update_counters(struct source *source)
 	for (uint32_t i = 0; i < cspmu->reader->nr_slots; i++)
 		if (!cspmu->counters[i].wanted)
 			end(cspmu, i);
+	perf_open_begin();
 	for (size_t w = 0; w < nr; w++)
 		for_each_counter(i, cspmu)
 			if (is_of(element_of(cspmu, i), wanted[w].pmu->name, wanted[w].name))
 				count(cspmu, &wanted[w], i);
+	perf_open_end();
 	free_wanted(wanted, nr);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "../../util/fail.h"
 #include "../../util/log.h"
 #include "../perf_open.h"
+#include "probe.h"
 
 #define LINK "events-switch"
 #define SWITCH "sched:sched_switch"
@@ -187,14 +188,8 @@ static int begin(struct source *source)
 {
 	struct events *events = source->data;
 	const struct pins pins = accounts_pins(source);
+	const struct attribution_options options = events_attribution_options(source->config);
 	const uint32_t series = source->config->events_max_cgroup_series;
-	const struct attribution_options options = {
-		.nr_cgroups = series < SWITCH_MAX_CGROUPS ? series : SWITCH_MAX_CGROUPS,
-		.nr_cells = series,
-		.nr_processes = EVENTS_MAX_PROCESSES,
-		.nr_process_cells = EVENTS_MAX_PROCESS_CELLS,
-		.folds = !source->config->events_transient_scopes,
-	};
 	bool kept;
 	int r;
 

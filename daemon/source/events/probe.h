@@ -11,6 +11,10 @@
 /* The number of perf events, if the maximum number of events is kept. */
 uint64_t events_max_slots(const struct config *config);
 
+struct attribution_options;
+/* Sizes of the maps of attribution. */
+struct attribution_options events_attribution_options(const struct config *config);
+
 /* The maximum size of the maps in bytes. */
 uint64_t events_map_bytes(const struct config *config);
 
@@ -19,9 +23,10 @@ uint64_t events_map_bytes(const struct config *config);
  * open.c. */
 int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
 
-/* Do the programs load that read perf events, and those that look at perf events of other
- * processes? 0 or a negative errno. */
+/* Do the programs load that read perf events, that attribute them, and that look at perf events of
+ * other processes? 0 or a negative errno. */
 int events_try_load(void);
+int events_try_load_switch(void);
 int events_try_load_perf_file(void);
 
 #endif

@@ -30,9 +30,6 @@ struct snapshot;
 
 #define MAX_CPU 8191
 #define NO_SLOT UINT32_MAX
-/* Of attributed events. */
-#define EVENTS_MAX_PROCESSES 2048
-#define EVENTS_MAX_PROCESS_CELLS 16384
 
 /* State of a slot's perf event. */
 enum slot_state {

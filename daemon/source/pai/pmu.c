@@ -412,7 +412,10 @@ static bool read_all(struct pai_pmu *pmu)
 void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		  bool retry)
 {
-	if (read_all(pmu) || retry)
+	bool follows = read_all(pmu) || retry;
+
+	perf_open_begin();
+	if (follows)
 		follow_cpus(source, pmu, samples);
 	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
@@ -420,6 +423,7 @@ void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples
 		if (c->online && (c->error || c->pending || (!c->counts && !c->samples)))
 			bring_up(source, pmu, samples, cpu);
 	}
+	perf_open_end();
 }
 
 /* Attach and detach */

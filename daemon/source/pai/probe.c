@@ -74,7 +74,13 @@ struct attribution_options pai_attribution_options(const struct config *config)
 
 uint64_t pai_map_bytes(const struct config *config)
 {
-	return get_nprocs_conf() * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
+	const struct attribution_options options = pai_attribution_options(config);
+	uint32_t nr_slots = get_nprocs_conf() * 64;
+
+	return (config->pai_mode == PAI_AUTO
+			? attribution_map_bytes(&options, get_nprocs_conf(), nr_slots)
+			: 0) +
+	       get_nprocs_conf() * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
 	       (config->pai_max_cgroups + 1) *
 		       (sizeof(struct pai_cgroup) + sizeof(struct pai_counts) + MAP_HASH_BYTES +
 			PAI_CGROUP_PATH) +

@@ -73,7 +73,8 @@ static int subset_name(const struct paimon_cspmu *cspmu, char *ret_name, size_t 
 static int vendor_name(const struct paimon_cspmu *cspmu, char *ret_name, size_t size)
 {
 	vendor_got = cspmu->name;
-	snprintf(ret_name, size, "paimon_test_vendor");
+	/* What perf gives a meaning, a path too, and a letter of Latin-1. */
+	snprintf(ret_name, size, "paimon-test.vendor:1/%%,\xe9");
 	return 0;
 }
 

@@ -23,8 +23,13 @@ until_bound() {
 	grep . $class/"$1"/{pmu,backend,waits_for}
 	return 1
 }
-# counts DEVICE PMU EVENT: by number, through stock perf, and nothing of it is lost.
+# counts DEVICE PMU EVENT: by number, through stock perf, and nothing of it is lost. On the debug
+# kernel perf takes seconds to start, and does to the PMU what the test does.
 counts() {
+	if [ -e /sys/kernel/debug/kmemleak ]; then
+		same "$(cspmu-test counts "$2" "$1" "$3" 12345)" 12345
+		return
+	fi
 	same "$(perf stat -x, -a -e "$2/event=$3/" -- cspmu-test count "$1" "$3" 12345 2>&1 |
 		cut -d, -f 1,3)" "12345,$2/event=$3/"
 }
