@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -27,8 +28,10 @@ EVENT = ("name", "paimon_event_value_total",
 NNPA = ("counter", "paimon_nnpa_events_total",
         ("paimon_nnpa_cgroup_events_total", "paimon_nnpa_departed_events_total"),
         ("paimon_nnpa_task_events_total", "paimon_nnpa_departed_task_events_total"))
-TIMES = [("paimon_event_cgroup_{}_seconds_total", "paimon_event_departed_{}_seconds_total",
-          "paimon_event_{}_seconds_total", word) for word in ("enabled", "running")]
+TIMES = [[f"paimon_event_{whose}{word}_seconds_total" for whose in ("cgroup_", "departed_", "")]
+         for word in ("enabled", "running")]
+# What is compared with the load: the place of it above, and what tells one from another.
+PARTS = {2: ("cgroup",), 3: ("pid", "comm")}
 # The events that a test has open, and what the load calls them.
 EVENTS = {"faults": "faults", "switches": "switches"}
 CONFIG = """
@@ -77,36 +80,33 @@ class Answer:
         return sums
 
     def value(self, metric, **where):
-        return sum(value for _, value in self.points.get(metric, [])
-                   if _.items() >= where.items())
+        return sum(value for point, value in self.points.get(metric, [])
+                   if point.items() >= where.items())
 
     def agrees(self):
         """f1: parts and departed ones are the total, of all that is attributed."""
         for label, total, *parts in EVENT, NNPA:
-            attributed = {point[label] for point, _ in self.points.get(parts[0][0], [])}
-            for (part, departed), name in itertools.product(parts, attributed):
-                where = {label: name}
-                if part in self.points and any(point[label] == name for point, _ in self.points[part]):
+            for part, departed in parts:
+                for name, in self.sums(part, label):
+                    where = {label: name}
                     equal(f"{part} and departed, {name}", self.value(part, **where) +
                           self.value(departed, **where), self.value(total, **where))
-        for cgroup, departed, total, word in TIMES:
-            names = self.sums(cgroup.format(word), "name")
-            for name, in names:
-                parts = names[name,] + self.value(departed.format(word), name=name)
-                whole = self.value(total.format(word), name=name)
-                if abs(parts - whole) > 1e-5:
-                    raise AssertionError(f"{word} by cgroup, {name}: {parts}, total {whole}")
+        for cgroup, departed, total in TIMES:
+            for (name,), parts in self.sums(cgroup, "name").items():
+                parts += self.value(departed, name=name)
+                if abs(parts - self.value(total, name=name)) > 1e-5:
+                    raise AssertionError(f"{cgroup} and departed, {name}: {parts}")
 
     def follows(self, before):
         """f5: no counter that is served goes back."""
         for metric in self.points.keys() & before.points.keys():
-            if not metric.endswith("_total") or not metric.startswith(("paimon_event_", "paimon_nnpa_")):
+            if not re.match("paimon_(event|nnpa)_.*_total", metric):
                 continue
-            old = {tuple(sorted(point.items())): value for point, value in before.points[metric]}
+            old = {tuple(point.values()): value for point, value in before.points[metric]}
             for point, value in self.points[metric]:
-                if value < old.get(tuple(sorted(point.items())), 0):
+                if value < old.get(tuple(point.values()), 0):
                     raise AssertionError(f"{metric}{point} goes back: {value}, was "
-                                         f"{old[tuple(sorted(point.items()))]}")
+                                         f"{old[tuple(point.values())]}")
 
 
 class Load:
@@ -183,9 +183,6 @@ def in_answer(answer, rows, *labels, part):
     return served
 
 
-PARTS = {2: ("cgroup",), 3: ("pid", "comm")}
-
-
 def living(rows, part):
     """A process that has ended has departed; its cgroup need not have."""
     return rows if part == 2 else [row for row in rows if row["switches"] is not None]
@@ -260,8 +257,8 @@ class Bed:
         return answer
 
     def between(self, load, calls=0):
-        """f1: in motion it is not less than before, nor more than after, it was served; a page fault
-        is in the event before it is in /proc, and a call before the load has taken it down."""
+        """f1: in motion it is not less than before, nor more than after, it was served; a page
+        fault is in the event before it is in /proc, and a call before the load says so."""
         low = load("report")
         answer = self.answer()
         high = load("report")
@@ -513,7 +510,7 @@ def named(answer, name="faults"):
 
 
 def f5_short_cgroups(bed, series=32):
-    """They come and go, one beside them stays: all is somebody's, and nobody has what another had."""
+    """They come and go, one stays: all is somebody's, and nobody has what another had."""
     bed.fresh(f"[events]\nmax_cgroup_series = {series}\n" + CONFIG.replace("process", "cgroup"))
     with bed.load("-steady", "-short") as load:
         steady, short = load.groups
@@ -612,13 +609,14 @@ def unreadable(bed, event, how):
     listed = json.loads(bed.ctl("event", "list", "--json"))
     number = [one["name"] for one in listed].index(event) + 1
     pins = bed.pins()
-    slots = json.loads(subprocess.run(["bpftool", "-j", "map", "dump", "pinned", pins + "/events_slots"],
-                                      check=True, stdout=subprocess.PIPE).stdout)
-    slot, = [one["formatted"]["key"] for one in slots
-             if (one["formatted"]["value"]["event"], one["formatted"]["value"]["cpu"]) == (number, 0)]
-    held = subprocess.Popen([*bed.programs["paimonctl"], "event", "exec", event, "--", sys.executable,
-                             "-c", TAKE_OUT, str(slot), pins + "/events_array", how],
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    dump = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", pins + "/events_slots"],
+                          check=True, stdout=subprocess.PIPE).stdout
+    slots = [entry["formatted"] for entry in json.loads(dump)]
+    slot, = [slot["key"] for slot in slots
+             if (slot["value"]["event"], slot["value"]["cpu"]) == (number, 0)]
+    held = subprocess.Popen([*bed.programs["paimonctl"], "event", "exec", event, "--",
+                             sys.executable, "-c", TAKE_OUT, str(slot), pins + "/events_array",
+                             how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         equal("taken out", held.stdout.readline(), "taken\n")
         yield
