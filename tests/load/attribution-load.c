@@ -9,16 +9,13 @@
  *   start CGROUP [THREADS]    a process, which is born in the cgroup: {"process": N, "pid": "P"}
  *   go N|all [KEY=NUMBER]...  work: so many rounds (0: until halt) of faults (pages touched), calls
  *                             (executions of a drawn function of 1 to functions), compute (loops)
- *                             and naps (switches), by each thread; with cpus, a mask, each round is
- *                             on a drawn one of them
- *   halt                      who works until halt ends its round
- *   wait                      until all are at rest: asleep and off their CPU; then as report
- *   report                    a list of {process, pid, comm, cgroup, threads, faults, switches,
- *                             uncounted, nnpa: {FUNCTION: EXECUTIONS}} of each process that has
- *                             not ended, in each cgroup where it has been
- *   move N CGROUP             a process that is at rest, from outside
- *   end N                     a process that is at rest exits, and is reaped: its last row of a
- *                             report, where switches is null
+ *                             and naps (switches; of nap microseconds), by each thread; with cpus,
+ * a mask, each round is on a drawn one of them halt                      who works until halt ends
+ * its round wait                      until all are at rest: asleep and off their CPU; then as
+ * report report                    a list of {process, pid, comm, cgroup, threads, faults,
+ * switches, uncounted, nnpa: {FUNCTION: EXECUTIONS}} of each process that has not ended, in each
+ * cgroup where it has been move N CGROUP             a process that is at rest, from outside end N
+ * a process that is at rest exits, and is reaped: its last row of a report, where switches is null
  *
  * The kernel's counts are those of /proc/PID/stat and /proc/PID/task/TID/status, and of wait4(2) at
  * the end. Page faults of the kernel on behalf of another process are in these but not in the perf
@@ -62,10 +59,9 @@
 #define COUNTERS (PAIMON_NNPA_COUNTERS_2ND + 1)
 #define PAGES 256
 #define PAGE 4096
-#define NAP_NS 50000L
 
 struct work {
-	uint64_t rounds, faults, naps, calls, functions, compute, cpus;
+	uint64_t rounds, faults, naps, nap, calls, functions, compute, cpus;
 };
 
 struct counts {
@@ -152,7 +148,7 @@ static void play(struct thread *thread)
 				1 + draw(&thread->random, work.functions), work.calls);
 		compute(work.compute);
 		for (uint64_t i = 0; i < work.naps; i++)
-			nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+			nanosleep(&(struct timespec){.tv_nsec = work.nap * 1000}, NULL);
 	}
 }
 
@@ -432,14 +428,19 @@ static void rest(void)
 
 static struct work parse_work(void)
 {
-	struct work work = {.rounds = 1, .functions = PAIMON_NNPA_COUNTERS_1ST};
+	struct work work = {.rounds = 1, .nap = 50, .functions = PAIMON_NNPA_COUNTERS_1ST};
 	const struct {
 		const char *name;
 		uint64_t *value;
-	} keys[] = {{"rounds", &work.rounds},	{"faults", &work.faults},
-		    {"naps", &work.naps},	{"calls", &work.calls},
-		    {"compute", &work.compute}, {"functions", &work.functions},
-		    {"cpus", &work.cpus},	{NULL, NULL}};
+	} keys[] = {{"rounds", &work.rounds},
+		    {"faults", &work.faults},
+		    {"naps", &work.naps},
+		    {"nap", &work.nap},
+		    {"calls", &work.calls},
+		    {"compute", &work.compute},
+		    {"functions", &work.functions},
+		    {"cpus", &work.cpus},
+		    {NULL, NULL}};
 	char *word, *value;
 
 	while ((word = strtok(NULL, " "))) {

@@ -199,6 +199,7 @@ class Bed:
     with itself and follows the one before."""
     before = None
     keeps_program = False  # when it ends
+    work, calls = "faults=20 naps=4 compute=2000", 0  # of a round under load
     programs = {"attribution-load": "attribution-load", "paimonctl": ("paimonctl",)}
 
     def __init__(self, socket_path, short):
@@ -256,7 +257,7 @@ class Bed:
                     in_range(what, served[what], count, count + self.slack(EVENTS.get(name)))
         return answer
 
-    def between(self, load, calls=0):
+    def between(self, load):
         """f1: in motion it is not less than before, nor more than after, it was served; a page
         fault is in the event before it is in /proc, and a call before the load says so."""
         low = load("report")
@@ -270,7 +271,7 @@ class Bed:
                 threads[tuple(row[label] for label in labels)] += row["threads"]
             for what, count in most.items():
                 kind, name = what[0]
-                early = calls if kind is NNPA else EVENTS[name] == "faults"
+                early = self.calls if kind is NNPA else EVENTS[name] == "faults"
                 in_range(what, served[what], least.get(what, 0), count + early *
                          threads[what[1:]] + self.slack(EVENTS.get(name)))
 
@@ -304,16 +305,16 @@ class Bed:
 # The rules. The name of a test begins with that of its rule.
 
 
-def f1_under_load(bed, work="faults=20 naps=4 compute=2000", calls=0):
+def f1_under_load(bed):
     """At each of many scrapes, by group and by process."""
     with bed.load("-a", "-b", "-b/inner") as load:
         load.start(4)
         load.start(4, threads=3)
         bed.exact(load("wait"))
         for _ in range(4 if bed.short else 20):
-            load(f"go all rounds=0 cpus={bed.cpus} {work} calls={calls}")
+            load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
             for _ in range(25 if bed.short else 50):
-                bed.between(load, calls)
+                bed.between(load)
             load("halt")
             bed.exact(load("wait"))
 
@@ -401,7 +402,7 @@ def f3_reset(bed):
             bed.exact(load("wait"))
         load(f"go all {STINT} cpus={bed.cpus}")
         bed.exact(load("wait"))
-        load(f"go all rounds=0 faults=20 naps=4 compute=2000 cpus={bed.cpus}")
+        load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
         for _ in range(10):
             bed.hold("faults", RESET)
             bed.at_most(load)
@@ -441,7 +442,7 @@ def f3_set(bed):
                 bed.exact(load("wait"))
             load(f"go all {STINT} cpus={bed.cpus}")
             bed.exact(load("wait"))
-            load(f"go all rounds=0 faults=20 naps=4 compute=2000 cpus={bed.cpus}")
+            load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
             for config in 2, 5, 2, 5, 2:
                 bed.ctl("event", "set", "changed", f"config={config}")
                 bed.at_most(load)
@@ -454,15 +455,15 @@ def f3_set(bed):
         bed.ctl("event", "close", "changed")
 
 
-def f4_killed(bed, work="faults=20 naps=4 compute=2000", calls=0):
+def f4_killed(bed):
     """At any instruction, while it is scraped and while it is not."""
     draw = random.Random(4)
     with bed.load("-a", "-b", "-b/inner") as load:
         load.start(8)
-        load(f"go all rounds=0 {work} cpus={bed.cpus} calls={calls}")
+        load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
         for i in range(4 if bed.short else 20):
             time.sleep(draw.random() * 0.2)
-            bed.between(load, calls)
+            bed.between(load)
             if i % 2:
                 with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as asking:
                     asking.connect(bed.socket)
@@ -482,7 +483,7 @@ def f4_restarted(bed):
         load.start(4)
         rows = load("wait")
         before = bed.exact(rows)
-        load(f"go all rounds=0 faults=20 naps=4 compute=2000 cpus={bed.cpus}")
+        load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
         for _ in range(2 if bed.short else 5):
             bed.restart()
             if bed.keeps_program:
