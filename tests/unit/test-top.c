@@ -767,7 +767,12 @@ static void test_minutes(void **state)
 				       POINT(LABEL("counter", "NNPA_ADD") "," LABEL(
 						     "pid", "70") "," LABEL("comm", "cc")
 						     MINUTE("current"),
-					     "40"))
+					     "40") "," POINT(LABEL("counter",
+								   "NNPA_SUB") "," LABEL("pid",
+											 "70") "," LABEL("comm",
+													 "cc")
+								     MINUTE("last"),
+							     "7"))
 					FAMILY("attribution_window_start_seconds",
 					       BEGAN("events", "current", "1000000.0") "," BEGAN(
 						       "events", "last",
@@ -788,9 +793,9 @@ static void test_minutes(void **state)
 	check_view(&view_tasks, before, now, &(struct pick){.span = SPAN_CURRENT}, false, 0,
 		   "70       cc    NNPA_ADD  NNPA      4.0     40\n"
 		   "1        init            faults    0.5     17\n");
-	/* Nothing is known of the minute before the first one. */
+	/* It is not known when the minute began. */
 	check_view(&view_tasks, before, now, &(struct pick){.counted = "NNPA", .span = SPAN_LAST},
-		   false, 0, "");
+		   false, 0, "70       cc    NNPA_SUB      -      7\n");
 	assert_int_equal(table_compute(&view_tasks, before, now,
 				       &(struct pick){.counted = "faults", .span = SPAN_CURRENT},
 				       &table),

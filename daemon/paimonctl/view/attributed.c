@@ -189,7 +189,7 @@ static int add_counts(struct json_object *before, struct json_object *now, struc
 			return -ENOMEM;
 		row->restarted |= restarted;
 		row->values[EVENTS] += count;
-		if (event || !(table->seconds > 0) || count <= row->values[MOST] ||
+		if (event || (total && !(table->seconds > 0)) || count <= row->values[MOST] ||
 		    !is_function(counter))
 			continue;
 		row->values[MOST] = count;
@@ -273,7 +273,7 @@ static int add_event(struct json_object *before, struct json_object *now, struct
 	}
 	for (size_t i = first; i < table->nr_rows; i++) {
 		struct row *row = &table->rows[i];
-		double *v = row->values;
+		double *v = row->values, count = v[EVENTS];
 
 		row->rank = rank;
 		v[RUNNING] = v[ENABLED_TIME] > 0 ? v[RUNNING_TIME] / v[ENABLED_TIME] : NAN;
@@ -283,6 +283,9 @@ static int add_event(struct json_object *before, struct json_object *now, struct
 		if (!isfinite(v[RATE]))
 			v[RATE] = NAN;
 		table_rates(table, row);
+		/* Of a minute only its beginning may not be known yet. */
+		if (table->pick.span != SPAN_INTERVAL)
+			v[EVENTS] = count;
 	}
 	return r;
 }

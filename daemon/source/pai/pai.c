@@ -94,7 +94,9 @@ static const char *backend(const struct source *source, const struct pai *pai)
 	}
 	if (samples && counts)
 		return "counting and perf_event";
-	return samples || (ext->reader && !ext->plan.counts) ? by : "counting";
+	if (samples || (ext->reader && !ext->plan.counts))
+		return by;
+	return ext->attribution ? "attribution" : "counting";
 }
 
 /* The CPUs on which a PMU has failed with this error, as a list to be freed; NULL: none. */

@@ -412,10 +412,8 @@ static bool read_all(struct pai_pmu *pmu)
 void pai_pmu_read(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 		  bool retry)
 {
-	bool follows = read_all(pmu) || retry;
-
 	perf_open_begin();
-	if (follows)
+	if (read_all(pmu) || retry)
 		follow_cpus(source, pmu, samples);
 	for (uint32_t cpu = 0; retry && cpu < pmu->nr_cpus; cpu++) {
 		struct pai_pmu_cpu *c = &pmu->cpus[cpu];
@@ -443,26 +441,35 @@ static void recover_slots(struct pai_pmu *pmu)
 	}
 }
 
+/* Is all open that counting needs on a CPU? */
+static bool counts_all(struct pai_pmu *pmu, uint32_t cpu)
+{
+	for (uint32_t number = first_number(pmu); number < stride(pmu); number++)
+		if (pmu->reader->events[number].id && (!pai_pmu_slot(pmu, cpu, number)->event ||
+						       pai_attribute_slot(pmu, cpu, number) < 0))
+			return false;
+	return true;
+}
+
 /* Continues with the perf events of a CPU if they are all that is planned for it. */
 static void recover_cpu(struct source *source, struct pai_pmu *pmu, struct pai_samples *samples,
 			uint32_t cpu)
 {
-	bool all = pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL)->event;
+	struct events_slot *all = pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL);
+	/* The event for all is the gate of attribution, or belongs to sampling. */
+	bool sampled = all->event && !(pmu->attribution && all->terms == PAI_BY_NOTHING);
 	struct pai_pmu_cpu *c = &pmu->cpus[cpu];
 
-	c->counts = true;
-	for (uint32_t number = first_number(pmu); number < stride(pmu); number++)
-		if (pmu->reader->events[number].id && (!pai_pmu_slot(pmu, cpu, number)->event ||
-						       pai_attribute_slot(pmu, cpu, number) < 0))
-			c->counts = false;
-	all &= !pmu->attribution;
-	c->samples = pmu->plan.samples == PAI_BY_TRACEPOINT ? all
+	c->samples = pmu->plan.samples == PAI_BY_TRACEPOINT ? sampled
 		     : pmu->plan.samples == PAI_BY_PERF_EVENT
 			     ? pai_samples_linked(source, samples, cpu)
 			     : false;
-	if ((all && !c->samples) || (c->counts && !pmu->plan.counts))
+	if (sampled && !c->samples)
 		end_cpu(source, pmu, cpu);
-	pai_pmu_slot(pmu, cpu, PAI_NUMBER_ALL)->terms = pmu->plan.samples;
+	c->counts = counts_all(pmu, cpu);
+	if (c->counts && !pmu->plan.counts)
+		end_cpu(source, pmu, cpu);
+	all->terms = pmu->plan.samples;
 	c->online = c->counts || c->samples;
 }
 

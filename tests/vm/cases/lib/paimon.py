@@ -89,7 +89,7 @@ def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
     unload()
-    for pins in "iopf-3", "nnpa-2", "pai-2", "cspmu-2":
+    for pins in "iopf-3", "nnpa-2", "nnpa-accounts-1", "pai-2", "cspmu-2":
         shutil.rmtree(f"/sys/fs/bpf/paimon/{pins}", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
