@@ -40,19 +40,18 @@ def process(*command, **options):
 
 
 @contextlib.contextmanager
-def paimond(work, port, max_devices=64):
-    """A replaying paimond with BPF state of its own, once it is ready; the
-    process, with ready_s, the time that took."""
-    config, log = pathlib.Path(work, "paimond.conf"), pathlib.Path(work, "paimond.log")
-    config.write_text(f"[paimond]\nsocket = {work}/paimond.sock\nlisten = 127.0.0.1:{port}\n"
-                      f"[iopf]\nmax_devices = {max_devices}\ninclude = bench*\n")
+def paimond_with(work, config, *options):
+    """A paimond with a configuration, once it is ready; the process, with ready_s, the
+    time that took."""
+    path, log = pathlib.Path(work, "paimond.conf"), pathlib.Path(work, "paimond.log")
+    path.write_text(config)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, log.open("w") as stderr:
-        path = f"{work}/notify-{time.monotonic_ns()}"
-        notify.bind(path)
+        name = f"{work}/notify-{time.monotonic_ns()}"
+        notify.bind(name)
         notify.settimeout(30)
         start = time.monotonic()
-        with process(BUILD / "daemon/paimond", "--config", config, "--replay=1", stderr=stderr,
-                     env={**os.environ, "NOTIFY_SOCKET": path}) as daemon:
+        with process(BUILD / "daemon/paimond", "--config", path, *options, stderr=stderr,
+                     env={**os.environ, "NOTIFY_SOCKET": name}) as daemon:
             try:
                 while b"READY=1" not in notify.recv(4096):
                     pass
@@ -60,6 +59,13 @@ def paimond(work, port, max_devices=64):
                 raise SystemExit(f"bench: paimond did not start:\n{log.read_text()}") from None
             daemon.ready_s = time.monotonic() - start
             yield daemon
+
+
+def paimond(work, port, max_devices=64):
+    """A replaying paimond with BPF state of its own."""
+    return paimond_with(work, f"[paimond]\nsocket = {work}/paimond.sock\n"
+                        f"listen = 127.0.0.1:{port}\n[iopf]\nmax_devices = {max_devices}\n"
+                        "include = bench*\n", "--replay=1")
 
 
 def descriptors(pid):
