@@ -356,7 +356,9 @@ static int watch_gate(char **events, uint32_t nr_events)
 			die(events[i]);
 		for (uint32_t cpu = 0; cpu < nr_cpus && !r; cpu++, slot++) {
 			r = reader_put(reader, slot, open_event(events[i], cpu));
-			r = r ?: attribution_set(attribution, cpu, i, slot, i ? 0 : SWITCH_GATE);
+			r = r
+				    ?: attribution_set(attribution, cpu, i, slot,
+						       i ? 0 : SWITCH_GATE, false);
 		}
 	}
 	r = r ?: attribution_start(&source, attribution);
