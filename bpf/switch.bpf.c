@@ -39,14 +39,12 @@ struct {
 	__type(value, struct switch_cpu);
 } switch_cpus SEC(".maps");
 
-/* Up to which reading of its perf event a slot is charged. The daemon writes it only while the
- * slot is not in switch_cpus. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 64);
 	__type(key, u32);
-	__type(value, struct events_value);
+	__type(value, struct switch_last);
 } switch_lasts SEC(".maps");
 
 struct {
@@ -437,7 +435,7 @@ static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
  * it. */
 __noinline int advance(u32 slot, u32 column, u32 account)
 {
-	struct events_value *last = bpf_map_lookup_elem(&switch_lasts, &slot);
+	struct switch_last *last = bpf_map_lookup_elem(&switch_lasts, &slot);
 	struct bpf_perf_event_value now;
 	struct switch_cell *cell;
 	u64 value;
@@ -525,7 +523,7 @@ static __always_inline long advance_all(const struct switch_cpu *c, const struct
 /* The reading of the gate, in column 0. */
 struct gate {
 	struct bpf_perf_event_value now;
-	struct events_value *last; /* NULL: there is none */
+	struct switch_last *last; /* NULL: there is none */
 	bool failed;
 };
 
@@ -619,7 +617,7 @@ SEC("raw_tp")
 int switch_set(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 column = masked(ctx->args[0], SWITCH_COLUMNS - 1), slot = (u32)ctx->args[1] - 1;
-	struct events_value *last = bpf_map_lookup_elem(&switch_lasts, &slot);
+	struct switch_last *last = bpf_map_lookup_elem(&switch_lasts, &slot);
 	u64 entry = ctx->args[1], old;
 	struct switch_cpu *c = this_cpu();
 	struct bpf_perf_event_value now;

@@ -67,6 +67,14 @@ enum switch_error {
 	SWITCH_OTHER,
 };
 
+/* Up to which reading of its perf event a slot is charged. The daemon writes it only while the slot
+ * has no entry. */
+struct switch_last {
+	struct events_reading reading;
+	__s64 error;   /* of the latest reading: 0 or a negative errno */
+	__u64 perf_id; /* PERF_EVENT_IOC_ID, or 0: private to the source */
+};
+
 struct switch_cell {
 	struct events_reading sum;
 	__u64 owner; /* switch_owner(), or 0: free */

@@ -101,7 +101,7 @@ uint64_t attribution_map_bytes(const struct attribution_options *options, uint32
 {
 	static const size_t sizes[NR_MAPS] = {
 		sizeof(struct switch_cpu),
-		sizeof(struct events_value),
+		sizeof(struct switch_last),
 		sizeof(struct switch_account),
 		CGROUP_PATH,
 		sizeof(struct switch_cell),
@@ -375,9 +375,9 @@ int64_t attribution_slot(const struct attribution *attribution, uint32_t cpu, ui
 	return entry ? (int64_t)((entry & SWITCH_SLOT) - 1) : -ENOENT;
 }
 
-void attribution_reset_slot(struct attribution *attribution, uint32_t slot)
+void attribution_reset_slot(struct attribution *attribution, uint32_t slot, uint64_t perf_id)
 {
-	memset(&attribution->lasts[slot], 0, sizeof(attribution->lasts[slot]));
+	attribution->lasts[slot] = (struct switch_last){.perf_id = perf_id};
 }
 
 void attribution_read(struct attribution *attribution)
@@ -394,9 +394,8 @@ void attribution_read(struct attribution *attribution)
 
 			if (slot < 0 || slot >= attribution->reader->nr_slots)
 				continue;
-			values[slot] = attribution->lasts[slot];
-			if (r < 0)
-				values[slot].error = r;
+			values[slot].reading = attribution->lasts[slot].reading;
+			values[slot].error = r ?: attribution->lasts[slot].error;
 		}
 	}
 }

@@ -34,7 +34,7 @@ struct attribution {
 	struct switch_bpf *bpf;
 	uint32_t nr_cpus, nr_accounts, nr_cells;
 	struct switch_cpu *cpus;
-	struct events_value *lasts;
+	struct switch_last *lasts;
 	struct switch_account *accounts;
 	char (*paths)[CGROUP_PATH];
 	struct switch_cell *cells;
@@ -92,8 +92,9 @@ int attribution_set(struct attribution *attribution, uint32_t cpu, uint32_t colu
 void attribution_clear(struct attribution *attribution, uint32_t cpu, uint32_t column);
 /* The slot of an entry, or -ENOENT. */
 int64_t attribution_slot(const struct attribution *attribution, uint32_t cpu, uint32_t column);
-/* Before a slot that has no entry gets another perf event: it is charged from 0 on. */
-void attribution_reset_slot(struct attribution *attribution, uint32_t slot);
+/* A slot that has no entry gets another perf event, which is charged from 0 on. perf_id: of it, or
+ * 0. */
+void attribution_reset_slot(struct attribution *attribution, uint32_t slot, uint64_t perf_id);
 
 /* Charges what is pending on all CPUs to the tasks that are there. The readings are in
  * reader->values then; error is -ENXIO for an offline CPU. */

@@ -52,15 +52,23 @@ static bool is_late(const struct events_event *event)
 
 /* Reading */
 
+/* Is it known up to where the perf event in a slot is charged? */
+static bool is_known(const struct events *events, uint32_t slot)
+{
+	return events->attribution->lasts[slot].perf_id == events->reader->slots[slot].perf_id;
+}
+
 static int set_slot(struct events *events, const struct events_event *event, uint32_t column,
 		    uint32_t slot)
 {
 	uint64_t flags = (is_late(event) ? SWITCH_LATE : 0) |
 			 (events_by(event) == KEPT_BY_PROCESS ? SWITCH_PROCESS : 0);
+	bool known = is_known(events, slot);
 
 	reader_set_elsewhere(events->reader, slot, true);
+	events->attribution->lasts[slot].perf_id = events->reader->slots[slot].perf_id;
 	return attribution_set(events->attribution, events->reader->slots[slot].cpu, column, slot,
-			       flags, !events->attribution->kept && !events->attribution->running);
+			       flags, !known);
 }
 
 static int find_column(const struct events *events, const struct events_event *event)
@@ -86,7 +94,7 @@ struct events_reading events_hand_over(struct events *events, uint32_t old, uint
 {
 	const struct events_slot *slot = &events->reader->slots[old];
 	struct events_count count = slot->counts[slot->current & 1];
-	const struct events_value *lasts;
+	const struct switch_last *lasts;
 	struct events_reading total;
 
 	events_attribute_slot(events, &events->reader->events[slot->event - 1], new);
@@ -153,10 +161,13 @@ static struct events_reading sum_slots(const struct events *events,
 	return all;
 }
 
-/* Continues with an event: its slots are those in force. */
+/* Continues with an event: its slots are those in force. What its perf events have counted without
+ * being attributed is nobody's. */
 static void continue_event(struct events *events, const struct events_event *event)
 {
 	int column = attribution_find(events->attribution, event->id);
+	struct events_reading total;
+	bool known = true;
 
 	if (column < 0)
 		column = attribution_take(events->attribution, event->id, 0,
@@ -168,6 +179,7 @@ static void continue_event(struct events *events, const struct events_event *eve
 	for_each_slot(i, events, event) {
 		uint32_t cpu = events->reader->slots[i].cpu;
 
+		known &= is_known(events, i);
 		reader_set_elsewhere(events->reader, i, true);
 		if (attribution_slot(events->attribution, cpu, column) != i)
 			events_attribute_slot(events, event, i);
@@ -181,9 +193,14 @@ static void continue_event(struct events *events, const struct events_event *eve
 		     events->reader->slots[slot].event != events_number(events, event)))
 			attribution_clear(events->attribution, cpu, column);
 	}
+	if (known)
+		return;
+	events_account_all(events);
+	total = sum_slots(events, event);
+	attribution_reconcile(events->attribution, column, &total);
 }
 
-/* Loads it, and takes over; without a program that runs, what was counted so far is nobody's. */
+/* Loads it, and takes over. */
 static int begin(struct source *source)
 {
 	struct events *events = source->data;
@@ -208,19 +225,6 @@ static int begin(struct source *source)
 		if (events->reader->events[i].id &&
 		    events_by(&events->reader->events[i]) != KEPT_BY_NOTHING)
 			continue_event(events, &events->reader->events[i]);
-	if (events->attribution->kept)
-		return 0;
-	events_account_all(events);
-	for (uint32_t i = 0; i < events->reader->nr_events; i++) {
-		const struct events_event *event = &events->reader->events[i];
-		int column = event->id ? find_column(events, event) : -ENOENT;
-		struct events_reading total;
-
-		if (column < 0)
-			continue;
-		total = sum_slots(events, event);
-		attribution_reconcile(events->attribution, column, &total);
-	}
 	return 0;
 }
 

@@ -70,14 +70,14 @@ int events_fill_slot(struct events *events, uint32_t index, int fd, uint32_t typ
 	int r = 0;
 
 	memset(slot, 0, sizeof(*slot));
-	if (events->attribution)
-		attribution_reset_slot(events->attribution, index);
 	slot->cpu = cpu;
 	slot->terms = terms;
 	slot->type = type;
 	events_store_name(index, name);
 	if (ioctl(fd, PERF_EVENT_IOC_ID, &slot->perf_id) < 0)
 		r = -errno;
+	if (events->attribution)
+		attribution_reset_slot(events->attribution, index, slot->perf_id);
 	r = r ?: reader_put(events->reader, index, fd);
 	if (!r && fdstore_available())
 		r = fdstore_put(name, fd);

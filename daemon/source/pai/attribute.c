@@ -57,7 +57,7 @@ int pai_attribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, bool 
 	if (!pmu->attribution)
 		return 0;
 	if (!adopted)
-		attribution_reset_slot(pmu->attribution, slot);
+		attribution_reset_slot(pmu->attribution, slot, 0);
 	reader_set_elsewhere(pmu->reader, slot, true);
 	if (attribution_slot(pmu->attribution, cpu, number) == slot)
 		return 0;
@@ -73,7 +73,7 @@ void pai_unattribute_slot(struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
 	if (!pmu->attribution)
 		return;
 	attribution_clear(pmu->attribution, cpu, number);
-	attribution_reset_slot(pmu->attribution, slot);
+	attribution_reset_slot(pmu->attribution, slot, 0);
 	reader_set_elsewhere(pmu->reader, slot, false);
 }
 
