@@ -13,11 +13,11 @@ cases_of() {
 	local case
 	case $1 in
 	"$STOCK") ;;
-	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 90-kernel-handler && return ;;
+	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 70-cycles 90-kernel-handler 95-abuse && return ;;
-	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 90-kernel-handler && return ;;
-	*-preempt) echo 10-smoke 30-load && return ;; # 7.x preempts too
-	*) echo 10-smoke 30-load 40-restart 65-nnpa && return ;;
+	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 67-attribution 90-kernel-handler && return ;;
+	*-preempt) echo 10-smoke 30-load 67-attribution && return ;; # 7.x preempts too
+	*) echo 10-smoke 30-load 40-restart 65-nnpa 67-attribution && return ;;
 	esac
 	for case in tests/vm/cases/*; do
 		[ ! -f "$case" ] || echo "${case##*/}"
@@ -147,7 +147,7 @@ jobs_of() {
 	local job tests
 	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} sanitized fuzz; do
 		case $job in
-		live) tests='(bpf/|mutations/d)' ;;
+		live) tests='(bpf/|mutations/[df])' ;;
 		modules) tests='mutations/[abce]' ;;
 		sanitized) tests='unit/sanitized$' ;;
 		fuzz) tests='unit/fuzz-' ;;
@@ -175,7 +175,7 @@ run_job() {
 		elif [ ${#names[@]} -gt 0 ]; then
 			meson_suite bpf "${names[@]}"
 		fi
-		mapfile -t names < <(selected mutations | grep ^d)
+		mapfile -t names < <(selected mutations | grep '^[df]')
 		[ ${#names[@]} = 0 ] || tests/mutations/events "${names[@]}"
 		;;
 	modules)
@@ -244,7 +244,7 @@ run_tests() {
 	[ -s "$build/selected" ] || exit 1
 	build_daemon
 	! grep -q '^unit/fuzz-' "$build/selected" || need fuzz
-	if grep -qvE '^(unit|bpf|mutations/d)' "$build/selected"; then
+	if grep -qvE '^(unit|bpf|mutations/[df])' "$build/selected"; then
 		need guests
 		! grep -q ^debug/ "$build/selected" || need debug-kernel
 		build_variant
