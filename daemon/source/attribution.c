@@ -142,13 +142,14 @@ static int read_ranges(const struct attribution *attribution, struct bpf_map *co
 	int r = bpf_map_lookup_elem(bpf_map__fd(maps[NR_MAPS - 1]), &zero, &state);
 
 	if (!r)
-		make_ranges(&(struct attribution_options){
-				    .nr_cgroups = state.ranges[SWITCH_CGROUPS].nr,
-				    .nr_processes = state.ranges[SWITCH_PROCESSES].nr,
-				    .nr_cells = state.ranges[SWITCH_CGROUP_CELLS].nr,
-				    .nr_process_cells = state.ranges[SWITCH_PROCESS_CELLS].nr,
-			    },
-			    ranges);
+		make_ranges(
+			&(struct attribution_options){
+				.nr_cgroups = state.ranges[SWITCH_CGROUPS].nr,
+				.nr_processes = state.ranges[SWITCH_PROCESSES].nr,
+				.nr_cells = state.ranges[SWITCH_CGROUP_CELLS].nr,
+				.nr_process_cells = state.ranges[SWITCH_PROCESS_CELLS].nr,
+			},
+			ranges);
 	if (!r && memcmp(ranges, state.ranges, sizeof(state.ranges)))
 		r = -EEXIST;
 	for (int i = 0; i < NR_MAPS && !r; i++)
