@@ -48,7 +48,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
-	__type(key, char[PAI_CGROUP_PATH]);
+	__type(key, char[CGROUP_PATH]);
 	__type(value, u32); /* ticket */
 } pai_cgroup_paths SEC(".maps");
 
@@ -101,9 +101,8 @@ struct {
 struct scratch {
 	struct paimon_pai_record records[PAI_COUNTERS];
 	u64 nowhere[PAI_COUNTERS];
-	u64 sum;			  /* over records */
-	u64 names[PAI_CGROUP_DEPTH];	  /* from the cgroup up */
-	char path[PAI_CGROUP_PATH + 256]; /* and room for one more name */
+	u64 sum; /* over records */
+	struct cgroup_path path;
 };
 
 struct {
@@ -136,25 +135,12 @@ static __always_inline struct pai_cgroup *cgroup_at(u32 index)
 	return bpf_map_lookup_elem(&pai_cgroups, &index);
 }
 
-struct path {
-	u64 words[PAI_CGROUP_PATH / 8];
-};
-
 /* Does the place of a ticket have this path? */
-__noinline int has_path(u32 ticket, const struct path *path)
+static __always_inline bool has_path(u32 ticket, const char *path)
 {
 	struct pai_cgroup *cgroup = cgroup_at(ticket & PLACE_INDEX);
 
-	if (!cgroup || !path)
-		return 0;
-	for_up_to(i, PAI_CGROUP_PATH / 8, PAI_CGROUP_PATH / 8)
-	{
-		if (((const struct path *)cgroup->path)->words[i] != path->words[i])
-			return 0;
-		if (!path->words[i]) /* the path is padded with zeroes */
-			break;
-	}
-	return 1;
+	return cgroup && same_path((const void *)cgroup->path, (const void *)path);
 }
 
 /* Takes a free place: its index, 0 if there is none, or -1 if there may be one on a retry. */
@@ -196,7 +182,7 @@ static __always_inline s64 open_place(u32 index, const char *path)
 		return -1;
 	state = READ_ONCE(cgroup->state);
 	ticket = place_ticket(state, index);
-	bpf_probe_read_kernel(cgroup->path, PAI_CGROUP_PATH, path);
+	bpf_probe_read_kernel(cgroup->path, CGROUP_PATH, path);
 	if (bpf_map_update_elem(&pai_cgroup_paths, path, &ticket, BPF_NOEXIST)) {
 		atomic_xchg(&cgroup->state, place_state(state, PLACE_FREE));
 		return -1;
@@ -224,7 +210,7 @@ static __noinline s64 ticket_of_path(const char *path, u32 others)
 		known = bpf_map_lookup_elem(&pai_cgroup_paths, path);
 		if (known) {
 			ticket = READ_ONCE(*known);
-			if (has_path(ticket, (const void *)path))
+			if (has_path(ticket, path))
 				return ticket;
 			continue;
 		}
@@ -241,53 +227,6 @@ static __noinline s64 ticket_of_path(const char *path, u32 others)
 			return opened;
 	}
 	return -1;
-}
-
-static __always_inline const struct kernfs_node *parent_of(const struct kernfs_node *kn)
-{
-	const struct kernfs_node___6_15 *newer = (const void *)kn;
-
-	if (bpf_core_field_exists(newer->__parent))
-		return BPF_CORE_READ(newer, __parent);
-	return BPF_CORE_READ(kn, parent);
-}
-
-/* Writes the path of a cgroup to s, from the root, which has no name. 0 if it is too long or too
- * deep. */
-__noinline int path_of(u64 node, struct scratch *s)
-{
-	const struct kernfs_node *kn = (const void *)node, *parent = parent_of(kn);
-	u32 depth = 0, len = 0;
-	char *name;
-	long r;
-
-	if (!s)
-		return 0;
-	for_up_to(i, PAI_CGROUP_DEPTH, PAI_CGROUP_DEPTH)
-	{
-		if (!parent)
-			break;
-		s->names[i] = (u64)BPF_CORE_READ(kn, name);
-		depth = i + 1;
-		kn = parent;
-		parent = parent_of(kn);
-	}
-	if (parent)
-		return 0;
-	__builtin_memset(s->path, 0, PAI_CGROUP_PATH);
-	s->path[0] = '/';
-	for_up_to(i, depth, PAI_CGROUP_DEPTH)
-	{
-		if (len >= PAI_CGROUP_PATH)
-			break;
-		name = s->path + masked(len, PAI_CGROUP_PATH - 1);
-		*name = '/';
-		r = bpf_probe_read_kernel_str(
-			name + 1, 256,
-			(const void *)s->names[masked(depth - 1 - i, PAI_CGROUP_DEPTH - 1)]);
-		len = r > 1 ? len + r : PAI_CGROUP_PATH;
-	}
-	return len < PAI_CGROUP_PATH;
 }
 
 /* The ticket for cgroups without a place. */
@@ -328,7 +267,8 @@ static __always_inline struct pai_cgroup *current_cgroup(struct scratch *s)
 			return cgroup;
 	}
 	kn = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp, kn);
-	ticket = path_of((u64)kn, s) ? ticket_of_path(s->path, others) : others;
+	ticket = cgroup_path_of((u64)kn, &s->path, 0) ? ticket_of_path(s->path.path, others)
+						      : others;
 	if (ticket < 0)
 		return cgroup_at(0);
 	id = BPF_CORE_READ(kn, id); /* the task may have been moved to another cgroup */

@@ -23,12 +23,12 @@
 
 #include <paimon/record.h>
 
+#include "cgroup_path.h"
 #include "place.h"
 
 #define PAI_LAYOUT 2
 #define PAI_COUNTERS 128    /* numbers 1 to 127; 0 is not a counter */
-#define PAI_CGROUP_PATH 512 /* with its NUL; a cgroup with a longer path gets no place */
-#define PAI_CGROUP_DEPTH 16 /* components of a path; the same */
+#define PAI_CGROUP_PATH CGROUP_PATH
 #define PAI_MAX_CGROUPS 1024
 #define PAI_MAX_TASKS 512
 #define PAI_OTHER_TGID 0xffffffffu

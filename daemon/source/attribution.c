@@ -19,8 +19,6 @@
 #include "source.h"
 #include "windows.h"
 
-#define POSSIBLE "/sys/devices/system/cpu/possible"
-#define MAX_CPU 8191
 #define NR_MAPS 11
 
 /* In the order in which they are pinned. */
@@ -119,18 +117,6 @@ uint64_t attribution_map_bytes(const struct attribution_options *options, uint32
 	for (int i = 0; i < NR_MAPS; i++)
 		bytes += (uint64_t)entries_of(i, ranges, nr_cpus, nr_slots) * sizes[i];
 	return bytes;
-}
-
-static int count_cpus(uint32_t *ret_nr)
-{
-	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr;
-	int r = cpulist_read(POSSIBLE, MAX_CPU, &cpus, &nr);
-
-	if (r < 0 || !nr)
-		return r ?: -ENODEV;
-	*ret_nr = cpus[nr - 1] + 1;
-	return 0;
 }
 
 /* The ranges of the pinned maps, if those are for this machine and this reader. */
@@ -252,7 +238,7 @@ int attribution_new(struct source *source, const struct pins *pins, const char *
 	attribution->link = link;
 	attribution->reader = reader;
 	attribution->cgroup_root = -ENOENT;
-	r = count_cpus(&attribution->nr_cpus);
+	r = cpulist_count_possible(&attribution->nr_cpus);
 	r = r ?: load(attribution, options);
 	if (!r)
 		take_over(attribution);

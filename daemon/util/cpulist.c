@@ -72,6 +72,19 @@ int cpulist_parse(const char *text, unsigned int max, unsigned int **ret_cpus, s
 	return 0;
 }
 
+int cpulist_count_possible(uint32_t *ret_nr)
+{
+	unsigned int *cpus;
+	size_t nr;
+	int r = cpulist_read("/sys/devices/system/cpu/possible", 8191, &cpus, &nr);
+
+	if (r < 0)
+		return r;
+	*ret_nr = nr ? cpus[nr - 1] + 1 : 0;
+	free(cpus);
+	return nr ? 0 : -ENODEV;
+}
+
 char *cpulist_format(const unsigned int *cpus, size_t nr)
 {
 	struct buffer buffer = {};

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Parses a list: the CPUs in ascending order, without duplicates; an empty list is valid.
@@ -13,6 +14,8 @@
 int cpulist_parse(const char *text, unsigned int max, unsigned int **ret_cpus, size_t *ret_nr);
 /* The same for the first line of a file; also returns errors from opening it. */
 int cpulist_read(const char *path, unsigned int max, unsigned int **ret_cpus, size_t *ret_nr);
+/* The number of the highest CPU that this kernel can ever have, plus 1. 0 or a negative errno. */
+int cpulist_count_possible(uint32_t *ret_nr);
 /* The text of a list, to be freed; cpus is in ascending order. NULL: out of memory. */
 char *cpulist_format(const unsigned int *cpus, size_t nr);
 /* Is a CPU in a list? */

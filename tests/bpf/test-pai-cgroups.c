@@ -191,9 +191,9 @@ static void test_deep_paths(void **data)
 
 	for (const char *c = below_root(tree); *c; c++)
 		depth += *c == '/';
-	assert_in_range(depth, 2, PAI_CGROUP_DEPTH - 1);
+	assert_in_range(depth, 2, CGROUP_DEPTH - 1);
 	record(f, 0, 1, 1);
-	for (strcpy(path, make_cgroup(name)); depth < PAI_CGROUP_DEPTH; depth++) {
+	for (strcpy(path, make_cgroup(name)); depth < CGROUP_DEPTH; depth++) {
 		strcat(name, "/b");
 		strcpy(path, make_cgroup(name));
 	}

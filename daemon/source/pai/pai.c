@@ -19,8 +19,6 @@
 #include "../source.h"
 #include "pai_source.h"
 
-#define POSSIBLE "/sys/devices/system/cpu/possible"
-#define MAX_CPU 8191
 
 /* The PMUs, indexed by PAI_EXT and PAI_CRYPTO. */
 static const struct pai_pmu pmus[] = {
@@ -67,18 +65,6 @@ static int pai_probe(struct source *source)
 }
 
 /* Attach and detach */
-
-static int count_cpus(uint32_t *ret_nr)
-{
-	_cleanup_free_ unsigned int *cpus = NULL;
-	size_t nr;
-	int r = cpulist_read(POSSIBLE, MAX_CPU, &cpus, &nr);
-
-	if (r < 0 || !nr)
-		return r ?: -ENODEV;
-	*ret_nr = cpus[nr - 1] + 1;
-	return 0;
-}
 
 static const char *backend(const struct source *source, const struct pai *pai)
 {
@@ -195,7 +181,7 @@ static void pai_end_left(struct source *source)
 {
 	uint32_t nr_cpus;
 
-	if (!count_cpus(&nr_cpus))
+	if (!cpulist_count_possible(&nr_cpus))
 		pai_samples_end_left(source, nr_cpus);
 	pai_attribute_end_left(source);
 	for (size_t i = 0; i < PAI_NR_PMUS; i++)
@@ -238,7 +224,7 @@ static int pai_attach(struct source *source)
 		return -ENOMEM;
 	memcpy(pai->pmus, pmus, sizeof(pmus));
 	source->data = pai;
-	r = count_cpus(&nr_cpus);
+	r = cpulist_count_possible(&nr_cpus);
 	if (!r && source->replay) {
 		r = pai_samples_new(source, nr_cpus, PAIMON_NNPA_COUNTERS_1ST, PAI_BY_NOTHING,
 				    &pai->samples);
