@@ -361,6 +361,13 @@ __noinline int current_cgroup(void)
 	return (u32)ticket;
 }
 
+static __always_inline u32 next_order(void)
+{
+	struct switch_state *st = state();
+
+	return st ? __sync_fetch_and_add(&st->order, 1) : 0;
+}
+
 /* The ticket of the current process in a cgroup; without a place, that of the cgroup. */
 __noinline int current_process(u32 cgroup)
 {
@@ -391,6 +398,7 @@ __noinline int current_process(u32 cgroup)
 		account->cgroup = cgroup;
 		account->start_ns = id.start_ns;
 		account->tgid = id.tgid;
+		account->order = next_order();
 		bpf_probe_read_kernel(account->comm, sizeof(account->comm),
 				      __builtin_preserve_access_index(&leader->comm));
 		opened = open_place(SWITCH_PROCESSES, index, state, &switch_procs, &id);

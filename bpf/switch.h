@@ -89,8 +89,8 @@ struct switch_account {
 		       * cells are freed, and programs then look again */
 	__u32 cgroup; /* of a process: the ticket of its cgroup, or SWITCH_DEPARTED */
 	__u64 start_ns;
-	__u32 tgid; /* or SWITCH_DEPARTED: processes that have ended */
-	__u32 unused;
+	__u32 tgid;  /* or SWITCH_DEPARTED: processes that have ended */
+	__u32 order; /* of a process: the later its place was taken, the higher */
 	char comm[16];
 	__u32 cells[SWITCH_COLUMNS]; /* 0: none yet */
 };
@@ -147,6 +147,7 @@ struct switch_state {
 	struct switch_journal journal;
 	struct switch_range ranges[SWITCH_NR_KINDS];
 	__u64 epoch;
+	__u64 order;		     /* the latest one of an account */
 	__u32 full[SWITCH_NR_KINDS]; /* state of account 0 when nothing was free, plus 1 */
 	__u64 dropped[SWITCH_NR_KINDS];
 };

@@ -28,6 +28,7 @@ struct account_sum {
 	char *path;	   /* of a cgroup; NULL: a process */
 	uint64_t start_ns; /* of a process */
 	uint32_t tgid;	   /* 0: the idle tasks */
+	uint32_t order;	   /* of a process: the higher, the later is comm */
 	char comm[16];
 	struct events_reading sum;
 };

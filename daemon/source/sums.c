@@ -53,6 +53,16 @@ static int compare(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
+/* Adds a sum of the same owner. A process has a name for each cgroup that it was in. */
+static void add(struct account_sum *to, const struct account_sum *sum)
+{
+	to->sum = reader_sum(to->sum, &sum->sum);
+	if (sum->order < to->order)
+		return;
+	to->order = sum->order;
+	memcpy(to->comm, sum->comm, sizeof(to->comm));
+}
+
 void sums_merge(struct account_sums *sums)
 {
 	size_t nr = 0;
@@ -62,7 +72,7 @@ void sums_merge(struct account_sums *sums)
 		struct account_sum *sum = &sums->sums[i];
 
 		if (nr && !compare(&sums->sums[nr - 1], sum)) {
-			sums->sums[nr - 1].sum = reader_sum(sums->sums[nr - 1].sum, &sum->sum);
+			add(&sums->sums[nr - 1], sum);
 			free(sum->path);
 		} else {
 			sums->sums[nr++] = *sum;

@@ -68,6 +68,7 @@ static int add_to_process(struct account_sums *sums, const struct switch_account
 	} else if (account) {
 		sum.tgid = account->tgid;
 		sum.start_ns = account->start_ns;
+		sum.order = account->order;
 		memcpy(sum.comm, account->comm, sizeof(sum.comm));
 		sum.comm[sizeof(sum.comm) - 1] = '\0';
 	}
