@@ -366,7 +366,7 @@ def alternate(bed, *groups):
         after = load("wait")
         bed.exact(after)
         faults = [after[i]["faults"] - before[i]["faults"] for i in range(2)]
-        if faults[0] > 20 or faults[1] < 1000:
+        if faults[0] > 20 or faults[1] < 200:
             raise AssertionError(f"faults of the load: {faults}")
 
 
