@@ -316,7 +316,7 @@ static bool account(struct events_slot *slot, const struct events_value *value)
 	return goes_on;
 }
 
-/* The same for the gate of attribution, whose count is not used. */
+/* The same for the gate of attribution, whose count is not used, also of an earlier daemon's. */
 static bool account_gate(struct events_slot *slot, const struct events_value *value)
 {
 	struct events_value time = *value;
@@ -351,7 +351,7 @@ static void account_cpu(struct pai_pmu *pmu, uint32_t cpu)
 				c->counts = false;
 		} else if (!value->error) {
 			any = true;
-			goes_on |= number == PAI_NUMBER_ALL && pmu->attribution
+			goes_on |= number == PAI_NUMBER_ALL && slot->terms == PAI_BY_NOTHING
 					   ? account_gate(slot, value)
 					   : account(slot, value);
 		}
