@@ -106,15 +106,17 @@ static void fold(struct attribution *attribution, uint32_t from, uint32_t to)
 
 		if (!source)
 			continue;
-		if (!target) {
-			attribution->cells[source].owner = switch_owner(to, column);
-			reader_commit(&accounts[to].cells[column], source);
-		} else if (target != source) {
+		if (target && target != source) {
 			add_cell(attribution, source, target);
-		}
-		reader_commit(&accounts[from].cells[column], 0);
-		if (target && target != source)
+			reader_commit(&accounts[from].cells[column], 0);
 			free_cell(attribution, source);
+			continue;
+		}
+		/* At each of these stores its owner has it: sweep() does not free it. */
+		reader_commit(&accounts[to].cells[column], source);
+		__atomic_store_n(&attribution->cells[source].owner, switch_owner(to, column),
+				 __ATOMIC_SEQ_CST);
+		reader_commit(&accounts[from].cells[column], 0);
 	}
 }
 
@@ -392,7 +394,8 @@ static void check(struct attribution *attribution)
 {
 	for (uint32_t i = 1; i < attribution->nr_accounts; i++)
 		for (uint32_t column = 0; column < SWITCH_COLUMNS; column++)
-			if (attribution->accounts[i].cells[column] >= attribution->nr_cells)
+			if (attribution->accounts[i].cells[column] < SWITCH_COLUMNS ||
+			    attribution->accounts[i].cells[column] >= attribution->nr_cells)
 				attribution->accounts[i].cells[column] = 0;
 	for (uint32_t i = 1; i <= nr_cgroups(attribution); i++)
 		attribution->paths[i][CGROUP_PATH - 1] = '\0';

@@ -64,11 +64,14 @@ static int set_slot(struct events *events, const struct events_event *event, uin
 	uint64_t flags = (is_late(event) ? SWITCH_LATE : 0) |
 			 (events_by(event) == KEPT_BY_PROCESS ? SWITCH_PROCESS : 0);
 	bool known = is_known(events, slot);
+	int r;
 
-	reader_set_elsewhere(events->reader, slot, true);
 	events->attribution->lasts[slot].perf_id = events->reader->slots[slot].perf_id;
-	return attribution_set(events->attribution, events->reader->slots[slot].cpu, column, slot,
-			       flags, !known);
+	r = attribution_set(events->attribution, events->reader->slots[slot].cpu, column, slot,
+			    flags, !known);
+	/* Without an entry it is read as others are. */
+	reader_set_elsewhere(events->reader, slot, r >= 0);
+	return r;
 }
 
 static int find_column(const struct events *events, const struct events_event *event)
@@ -124,13 +127,13 @@ void events_unattribute(struct events *events, uint64_t id)
 {
 	int column = events->attribution ? attribution_find(events->attribution, id) : -ENOENT;
 
-	if (column < 0)
-		return;
-	attribution_release(events->attribution, column);
-	for (column = 0; column < SWITCH_COLUMNS; column++)
+	if (column >= 0)
+		attribution_release(events->attribution, column);
+	for (column = 0; events->attribution && column < SWITCH_COLUMNS; column++)
 		if (events->attribution->state->columns[column].event)
 			return;
-	attribution_stop(events->attribution);
+	if (events->attribution && events->attribution->running)
+		attribution_stop(events->attribution);
 }
 
 /* Start */
@@ -180,8 +183,9 @@ static void continue_event(struct events *events, const struct events_event *eve
 		uint32_t cpu = events->reader->slots[i].cpu;
 
 		known &= is_known(events, i);
-		reader_set_elsewhere(events->reader, i, true);
-		if (attribution_slot(events->attribution, cpu, column) != i)
+		if (attribution_slot(events->attribution, cpu, column) == i)
+			reader_set_elsewhere(events->reader, i, true);
+		else
 			events_attribute_slot(events, event, i);
 	}
 	/* A slot that was being opened when the daemon died. */
@@ -287,8 +291,8 @@ void events_recover_attribution(struct source *source)
 	if (begin(source) < 0 || attribution_start(source, events->attribution) < 0) {
 		log_error("events: nothing is attributed: %s", source->reason);
 		events->attribution = attribution_free(events->attribution, false);
-		memset(events->reader->elsewhere, 0,
-		       events->reader->nr_slots * sizeof(*events->reader->elsewhere));
+		for (uint32_t i = 0; i < events->reader->nr_slots; i++)
+			reader_set_elsewhere(events->reader, i, false);
 		source->reason[0] = '\0';
 	}
 }

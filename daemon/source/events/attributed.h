@@ -22,7 +22,7 @@ void events_attribute_slot(struct events *events, const struct events_event *eve
 struct events_reading events_hand_over(struct events *events, uint32_t old, uint32_t new);
 /* Nothing reads the slot for attribution any more. */
 void events_unattribute_slot(struct events *events, uint32_t slot);
-/* The event with this id is gone. */
+/* The event with this id is gone, or has not been opened: 0. Ends attribution with the last one. */
 void events_unattribute(struct events *events, uint64_t id);
 
 /* Continues with what an earlier daemon attributed: after events_recover(). */

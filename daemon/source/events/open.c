@@ -242,8 +242,10 @@ int events_open(struct source *source, const char *text, const char *name, const
 			: by == KEPT_BY_CGROUP ? EVENTS_BY_CGROUP
 					       : 0;
 	r = open_slots(events, &filled, targets, nr, slots, ret_error);
-	if (r < 0)
+	if (r < 0) {
+		events_unattribute(events, 0);
 		return r;
+	}
 	r = by == KEPT_BY_NOTHING
 		    ? 0
 		    : events_attribute(events, &filled, events->reader->state->last_id + 1, slots,
@@ -372,6 +374,11 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 		return fail(ret_error, -EINVAL,
 			    "%.80s: is not the same kind of event as %s (open it as another event)",
 			    spec->text, before->spec);
+	r = events_by(event) == KEPT_BY_NOTHING
+		    ? 0
+		    : events_prepare_attribution(source, spec, ret_error);
+	if (r < 0)
+		return r;
 	/* First, because it reopens events on CPUs that are online again, which moves slots. */
 	events_read_all(events);
 	changed = *event;
