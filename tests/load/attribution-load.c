@@ -6,16 +6,23 @@
  * Commands are lines at standard input; each is answered by one line of JSON, {} if it says
  * nothing:
  *
- *   start CGROUP [THREADS]    a process, which is born in the cgroup: {"process": N, "pid": "P"}
- *   go N|all [KEY=NUMBER]...  work: so many rounds (0: until halt) of faults (pages touched), calls
- *                             (executions of a drawn function of 1 to functions), compute (loops)
- *                             and naps (switches; of nap microseconds), by each thread; with cpus,
- * a mask, each round is on a drawn one of them halt                      who works until halt ends
- * its round wait                      until all are at rest: asleep and off their CPU; then as
- * report report                    a list of {process, pid, comm, cgroup, threads, faults,
- * switches, uncounted, nnpa: {FUNCTION: EXECUTIONS}} of each process that has not ended, in each
- * cgroup where it has been move N CGROUP             a process that is at rest, from outside end N
- * a process that is at rest exits, and is reaped: its last row of a report, where switches is null
+ * start CGROUP [THREADS]: a process, which is born in the cgroup: {"process": N, "pid": "P"}
+ *
+ * go N|all [KEY=NUMBER]...: work: so many rounds (0: until halt) of faults (pages touched), calls
+ * (executions of a drawn function of 1 to functions), compute (loops) and naps (switches; of nap
+ * microseconds), by each thread; with cpus, a mask, each round is on a drawn one of them
+ *
+ * halt: who works until halt ends its round
+ *
+ * wait: until all are at rest: asleep and off their CPU; then as report
+ *
+ * report: a list of {process, pid, comm, cgroup, threads, faults, switches, uncounted, nnpa:
+ * {FUNCTION: EXECUTIONS}} of each process that has not ended, in each cgroup where it has been
+ *
+ * move N CGROUP: a process that is at rest, from outside
+ *
+ * end N: a process that is at rest exits, and is reaped: its last row of a report, with null as
+ * switches
  *
  * The kernel's counts are those of /proc/PID/stat and /proc/PID/task/TID/status, and of wait4(2) at
  * the end. Page faults of the kernel on behalf of another process are in these but not in the perf

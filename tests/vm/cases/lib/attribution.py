@@ -313,9 +313,9 @@ def f1_under_load(bed):
         load.start(4)
         load.start(4, threads=3)
         bed.exact(load("wait"))
-        for _ in range(bed.scrapes // 25):
+        for first in range(0, bed.scrapes, 25):
             load(f"go all rounds=0 cpus={bed.cpus} {bed.work}")
-            for _ in range(25):
+            for _ in range(min(25, bed.scrapes - first)):
                 bed.between(load)
             load("halt")
             bed.exact(load("wait"))
