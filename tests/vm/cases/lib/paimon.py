@@ -16,6 +16,7 @@ import urllib.request
 METRICS = "http://127.0.0.1:10190/metrics"
 ACCESS = {1: "read", 2: "write", 3: "read_write"}
 RESPONSES = ["success", "invalid", "failure"]
+NNPA_IOCTL = 3 << 30 | 32 << 16 | 0xB7 << 8 | 6
 
 
 # A kernel that checks everything, or a run that need not repeat everything.
@@ -108,6 +109,15 @@ def change_jit():
     except OSError:
         return False
     return True
+
+
+def execute_nnpa(cpu, function, count):
+    """Has a CPU execute a function of the software unit; returns how much of it was counted."""
+    os.sched_setaffinity(0, {cpu})
+    call = bytearray(struct.pack("=IIIIQQ", 32, 0, function, 0, count, 0))
+    with open("/dev/paimon-soft", "r+b", buffering=0) as soft:
+        fcntl.ioctl(soft, NNPA_IOCTL, call)
+    return struct.unpack_from("=Q", call, 24)[0]
 
 
 def load_command(requests, groups, processes=4, devices=3, seed=1):
