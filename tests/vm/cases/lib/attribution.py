@@ -147,11 +147,10 @@ def remove(group):
                 remove(f"{group}/{entry.name}")
 
     def gone():
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                os.rmdir(ROOT + group)
-            except OSError:
-                return False
+        try:
+            os.rmdir(ROOT + group)
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)
         return True
     until(f"no {group}", gone)
 
@@ -201,6 +200,7 @@ class Bed:
     keeps_program = False  # when it ends
     scrapes = 100
     series = 32  # that are few
+    units = 50  # that come and go
     work, calls = "faults=20 naps=4 compute=2000", 0  # of a round under load
     programs = {"attribution-load": "attribution-load", "paimonctl": ("paimonctl",)}
 
@@ -389,6 +389,42 @@ def f2_who_shares_a_cgroup(bed):
         bed.fresh(CONFIG)
 
 
+WINDOWS = {"paimon_event_process_window": ("pid", "comm"),
+           "paimon_event_cgroup_window": ("cgroup",)}
+
+
+def f1_minutes(bed):
+    """In the current and the last minute is all that was done since paimond began, also by those
+    that have ended, when their places are no longer theirs too."""
+    def compare(rows):
+        answer = bed.answer()
+        for metric, labels in WINDOWS.items():
+            if labels == ("cgroup",) and answer.value("paimon_series_dropped_total"):
+                continue  # others of the machine have the places
+            got = answer.sums(metric, *labels, name="faults")
+            for (what, *at), count in in_rows(rows, *labels).items():
+                in_range((what, *at), got[tuple(at)], count, count + bed.slack("faults"))
+            equal("minutes with nothing", [at for at, count in got.items() if not count], [])
+
+    def come_and_go():
+        with bed.load(*(f"-{i}" for i in range(40))) as load:
+            load.start(40)  # of 64, so that places are given up at once
+            load("go all rounds=3 faults=20")
+            load("wait")
+            rows = [load(f"end {process}") for process in range(40)]
+            compare(rows)
+        until("they have departed", lambda: not named(bed.answer()).keys() & set(load.groups))
+        compare(rows)
+
+    bed.fresh("[events]\nmax_cgroup_series = 64\n" + CONFIG.partition("[event switches]")[0])
+    try:
+        come_and_go()
+        bed.restart()
+        come_and_go()
+    finally:
+        bed.fresh(CONFIG)
+
+
 STINT = "rounds=50 faults=20 naps=1"
 
 
@@ -567,43 +603,71 @@ def f5_short_cgroups(bed):
         bed.fresh(CONFIG)
 
 
+# What systemd and container runtimes call what comes and goes: does it count for its slice?
+UNITS = {"run-r{:032x}.scope": True, "run-{}.scope/inner": True, "session-c{}.scope": True,
+         "run-u{}.service": True, "run-p7-i{}.service": True, "job@{}.service": False,
+         "docker-{:064x}.scope": False, "run-backup{}.service": False, "run-r{}.service": False}
+
+
 def f5_transient_scopes(bed):
-    """They fold into their slice."""
-    done = 0
+    """A thousand transient scopes and short services: at each scrape each has what it did, and in
+    the end only their slice is served."""
+    done = collections.Counter()
     with bed.load(".slice") as load:
         slice, = load.groups
-        os.mkdir(ROOT + slice)
-        for name in "run-r1.scope", "session-7.scope", "run-u9.service":
-            group = f"{slice}/{name}"
+        base = bed.answer()
+
+        def served():
+            answer = bed.answer()
+            got = {group: count for group, count in named(answer).items()
+                   if group.startswith(slice)}
+            equal("cgroups that are none", got.keys() - done.keys(), set())
+            for group, count in got.items():
+                in_range(((EVENT, "faults"), group), count, done[group] if group == slice else 0,
+                         done[group] + bed.slack("faults"))
+            return got.keys() == {slice} and answer
+
+        for i in range(bed.units):
+            name, folds = list(UNITS.items())[i % len(UNITS)]
+            group = f"{slice}/{name.format(i)}"
             process = load(f"start {group}")["process"]
-            load(f"go {process} rounds=3 faults=10")
-            load("wait")
-            done += load(f"end {process}")["faults"]
-            remove(group)
-        got = named(bed.answer())
-        in_range(((EVENT, "faults"), slice), got.get(slice, 0), done, done + bed.slack("faults"))
-        equal("scopes", [cgroup for cgroup in got if cgroup.startswith(slice + "/")], [])
+            load(f"go {process} faults={10 + i % 7}")
+            done[slice if folds else group] += load(f"end {process}")["faults"]
+            remove(group.removesuffix("/inner"))
+            if not i % 20:
+                served()
+        answer = until("only the slice is served", served)
+        # Others of the machine may have departed.
+        grown = [one.value("paimon_event_departed_value_total", name="faults")
+                 for one in (base, answer)]
+        if grown[1] - grown[0] < sum(done.values()) - done[slice]:
+            raise AssertionError(f"departed: {grown}, {sum(done.values()) - done[slice]} done")
 
 
-# Under `event exec`: takes the perf event of a CPU out of its slot, or puts another CPU's there,
-# and puts it back when standard input ends.
+# Under `event exec`: takes the perf event of CPU 0 out of its slot, or puts that of another CPU
+# there, or one that is pinned and off, and puts it back when standard input ends.
 TAKE_OUT = """
 import ctypes, os, platform, struct, sys
 key, value, path, how = ctypes.c_uint(int(sys.argv[1])), ctypes.c_uint(), sys.argv[2], sys.argv[3]
 path = ctypes.create_string_buffer(path.encode())
-number = {"x86_64": 321, "aarch64": 280, "s390x": 351}[platform.machine()]
-def bpf(command, attributes):
-    attributes = ctypes.create_string_buffer(attributes, 120)
-    result = ctypes.CDLL(None, use_errno=True).syscall(number, command, attributes, 120)
+calls = {"x86_64": (321, 298), "aarch64": (280, 241), "s390x": (351, 331)}[platform.machine()]
+def call(number, *arguments):
+    result = ctypes.CDLL(None, use_errno=True).syscall(number, *arguments)
     if result < 0:
-        raise OSError(ctypes.get_errno(), command)
+        raise OSError(ctypes.get_errno(), number)
     return result
+def bpf(command, attributes):
+    return call(calls[0], command, ctypes.create_string_buffer(attributes, 120), 120)
 map = bpf(7, struct.pack("Q", ctypes.addressof(path)))
 def put(fd):
     value.value = fd
     bpf(2, struct.pack("IIQQQ", map, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
 if how == "ENOENT":
     bpf(3, struct.pack("IIQ", map, 0, ctypes.addressof(key)))
+elif how == "EBUSY": # page faults, disabled and pinned
+    flags = 5 if sys.byteorder == "little" else 5 << 61
+    attributes = ctypes.create_string_buffer(struct.pack("IIQQQQQ", 1, 64, 2, 0, 0, 0, flags), 64)
+    put(call(calls[1], attributes, -1, 0, -1, 0))
 else:
     put(4)
 print("taken", flush=True)
@@ -634,19 +698,20 @@ def unreadable(bed, event, how):
         equal("put back", held.wait(), 0)
 
 
+def errors(answer, how):
+    return answer.value("paimon_attribution_read_errors_total", source="events", error=how)
+
+
 def f6_failed_readings(bed):
     """They are counted by errno; nothing is lost or there twice, but who was on the CPU meanwhile is
     not known."""
     bed.fresh(CONFIG)
     bed.ctl("event", "open", "page-faults", "--name", "plain")  # the same, and not attributed
 
-    def failed(answer, how):
-        return answer.value("paimon_attribution_read_errors_total", source="events", error=how)
-
     def grown(name):
         return since[1].value(EVENT[1], name=name) - before.value(EVENT[1], name=name)
 
-    for how in "ENOENT", "EINVAL":
+    for how in "ENOENT", "EINVAL", "EBUSY":
         with bed.load("-a", "-b") as load:
             load.start(2)
             load(f"go all {STINT} cpus=1")
@@ -657,8 +722,8 @@ def f6_failed_readings(bed):
                 load("wait")
                 during = bed.exact(rows, names=["faults"])
                 bed.exact(load("wait"), names=["switches"])
-            if failed(during, how) - failed(before, how) < 100:
-                raise AssertionError(f"failed: {failed(before, how)}, then {failed(during, how)}")
+            if errors(during, how) - errors(before, how) < 100:
+                raise AssertionError(f"failed: {errors(before, how)}, then {errors(during, how)}")
             time.sleep(0.1)
             since = load("wait"), bed.answer()
             done = sum(row["faults"] for row in since[0]) - sum(row["faults"] for row in rows)
@@ -668,7 +733,7 @@ def f6_failed_readings(bed):
                                      f"{grown('plain')} by all")
             load(f"go all {STINT} cpus=1")
             after = bed.exact(load("wait"), since)
-            equal("failed readings", failed(after, how), failed(since[1], how))
+            equal("failed readings", errors(after, how), errors(since[1], how))
     bed.ctl("event", "close", "plain")
 
 
