@@ -20,7 +20,7 @@ static struct pins accounts_pins(struct source *source)
 	return (struct pins){source, "events-accounts", SWITCH_LAYOUT};
 }
 
-static int check(const struct event_spec *spec, char **ret_error)
+int events_can_attribute(const struct event_spec *spec, char **ret_error)
 {
 	uint64_t id;
 
@@ -237,7 +237,7 @@ int events_prepare_attribution(struct source *source, const struct event_spec *s
 {
 	struct events *events = source->data;
 	char reason[sizeof(source->reason)];
-	int r = check(spec, ret_error);
+	int r = events_can_attribute(spec, ret_error);
 
 	if (r < 0)
 		return r;
