@@ -204,13 +204,28 @@ static void continue_event(struct events *events, const struct events_event *eve
 	attribution_reconcile(events->attribution, column, &total);
 }
 
+void events_warn_series(struct source *source)
+{
+	const struct events *events = source->data;
+	const struct pins pins = accounts_pins(source);
+	uint32_t series;
+
+	if (!events->attribution)
+		return;
+	series = events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr;
+	if (series != source->config->events_max_cgroup_series)
+		log_warning(
+			"events: max_cgroup_series stays %u, the size of the pinned maps (to change it " PINS_PURGE
+			")",
+			series, PINS_PURGE_OF(&pins));
+}
+
 /* Loads it, and takes over. */
 static int begin(struct source *source)
 {
 	struct events *events = source->data;
 	const struct pins pins = accounts_pins(source);
 	const struct attribution_options options = events_attribution_options(source->config);
-	const uint32_t series = source->config->events_max_cgroup_series;
 	int r;
 
 	if (events->attribution)
@@ -218,12 +233,7 @@ static int begin(struct source *source)
 	r = attribution_new(source, &pins, LINK, &options, events->reader, &events->attribution);
 	if (r < 0)
 		return r;
-	if (events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr != series)
-		log_warning(
-			"events: max_cgroup_series stays %u, the size of the pinned maps (to change it " PINS_PURGE
-			")",
-			events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr,
-			PINS_PURGE_OF(&pins));
+	events_warn_series(source);
 	release_columns(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++)
 		if (events->reader->events[i].id &&

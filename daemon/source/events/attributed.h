@@ -28,6 +28,8 @@ void events_unattribute(struct events *events, uint64_t id);
 
 /* Continues with what an earlier daemon attributed: after events_recover(). */
 void events_recover_attribution(struct source *source);
+/* Logs it if the pinned maps have another size than the configuration wants. */
+void events_warn_series(struct source *source);
 /* Ends what an earlier daemon kept, while the source is off. */
 void events_end_attribution(struct source *source);
 

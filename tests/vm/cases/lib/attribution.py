@@ -542,6 +542,48 @@ def f4_restarted(bed):
         bed.exact(load("wait"), since)
 
 
+def f4_other_size(bed):
+    """The configuration has another size than the pinned maps: this is said, how to change it too,
+    and nothing is lost. Without the maps, what was counted is others'."""
+    def said(series):
+        return (f"max_cgroup_series stays {series}, the size of the pinned maps (to change it stop "
+                "paimond, then run paimonctl purge events-accounts-1; this loses " in bed.log())
+
+    bed.fresh(CONFIG)  # what was counted before a reset may be in the maps alone
+    with bed.load("-a", "-b") as load:
+        load.start(4)
+        for series in 32, 8192, 4096:
+            load(f"go all {STINT}")
+            rows = load("wait")
+            bed.exact(rows)
+            bed.end()
+            bed.configure(f"[events]\nmax_cgroup_series = {series}\n" + CONFIG)
+            bed.start()
+            equal(f"said of {series}", said(4096), series != 4096)
+            bed.exact(rows)
+        bed.configure("[events]\nmax_cgroup_series = 32\ntransient_scopes = yes\n" + CONFIG)
+        equal("takes a restart", bed.ctl("reload").endswith(": [events] transient_scopes\n"), True)
+        equal("said at a reload", said(4096), True)
+        before = bed.answer()
+        bed.end()
+        bed.purge("events-accounts-1")
+        bed.before = None  # counters by cgroup begin anew
+        bed.start()
+        equal("said of new maps", said(4096), False)
+        answer = bed.answer()
+        for event in EVENTS:
+            parts = named(answer, event)
+            if answer.value(EVENT[1], name=event) < before.value(EVENT[1], name=event) or \
+                    parts.get("other", 0) < before.value(EVENT[1], name=event):
+                raise AssertionError(f"{event}: {parts}")
+        since = load("wait"), answer
+        load(f"go all {STINT}")
+        rows = load("wait")
+        if not answer.value("paimon_series_dropped_total"):
+            bed.exact(rows, since)
+    bed.fresh(CONFIG)
+
+
 def named(answer, name="faults"):
     """{cgroup: count} of an event."""
     return {cgroup: count for (cgroup,), count in answer.sums(
