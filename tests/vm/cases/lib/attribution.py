@@ -223,16 +223,19 @@ class Bed:
         return subprocess.run([*self.programs["paimonctl"], *arguments], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
-    def raw_answer(self):
+    def get(self, path):
         connection = http.client.HTTPConnection("paimond")
         connection.sock = socket.socket(socket.AF_UNIX)
         with contextlib.closing(connection):
             connection.sock.connect(self.socket)
-            connection.request("GET", "/v1/snapshot")
+            connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
         equal("status", response.status, 200)
-        return Answer(body)
+        return body.decode()
+
+    def raw_answer(self):
+        return Answer(self.get("/v1/snapshot"))
 
     def answer(self):
         answer = self.raw_answer()
@@ -333,6 +336,58 @@ def f1_processes_for_operators(bed):
         os._exit(not points or any("process" in metric and metric.startswith("paimon_event_")
                                    for metric in points))
     equal("for others there is no process", os.waitpid(child, 0)[1], 0)
+
+
+ID = "0123456789abcdef" * 4
+# Names of cgroups below a slice, as they are shown, and what paimon_cgroup_info has of them. The
+# kernel takes any byte but a newline.
+NAMES = ((b'a"\\{},= b', 'a"\\{},= b', "", ""),
+         ("\u00fc.service".encode(), "\u00fc.service", "", ""),
+         (b"a\\x2db.service", "a\\x2db.service", "", "a\\x2db.service"),
+         (b"\xff", "#\\xff", "", ""),
+         (b"\xfe\x1b[1m", "#\\xfe\\x1b[1m", "", ""),
+         (f"docker-{ID}.scope/\r".encode(), f"#docker-{ID}.scope/\\x0d", ID,
+          f"docker-{ID}.scope"),
+         (b"a\\x2db.service/\xff", "#a\\x5cx2db.service/\\xff", "", "a\\x2db.service"),
+         (b"/".join([b"l" * 250] * 15), None, "", ""),  # 3,764 bytes
+         (b"/".join([b"d"] * 16), None, "", ""))
+
+
+def f1_names(bed):
+    """Cgroups of any name are served, in text as in JSON, each with what its path says; one that is
+    too long or too deep is others'."""
+    slice = f"/attribution-{os.getpid()}.slice"
+    before = bed.answer()
+
+    def enter(folder):
+        with open(folder + b"/cgroup.procs", "w") as file:
+            file.write("0")
+
+    try:
+        for name, *_ in NAMES:
+            folder = os.path.join(os.fsencode(ROOT + slice), name)
+            os.makedirs(folder)
+            subprocess.run(["true"], check=True, preexec_fn=lambda: enter(folder))
+        answer = bed.answer()
+        text = re.findall(r'^paimon_event_cgroup_value_total\{name="faults",cgroup="((?:[^"\\]|'
+                          r'\\.)*)"\} \d+$', bed.get("/metrics"), re.M)
+        text = [re.sub(r"\\(.)", r"\1", label) for label in text]
+    finally:
+        remove(slice)
+    wanted = {"#" * (shown[0] == "#") + f"{slice}/{shown.removeprefix('#')}":
+              (container, unit or slice[1:]) for _, shown, container, unit in NAMES if shown}
+    got = {cgroup: count for cgroup, count in named(answer).items() if slice in cgroup}
+    equal("cgroups", got.keys(), wanted.keys())
+    equal("with page faults", [cgroup for cgroup, count in got.items() if not count], [])
+    equal("in text", sorted(label for label in text if slice in label), sorted(wanted))
+    equal("info", {cgroup: info for cgroup, *info in answer.sums(
+        "paimon_cgroup_info", "cgroup", "container_id", "unit") if slice in cgroup},
+          {cgroup: list(info) for cgroup, info in wanted.items()})
+    dropped = [one.value("paimon_series_dropped_total", reason="events_cgroups")
+               for one in (before, answer)]
+    others = [named(one)["other"] for one in (before, answer)]
+    if dropped[1] - dropped[0] < 2 or others[1] - others[0] < 20:
+        raise AssertionError(f"others: {dropped}, {others}")
 
 
 def f1_moves(bed):
@@ -629,6 +684,9 @@ def short_cgroups(bed, series):
         answer = until("only what is there is served", departed)
         if len(served) < 10:
             raise AssertionError(f"hardly any had a place: {served}")
+        if named(answer)["other"] > named(base)["other"] and \
+                not answer.value("paimon_series_dropped_total"):
+            raise AssertionError("what did not fit is not counted")
         # Others of the machine may have departed, or found no place.
         grown = [one.value("paimon_event_departed_value_total", name="faults") +
                  named(one).get("other", 0) for one in (base, answer)]
