@@ -230,6 +230,9 @@ static int begin(struct source *source)
 
 	if (events->attribution)
 		return 0;
+	/* Of events that are no more, and perhaps of another size. */
+	if (!events->reader->reused)
+		pins_remove(&pins, "switch_state");
 	r = attribution_new(source, &pins, LINK, &options, events->reader, &events->attribution);
 	if (r < 0)
 		return r;

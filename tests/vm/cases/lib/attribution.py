@@ -636,6 +636,15 @@ def f4_other_size(bed):
         rows = load("wait")
         if not answer.value("paimon_series_dropped_total"):
             bed.exact(rows, since)
+        # Of other events, and for other CPUs and slots.
+        bed.end()
+        bed.purge(os.path.basename(bed.pins()))
+        bed.configure("[events]\nmax = 100\n" + CONFIG)
+        bed.before = None
+        bed.start()
+        since = rows, bed.answer()
+        load(f"go all {STINT}")
+        bed.exact(load("wait"), since)
     bed.fresh(CONFIG)
 
 
