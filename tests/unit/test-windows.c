@@ -132,7 +132,8 @@ static struct events_reading find(const struct accounts_minute *minute, uint32_t
 		const struct account_sum *sum = &sums->sums[i];
 
 		assert_int_equal(sum->kind, ACCOUNT_NAMED);
-		if (sum->column != column || (path ? strcmp(sum->path, path) : sum->tgid != tgid))
+		if (sum->column != column || (path ? strcmp(sum->path, path) : sum->tgid != tgid) ||
+		    (!path && !accounts_is_latest(sums, i)))
 			continue;
 		found = sum->sum;
 		nr++;
@@ -287,6 +288,34 @@ static void test_moved(void **data)
 	expect(FAULTS, "/a", 0, 5, 0);
 }
 
+/* A PID that is used again is that of the later process, before and after the earlier one is given
+ * up; nothing is lost in all. */
+static void test_pid_again(void **data)
+{
+	struct accounts_look *look;
+	uint64_t all = 0;
+
+	use(P, FAULTS, 5);
+	open_process(R, B, 100, "r");
+	use(R, FAULTS, 2);
+	expect(FAULTS, NULL, 100, 2, 0);
+	expect(FAULTS, "/a", 0, 5, 0);
+	look = accounts_look(&attribution);
+	for (size_t i = 0; i < look->processes.nr; i++) {
+		const struct account_sum *sum = &look->processes.sums[i];
+
+		assert_true(sum->kind != ACCOUNT_NAMED || strcmp(sum->comm, "p"));
+		all += sum->sum.value;
+	}
+	assert_int_equal(all, 1000 + 5 + 2);
+	assert_int_equal(look->totals[FAULTS].value, all);
+	accounts_look_free(look);
+	windows_end_process(&attribution, P);
+	fold(P, A);
+	expect(FAULTS, NULL, 100, 2, 0);
+	expect(FAULTS, "/a", 0, 5, 0);
+}
+
 /* The column is another event's. */
 static void test_column(void **data)
 {
@@ -317,7 +346,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_minutes), TEST(test_ended),  TEST(test_places),
-		TEST(test_moved),   TEST(test_column),
+		TEST(test_moved),   TEST(test_column), TEST(test_pid_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -325,9 +325,12 @@ def f1_under_load(bed):
 
 
 def f1_processes_for_operators(bed):
-    """By process only for who may see it."""
+    """By process only for who may see it; the idle tasks are one."""
     seen = {"paimon_event_cgroup_value_total", "paimon_event_process_value_total"}
-    equal("for root", seen - set(bed.answer().points), set())
+    answer = bed.answer()
+    equal("for root", seen - set(answer.points), set())
+    idle = answer.sums("paimon_event_process_value_total", "comm", name="switches", pid="0")
+    equal("who has PID 0", idle.keys() - {("idle",)}, set())
     child = os.fork()
     if not child:
         os.setgroups([])
