@@ -7,6 +7,7 @@
 
 #include "../util/cgroup_path.h"
 #include "../util/cleanup.h"
+#include "../util/utf8.h"
 #include "snapshot.h"
 
 static const struct metric metric_info = {
@@ -20,12 +21,15 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The path of the cgroup that a point is about, or NULL. */
+/* The path of the cgroup that a point is about, as utf8_name() has it; or NULL. */
 static const char *path_of(const struct point *point)
 {
-	for (size_t i = 0; i < point->nr_labels; i++)
+	for (size_t i = 0; i < point->nr_labels; i++) {
+		const char *value = point->labels[i].value;
+
 		if (!strcmp(point->labels[i].name, "cgroup"))
-			return point->labels[i].value[0] == '/' ? point->labels[i].value : NULL;
+			return value[*value == '#'] == '/' ? value : NULL;
+	}
 	return NULL;
 }
 
@@ -57,6 +61,7 @@ int cgroups_add_info(struct snapshot *snapshot)
 	if (!r)
 		qsort(paths, collect(snapshot, paths), sizeof(*paths), compare);
 	for (size_t i = 0; i < nr && !r; i++) {
+		_cleanup_free_ char *raw = NULL;
 		struct cgroup_path path;
 		struct label labels[] = {{"cgroup", paths[i]},
 					 {"pod_uid", path.pod_uid},
@@ -65,7 +70,11 @@ int cgroups_add_info(struct snapshot *snapshot)
 
 		if (i && !strcmp(paths[i], paths[i - 1]))
 			continue;
-		cgroup_path_parse(paths[i], &path);
+		raw = strdup(paths[i]);
+		if (!raw)
+			return -ENOMEM;
+		utf8_unescape(raw);
+		cgroup_path_parse(raw, &path);
 		r = snapshot_add_integer(snapshot, &metric_info, labels, 4, 1);
 	}
 	return r;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Frees the accounts of cgroups and processes that have departed, after whichever store a daemon
- * dies. looks.c copies them. */
+ * dies. windows.c copies them. */
 #include "accounts.h"
 
 #include <bpf/bpf.h>
@@ -213,13 +213,8 @@ static uint32_t close_places(struct attribution *attribution, enum switch_kind k
 			    (kind == SWITCH_CGROUPS ? is_cgroup_gone(attribution, i)
 						    : is_process_gone(attribution, i));
 
-		if (gone && (few || attribution->absent[i] == state)) {
-			if (kind == SWITCH_CGROUPS)
-				windows_end_cgroup(attribution, i);
-			else
-				windows_end_process(attribution, i);
+		if (gone && (few || attribution->absent[i] == state))
 			places_close(&account->state);
-		}
 		attribution->absent[i] = gone ? state : 0;
 		nr += phase_of(attribution, i) == PLACE_CLOSING;
 	}
@@ -274,17 +269,21 @@ static void settle_accounts(struct attribution *attribution)
 {
 	const struct switch_range *range = &attribution->state->ranges[SWITCH_PROCESSES];
 
+	for (uint32_t i = 1; i <= nr_cgroups(attribution); i++)
+		if (phase_of(attribution, i) == PLACE_CLOSING)
+			windows_end_cgroup(attribution, i);
 	for (uint32_t i = range->first; i < range->first + range->nr; i++) {
 		struct switch_account *account = &attribution->accounts[i];
-		enum place_phase phase = phase_of(attribution, i);
-		bool ends = departs(attribution, account->cgroup);
+		uint32_t cgroup = departs(attribution, account->cgroup) ? SWITCH_DEPARTED
+									: account->cgroup;
+		bool gone;
 
-		if (phase != PLACE_CLOSING)
+		if (phase_of(attribution, i) != PLACE_CLOSING)
 			continue;
-		rename_process(attribution, i, ends ? SWITCH_DEPARTED : account->cgroup,
-			       account->tgid == SWITCH_DEPARTED || is_process_gone(attribution, i)
-				       ? SWITCH_DEPARTED
-				       : account->tgid);
+		gone = is_process_gone(attribution, i);
+		if (gone)
+			windows_end_process(attribution, i);
+		rename_process(attribution, i, cgroup, gone ? SWITCH_DEPARTED : account->tgid);
 	}
 	for (uint32_t i = 1; i <= nr_cgroups(attribution); i++) {
 		if (phase_of(attribution, i) != PLACE_CLOSING)

@@ -67,7 +67,8 @@ void sums_merge(struct account_sums *sums)
 {
 	size_t nr = 0;
 
-	qsort(sums->sums, sums->nr, sizeof(*sums->sums), compare);
+	if (sums->nr)
+		qsort(sums->sums, sums->nr, sizeof(*sums->sums), compare);
 	for (size_t i = 0; i < sums->nr; i++) {
 		struct account_sum *sum = &sums->sums[i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the path of a cgroup says: pod, container and systemd unit; and which paths are the same
- * for the purpose of counting. Text only: nothing is looked up, nothing is allocated. Any thread.
+ * What the path of a cgroup says: pod, container and systemd unit. Text only: nothing is looked up,
+ * nothing is allocated. Any thread.
  *
  * Paths are those of cgroup v2, from its root, as kernfs has them: without the " (deleted)" that
  * /proc/PID/cgroup adds.
@@ -36,16 +36,5 @@ struct cgroup_path {
  * "." or "..", as the kernel shows what is outside of a cgroup namespace.
  */
 void cgroup_path_parse(const char *path, struct cgroup_path *ret_path);
-
-/*
- * Cuts the path at the first transient unit, so that its cgroups and all below them count for the
- * cgroup that holds it, mostly a slice: "/user.slice/user-1000.slice/session-3.scope/x" becomes
- * "/user.slice/user-1000.slice". This also applies to the units of a user's manager, and to those
- * of a systemd in a container, which count for the container then.
- *
- * Transient are session-*.scope, run-*.scope and run-*.service, and the names that systemd-run(1)
- * makes, of any type: run-uNUMBER, run-rID, run-pPID-iID. Scopes of containers are not.
- */
-void cgroup_path_fold(char *path);
 
 #endif

@@ -57,3 +57,22 @@ const char *utf8_name(const char *name, char *buffer)
 	*to = '\0';
 	return buffer;
 }
+
+void utf8_unescape(char *name)
+{
+	const char *from = name + 1;
+	char *to = name;
+	unsigned int byte;
+
+	if (*name != '#')
+		return;
+	while (*from) {
+		if (sscanf(from, "\\x%2x", &byte) == 1) {
+			*to++ = byte;
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+}

@@ -29,4 +29,7 @@ static inline bool utf8_is_control(uint32_t character)
 const char *utf8_name(const char *name, char *buffer);
 #define UTF8_NAME_LEN(length) ((length)*4 + 2)
 
+/* Makes the name again of what utf8_name() has returned. */
+void utf8_unescape(char *name);
+
 #endif

@@ -33,7 +33,10 @@ void detach(void)
 
 int setup(void **data)
 {
-	config = (struct config){.state_dir = folder, .events_max = 8, .events_per_cpu = false};
+	config = (struct config){.state_dir = folder,
+				 .events_max = 8,
+				 .events_per_cpu = false,
+				 .events_max_cgroup_series = 64};
 	if (mount("bpf", folder, "bpf", 0, NULL))
 		return -1;
 	attach();

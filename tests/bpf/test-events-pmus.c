@@ -16,6 +16,9 @@
 
 #include "events-fixture.h"
 #include "lib/helpers.h"
+#include "source/attribution.h"
+#include "source/events/probe.h"
+#include "source/perf_open.h"
 #include "source/reader.h"
 
 #define UNC "/sys/bus/event_source/devices/unc"
@@ -296,6 +299,83 @@ static void test_level(void **data)
 	assert_int_equal(umount(SYSFS), 0);
 }
 
+static const char late[] = "counted while it is being attributed (context-switches can)";
+
+/* What cannot be attributed is refused with the reason, to a client and in the configuration, and
+ * leaves nothing behind. */
+static void test_not_attributed(void **data)
+{
+	const struct {
+		const char *spec, *why;
+	} refused[] = {
+		{"unc//", "PMU unc counts for the system, and does not know for whom"},
+		{"therm/margin/", "it is a level, and not a count"},
+		{"sched:sched_switch", late},
+	};
+	const struct events *events = source.data;
+	int descriptors = count_descriptors(getpid());
+	char *error;
+	uint64_t id;
+
+	hide_sysfs();
+	make_pmu("unc", 20, "cpumask", "0\n");
+	make_pmu("therm", 21, "unused", "");
+	write_text(SYSFS "/therm/events/margin", "event=2\n");
+	write_text(SYSFS "/therm/events/margin.snapshot", "1\n");
+	for (unsigned int i = 0; i < 2 * sizeof(refused) / sizeof(*refused); i++) {
+		struct config_event event = {(char *)"x", (char *)refused[i / 2].spec, NULL,
+					     KEPT_BY_CGROUP + i % 2};
+
+		assert_int_equal(
+			events_open(&source, event.spec, NULL, NULL, event.by, &owner, &id, &error),
+			-EOPNOTSUPP);
+		assert_non_null(strstr(error, refused[i / 2].why));
+		free(error);
+		assert_int_equal(events_try(&event, false, &error), -EOPNOTSUPP);
+		assert_non_null(strstr(error, refused[i / 2].why));
+		free(error);
+		reload(&event, 1);
+		assert_non_null(strstr(source.reason, refused[i / 2].why));
+		reload(NULL, 0);
+		assert_string_equal(source.reason, "");
+		assert_null(events->attribution);
+		assert_int_equal(count_descriptors(getpid()), descriptors);
+		assert_int_equal(number_of(events->reader->state->last_id, "id"), -1);
+	}
+	assert_int_equal(umount(SYSFS), 0);
+}
+
+/* The same of what is attributed already, and what cannot be opened. */
+static void test_not_attributed_later(void **data)
+{
+	const struct events *events = source.data;
+	char *error, spec[64], terms[32];
+	uint64_t id, switches;
+	int descriptors;
+
+	snprintf(spec, sizeof(spec), "tracepoint/config=%d/",
+		 tracepoint_id("sys_enter_ioprio_get"));
+	assert_int_equal(
+		events_open(&source, spec, NULL, NULL, KEPT_BY_CGROUP, &owner, &id, &error), 0);
+	assert_int_equal(perf_open_tracepoint(NULL, "sched:sched_switch", &switches), 0);
+	snprintf(terms, sizeof(terms), "config=%llu", (unsigned long long)switches);
+	assert_int_equal(events_set(&source, id, terms, &error), -EOPNOTSUPP);
+	assert_non_null(strstr(error, late));
+	free(error);
+	load(3);
+	assert_int_equal(number_of(id, "value"), 2 * 3);
+	assert_int_equal(events_close(&source, id, &error), 0);
+	assert_false(events->attribution->running);
+	descriptors = count_descriptors(getpid());
+	/* As on a machine without it: __wrap_perf_open(). */
+	assert_int_equal(
+		events_open(&source, "cycles", NULL, NULL, KEPT_BY_CGROUP, &owner, &id, &error),
+		-ENOENT);
+	free(error);
+	assert_false(events->attribution->running);
+	assert_int_equal(count_descriptors(getpid()), descriptors);
+}
+
 #define LONG "dispatch_of_processors_and_what_else_takes_many_letters_in_sysfs"
 
 static void take_name(uint64_t id, char ret_name[EVENTS_NAME_LEN])
@@ -386,8 +466,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_uncore), TEST(test_completed),  TEST(test_boxes),  TEST(test_hybrid),
-		TEST(test_level),  TEST(test_made_names), TEST(test_linear),
+		TEST(test_uncore), TEST(test_completed),      TEST(test_boxes),
+		TEST(test_hybrid), TEST(test_level),	      TEST(test_made_names),
+		TEST(test_linear), TEST(test_not_attributed), TEST(test_not_attributed_later),
 	};
 	int r = find_what_is_needed();
 

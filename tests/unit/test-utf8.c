@@ -62,8 +62,14 @@ static void test_no_text(void **data)
 		{"#", "##"},
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char again[64];
+
 		assert_string_equal(shown(names[i].name), names[i].shown);
+		strcpy(again, names[i].shown);
+		utf8_unescape(again);
+		assert_string_equal(again, names[i].name);
+	}
 }
 
 /* All names of up to two bytes, and all of three from a choice: none is shown as another. */

@@ -187,7 +187,7 @@ static bool check_events(struct check *check, const char *finding)
 	for (size_t i = 0; i < check->config->nr_events; i++) {
 		const struct config_event *event = &check->config->events[i];
 		_cleanup_free_ char *error = NULL;
-		int r = events_try(event->spec, event->cpus, check->privileged, &error);
+		int r = events_try(event, check->privileged, &error);
 
 		/* This user may have fewer permissions than paimond. */
 		if (!r || ((r == -EACCES || r == -EPERM) && geteuid()))

@@ -20,7 +20,7 @@ static struct pins accounts_pins(struct source *source)
 	return (struct pins){source, "events-accounts", SWITCH_LAYOUT};
 }
 
-static int check(const struct event_spec *spec, char **ret_error)
+int events_can_attribute(const struct event_spec *spec, char **ret_error)
 {
 	uint64_t id;
 
@@ -204,26 +204,39 @@ static void continue_event(struct events *events, const struct events_event *eve
 	attribution_reconcile(events->attribution, column, &total);
 }
 
+void events_warn_series(struct source *source)
+{
+	const struct events *events = source->data;
+	const struct pins pins = accounts_pins(source);
+	uint32_t series;
+
+	if (!events->attribution)
+		return;
+	series = events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr;
+	if (series != source->config->events_max_cgroup_series)
+		log_warning(
+			"events: max_cgroup_series stays %u, the size of the pinned maps (to change it " PINS_PURGE
+			")",
+			series, PINS_PURGE_OF(&pins));
+}
+
 /* Loads it, and takes over. */
 static int begin(struct source *source)
 {
 	struct events *events = source->data;
 	const struct pins pins = accounts_pins(source);
 	const struct attribution_options options = events_attribution_options(source->config);
-	const uint32_t series = source->config->events_max_cgroup_series;
 	int r;
 
 	if (events->attribution)
 		return 0;
+	/* Of events that are no more, and perhaps of another size. */
+	if (!events->reader->reused)
+		pins_remove(&pins, "switch_state");
 	r = attribution_new(source, &pins, LINK, &options, events->reader, &events->attribution);
 	if (r < 0)
 		return r;
-	if (events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr != series)
-		log_warning(
-			"events: max_cgroup_series stays %u, the size of the pinned maps (to change it " PINS_PURGE
-			")",
-			events->attribution->state->ranges[SWITCH_CGROUP_CELLS].nr,
-			PINS_PURGE_OF(&pins));
+	events_warn_series(source);
 	release_columns(events);
 	for (uint32_t i = 0; i < events->reader->nr_events; i++)
 		if (events->reader->events[i].id &&
@@ -237,7 +250,7 @@ int events_prepare_attribution(struct source *source, const struct event_spec *s
 {
 	struct events *events = source->data;
 	char reason[sizeof(source->reason)];
-	int r = check(spec, ret_error);
+	int r = events_can_attribute(spec, ret_error);
 
 	if (r < 0)
 		return r;

@@ -7,8 +7,9 @@
 #include "../accounts.h"
 #include "registry.h"
 
-/* Prepares to attribute an event, before it is opened. 0, -EOPNOTSUPP (it cannot be attributed) or
- * another negative errno with *ret_error. */
+/* 0, or -EOPNOTSUPP with *ret_error: it cannot be attributed. */
+int events_can_attribute(const struct event_spec *spec, char **ret_error);
+/* Prepares to attribute an event, before it is opened. 0, or a negative errno with *ret_error. */
 int events_prepare_attribution(struct source *source, const struct event_spec *spec,
 			       char **ret_error);
 /* Attributes an event with its filled slots, which is not in force yet. 0, or a negative errno with
@@ -27,6 +28,8 @@ void events_unattribute(struct events *events, uint64_t id);
 
 /* Continues with what an earlier daemon attributed: after events_recover(). */
 void events_recover_attribution(struct source *source);
+/* Logs it if the pinned maps have another size than the configuration wants. */
+void events_warn_series(struct source *source);
 /* Ends what an earlier daemon kept, while the source is off. */
 void events_end_attribution(struct source *source);
 

@@ -139,6 +139,7 @@ static int events_reload(struct source *source)
 	struct events *events = source->data;
 
 	warn_max(source);
+	events_warn_series(source);
 	for (uint32_t i = 0; i < events->reader->nr_slots; i++)
 		if (events->states[i] == SLOT_STOPPED)
 			events->states[i] = SLOT_STALLED; /* inspected again, and reopened */
@@ -180,7 +181,12 @@ static const char *needs_restart(const struct source *source)
 {
 	const struct events *events = source->data;
 
-	return events->reader->nr_events != source->config->events_max ? "[events] max" : NULL;
+	if (events->reader->nr_events != source->config->events_max)
+		return "[events] max";
+	return events->attribution && events->attribution->bpf->rodata->folds ==
+					      source->config->events_transient_scopes
+		       ? "[events] transient_scopes"
+		       : NULL;
 }
 
 const struct source_ops events_source = {

@@ -258,7 +258,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 	return 0;
 }
 
-int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
+int events_try(const struct config_event *wanted, bool opens, char **ret_error)
 {
 	_cleanup_(event_spec_freep) struct event_spec *spec = NULL;
 	_cleanup_free_ struct target *targets = NULL;
@@ -268,14 +268,17 @@ int events_try(const char *text, const char *cpus, bool opens, char **ret_error)
 	int fd, r;
 
 	*ret_error = NULL;
-	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, text, &spec, ret_error);
+	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, wanted->spec, &spec,
+			     ret_error);
+	if (!r && wanted->by != KEPT_BY_NOTHING)
+		r = events_can_attribute(spec, ret_error);
 	if (r < 0)
 		return r;
 	if (strlen(spec->text) >= sizeof(event.terms[0].spec))
 		return fail(ret_error, -EINVAL, "%.80s: the spec is too long", spec->text);
 	r = events_read_online(&events, &(unsigned int *){NULL}, &(size_t){0});
 	if (r >= 0)
-		r = choose_targets(&events, spec, cpus, &targets, &nr, ret_error);
+		r = choose_targets(&events, spec, wanted->cpus, &targets, &nr, ret_error);
 	if (!r && opens) {
 		event.terms[0] = make_terms(spec);
 		event.type = spec->type;

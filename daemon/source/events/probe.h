@@ -18,10 +18,10 @@ struct attribution_options events_attribution_options(const struct config *confi
 /* The maximum size of the maps in bytes. */
 uint64_t events_map_bytes(const struct config *config);
 
-/* Can an event be opened (events_open()), as far as this is known without an attached source?
- * opens: also opens it for a moment, on its first CPU. 0, or a negative errno with *ret_error. In
- * open.c. */
-int events_try(const char *spec, const char *cpus, bool opens, char **ret_error);
+/* Can an event of the configuration be opened (events_open()), as far as this is known without an
+ * attached source? opens: also opens it for a moment, on its first CPU. 0, or a negative errno with
+ * *ret_error. In open.c. */
+int events_try(const struct config_event *event, bool opens, char **ret_error);
 
 /* Do the programs load that read perf events, that attribute them, and that look at perf events of
  * other processes? 0 or a negative errno. */

@@ -147,11 +147,10 @@ def remove(group):
                 remove(f"{group}/{entry.name}")
 
     def gone():
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                os.rmdir(ROOT + group)
-            except OSError:
-                return False
+        try:
+            os.rmdir(ROOT + group)
+        except OSError as error:
+            return isinstance(error, FileNotFoundError)
         return True
     until(f"no {group}", gone)
 
@@ -201,6 +200,7 @@ class Bed:
     keeps_program = False  # when it ends
     scrapes = 100
     series = 32  # that are few
+    units = 50  # that come and go
     work, calls = "faults=20 naps=4 compute=2000", 0  # of a round under load
     programs = {"attribution-load": "attribution-load", "paimonctl": ("paimonctl",)}
 
@@ -223,16 +223,19 @@ class Bed:
         return subprocess.run([*self.programs["paimonctl"], *arguments], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
-    def raw_answer(self):
+    def get(self, path):
         connection = http.client.HTTPConnection("paimond")
         connection.sock = socket.socket(socket.AF_UNIX)
         with contextlib.closing(connection):
             connection.sock.connect(self.socket)
-            connection.request("GET", "/v1/snapshot")
+            connection.request("GET", path)
             response = connection.getresponse()
             body = response.read()
         equal("status", response.status, 200)
-        return Answer(body)
+        return body.decode()
+
+    def raw_answer(self):
+        return Answer(self.get("/v1/snapshot"))
 
     def answer(self):
         answer = self.raw_answer()
@@ -322,9 +325,12 @@ def f1_under_load(bed):
 
 
 def f1_processes_for_operators(bed):
-    """By process only for who may see it."""
+    """By process only for who may see it; the idle tasks are one."""
     seen = {"paimon_event_cgroup_value_total", "paimon_event_process_value_total"}
-    equal("for root", seen - set(bed.answer().points), set())
+    answer = bed.answer()
+    equal("for root", seen - set(answer.points), set())
+    idle = answer.sums("paimon_event_process_value_total", "comm", name="switches", pid="0")
+    equal("who has PID 0", idle.keys() - {("idle",)}, set())
     child = os.fork()
     if not child:
         os.setgroups([])
@@ -333,6 +339,58 @@ def f1_processes_for_operators(bed):
         os._exit(not points or any("process" in metric and metric.startswith("paimon_event_")
                                    for metric in points))
     equal("for others there is no process", os.waitpid(child, 0)[1], 0)
+
+
+ID = "0123456789abcdef" * 4
+# Names of cgroups below a slice, as they are shown, and what paimon_cgroup_info has of them. The
+# kernel takes any byte but a newline.
+NAMES = ((b'a"\\{},= b', 'a"\\{},= b', "", ""),
+         ("\u00fc.service".encode(), "\u00fc.service", "", ""),
+         (b"a\\x2db.service", "a\\x2db.service", "", "a\\x2db.service"),
+         (b"\xff", "#\\xff", "", ""),
+         (b"\xfe\x1b[1m", "#\\xfe\\x1b[1m", "", ""),
+         (f"docker-{ID}.scope/\r".encode(), f"#docker-{ID}.scope/\\x0d", ID,
+          f"docker-{ID}.scope"),
+         (b"a\\x2db.service/\xff", "#a\\x5cx2db.service/\\xff", "", "a\\x2db.service"),
+         (b"/".join([b"l" * 250] * 15), None, "", ""),  # 3,764 bytes
+         (b"/".join([b"d"] * 16), None, "", ""))
+
+
+def f1_names(bed):
+    """Cgroups of any name are served, in text as in JSON, each with what its path says; one that is
+    too long or too deep is others'."""
+    slice = f"/attribution-{os.getpid()}.slice"
+    before = bed.answer()
+
+    def enter(folder):
+        with open(folder + b"/cgroup.procs", "w") as file:
+            file.write("0")
+
+    try:
+        for name, *_ in NAMES:
+            folder = os.path.join(os.fsencode(ROOT + slice), name)
+            os.makedirs(folder)
+            subprocess.run(["true"], check=True, preexec_fn=lambda: enter(folder))
+        answer = bed.answer()
+        text = re.findall(r'^paimon_event_cgroup_value_total\{name="faults",cgroup="((?:[^"\\]|'
+                          r'\\.)*)"\} \d+$', bed.get("/metrics"), re.M)
+        text = [re.sub(r"\\(.)", r"\1", label) for label in text]
+    finally:
+        remove(slice)
+    wanted = {"#" * (shown[0] == "#") + f"{slice}/{shown.removeprefix('#')}":
+              (container, unit or slice[1:]) for _, shown, container, unit in NAMES if shown}
+    got = {cgroup: count for cgroup, count in named(answer).items() if slice in cgroup}
+    equal("cgroups", got.keys(), wanted.keys())
+    equal("with page faults", [cgroup for cgroup, count in got.items() if not count], [])
+    equal("in text", sorted(label for label in text if slice in label), sorted(wanted))
+    equal("info", {cgroup: info for cgroup, *info in answer.sums(
+        "paimon_cgroup_info", "cgroup", "container_id", "unit") if slice in cgroup},
+          {cgroup: list(info) for cgroup, info in wanted.items()})
+    dropped = [one.value("paimon_series_dropped_total", reason="events_cgroups")
+               for one in (before, answer)]
+    others = [named(one)["other"] for one in (before, answer)]
+    if dropped[1] - dropped[0] < 2 or others[1] - others[0] < 20:
+        raise AssertionError(f"others: {dropped}, {others}")
 
 
 def f1_moves(bed):
@@ -386,6 +444,42 @@ def f2_who_shares_a_cgroup(bed):
         alternate(bed, "-same")
     finally:
         EVENTS["switches"] = switches
+        bed.fresh(CONFIG)
+
+
+WINDOWS = {"paimon_event_process_window": ("pid", "comm"),
+           "paimon_event_cgroup_window": ("cgroup",)}
+
+
+def f1_minutes(bed):
+    """In the current and the last minute is all that was done since paimond began, also by those
+    that have ended, when their places are no longer theirs too."""
+    def compare(rows):
+        answer = bed.answer()
+        for metric, labels in WINDOWS.items():
+            if labels == ("cgroup",) and answer.value("paimon_series_dropped_total"):
+                continue  # others of the machine have the places
+            got = answer.sums(metric, *labels, name="faults")
+            for (what, *at), count in in_rows(rows, *labels).items():
+                in_range((what, *at), got[tuple(at)], count, count + bed.slack("faults"))
+            equal("minutes with nothing", [at for at, count in got.items() if not count], [])
+
+    def come_and_go():
+        with bed.load(*(f"-{i}" for i in range(40))) as load:
+            load.start(40)  # of 64, so that places are given up at once
+            load("go all rounds=3 faults=20")
+            load("wait")
+            rows = [load(f"end {process}") for process in range(40)]
+            compare(rows)
+        until("they have departed", lambda: not named(bed.answer()).keys() & set(load.groups))
+        compare(rows)
+
+    bed.fresh("[events]\nmax_cgroup_series = 64\n" + CONFIG.partition("[event switches]")[0])
+    try:
+        come_and_go()
+        bed.restart()
+        come_and_go()
+    finally:
         bed.fresh(CONFIG)
 
 
@@ -506,6 +600,57 @@ def f4_restarted(bed):
         bed.exact(load("wait"), since)
 
 
+def f4_other_size(bed):
+    """The configuration has another size than the pinned maps: this is said, how to change it too,
+    and nothing is lost. Without the maps, what was counted is others'."""
+    def said(series):
+        return (f"max_cgroup_series stays {series}, the size of the pinned maps (to change it stop "
+                "paimond, then run paimonctl purge events-accounts-1; this loses " in bed.log())
+
+    bed.fresh(CONFIG)  # what was counted before a reset may be in the maps alone
+    with bed.load("-a", "-b") as load:
+        load.start(4)
+        for series in 32, 8192, 4096:
+            load(f"go all {STINT}")
+            rows = load("wait")
+            bed.exact(rows)
+            bed.end()
+            bed.configure(f"[events]\nmax_cgroup_series = {series}\n" + CONFIG)
+            bed.start()
+            equal(f"said of {series}", said(4096), series != 4096)
+            bed.exact(rows)
+        bed.configure("[events]\nmax_cgroup_series = 32\ntransient_scopes = yes\n" + CONFIG)
+        equal("takes a restart", bed.ctl("reload").endswith(": [events] transient_scopes\n"), True)
+        equal("said at a reload", said(4096), True)
+        before = bed.answer()
+        bed.end()
+        bed.purge("events-accounts-1")
+        bed.before = None  # counters by cgroup begin anew
+        bed.start()
+        equal("said of new maps", said(4096), False)
+        answer = bed.answer()
+        for event in EVENTS:
+            parts = named(answer, event)
+            if answer.value(EVENT[1], name=event) < before.value(EVENT[1], name=event) or \
+                    parts.get("other", 0) < before.value(EVENT[1], name=event):
+                raise AssertionError(f"{event}: {parts}")
+        since = load("wait"), answer
+        load(f"go all {STINT}")
+        rows = load("wait")
+        if not answer.value("paimon_series_dropped_total"):
+            bed.exact(rows, since)
+        # Of other events, and for other CPUs and slots.
+        bed.end()
+        bed.purge(os.path.basename(bed.pins()))
+        bed.configure("[events]\nmax = 100\n" + CONFIG)
+        bed.before = None
+        bed.start()
+        since = rows, bed.answer()
+        load(f"go all {STINT}")
+        bed.exact(load("wait"), since)
+    bed.fresh(CONFIG)
+
+
 def named(answer, name="faults"):
     """{cgroup: count} of an event."""
     return {cgroup: count for (cgroup,), count in answer.sums(
@@ -551,6 +696,9 @@ def short_cgroups(bed, series):
         answer = until("only what is there is served", departed)
         if len(served) < 10:
             raise AssertionError(f"hardly any had a place: {served}")
+        if named(answer)["other"] > named(base)["other"] and \
+                not answer.value("paimon_series_dropped_total"):
+            raise AssertionError("what did not fit is not counted")
         # Others of the machine may have departed, or found no place.
         grown = [one.value("paimon_event_departed_value_total", name="faults") +
                  named(one).get("other", 0) for one in (base, answer)]
@@ -567,43 +715,71 @@ def f5_short_cgroups(bed):
         bed.fresh(CONFIG)
 
 
+# What systemd and container runtimes call what comes and goes: does it count for its slice?
+UNITS = {"run-r{:032x}.scope": True, "run-{}.scope/inner": True, "session-c{}.scope": True,
+         "run-u{}.service": True, "run-p7-i{}.service": True, "job@{}.service": False,
+         "docker-{:064x}.scope": False, "run-backup{}.service": False, "run-r{}.service": False}
+
+
 def f5_transient_scopes(bed):
-    """They fold into their slice."""
-    done = 0
+    """A thousand transient scopes and short services: at each scrape each has what it did, and in
+    the end only their slice is served."""
+    done = collections.Counter()
     with bed.load(".slice") as load:
         slice, = load.groups
-        os.mkdir(ROOT + slice)
-        for name in "run-r1.scope", "session-7.scope", "run-u9.service":
-            group = f"{slice}/{name}"
+        base = bed.answer()
+
+        def served():
+            answer = bed.answer()
+            got = {group: count for group, count in named(answer).items()
+                   if group.startswith(slice)}
+            equal("cgroups that are none", got.keys() - done.keys(), set())
+            for group, count in got.items():
+                in_range(((EVENT, "faults"), group), count, done[group] if group == slice else 0,
+                         done[group] + bed.slack("faults"))
+            return got.keys() == {slice} and answer
+
+        for i in range(bed.units):
+            name, folds = list(UNITS.items())[i % len(UNITS)]
+            group = f"{slice}/{name.format(i)}"
             process = load(f"start {group}")["process"]
-            load(f"go {process} rounds=3 faults=10")
-            load("wait")
-            done += load(f"end {process}")["faults"]
-            remove(group)
-        got = named(bed.answer())
-        in_range(((EVENT, "faults"), slice), got.get(slice, 0), done, done + bed.slack("faults"))
-        equal("scopes", [cgroup for cgroup in got if cgroup.startswith(slice + "/")], [])
+            load(f"go {process} faults={10 + i % 7}")
+            done[slice if folds else group] += load(f"end {process}")["faults"]
+            remove(group.removesuffix("/inner"))
+            if not i % 20:
+                served()
+        answer = until("only the slice is served", served)
+        # Others of the machine may have departed.
+        grown = [one.value("paimon_event_departed_value_total", name="faults")
+                 for one in (base, answer)]
+        if grown[1] - grown[0] < sum(done.values()) - done[slice]:
+            raise AssertionError(f"departed: {grown}, {sum(done.values()) - done[slice]} done")
 
 
-# Under `event exec`: takes the perf event of a CPU out of its slot, or puts another CPU's there,
-# and puts it back when standard input ends.
+# Under `event exec`: takes the perf event of CPU 0 out of its slot, or puts that of another CPU
+# there, or one that is pinned and off, and puts it back when standard input ends.
 TAKE_OUT = """
 import ctypes, os, platform, struct, sys
 key, value, path, how = ctypes.c_uint(int(sys.argv[1])), ctypes.c_uint(), sys.argv[2], sys.argv[3]
 path = ctypes.create_string_buffer(path.encode())
-number = {"x86_64": 321, "aarch64": 280, "s390x": 351}[platform.machine()]
-def bpf(command, attributes):
-    attributes = ctypes.create_string_buffer(attributes, 120)
-    result = ctypes.CDLL(None, use_errno=True).syscall(number, command, attributes, 120)
+calls = {"x86_64": (321, 298), "aarch64": (280, 241), "s390x": (351, 331)}[platform.machine()]
+def call(number, *arguments):
+    result = ctypes.CDLL(None, use_errno=True).syscall(number, *arguments)
     if result < 0:
-        raise OSError(ctypes.get_errno(), command)
+        raise OSError(ctypes.get_errno(), number)
     return result
+def bpf(command, attributes):
+    return call(calls[0], command, ctypes.create_string_buffer(attributes, 120), 120)
 map = bpf(7, struct.pack("Q", ctypes.addressof(path)))
 def put(fd):
     value.value = fd
     bpf(2, struct.pack("IIQQQ", map, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
 if how == "ENOENT":
     bpf(3, struct.pack("IIQ", map, 0, ctypes.addressof(key)))
+elif how == "EBUSY": # page faults, disabled and pinned
+    flags = 5 if sys.byteorder == "little" else 5 << 61
+    attributes = ctypes.create_string_buffer(struct.pack("IIQQQQQ", 1, 64, 2, 0, 0, 0, flags), 64)
+    put(call(calls[1], attributes, -1, 0, -1, 0))
 else:
     put(4)
 print("taken", flush=True)
@@ -634,19 +810,20 @@ def unreadable(bed, event, how):
         equal("put back", held.wait(), 0)
 
 
+def errors(answer, how):
+    return answer.value("paimon_attribution_read_errors_total", source="events", error=how)
+
+
 def f6_failed_readings(bed):
     """They are counted by errno; nothing is lost or there twice, but who was on the CPU meanwhile is
     not known."""
     bed.fresh(CONFIG)
     bed.ctl("event", "open", "page-faults", "--name", "plain")  # the same, and not attributed
 
-    def failed(answer, how):
-        return answer.value("paimon_attribution_read_errors_total", source="events", error=how)
-
     def grown(name):
         return since[1].value(EVENT[1], name=name) - before.value(EVENT[1], name=name)
 
-    for how in "ENOENT", "EINVAL":
+    for how in "ENOENT", "EINVAL", "EBUSY":
         with bed.load("-a", "-b") as load:
             load.start(2)
             load(f"go all {STINT} cpus=1")
@@ -657,8 +834,8 @@ def f6_failed_readings(bed):
                 load("wait")
                 during = bed.exact(rows, names=["faults"])
                 bed.exact(load("wait"), names=["switches"])
-            if failed(during, how) - failed(before, how) < 100:
-                raise AssertionError(f"failed: {failed(before, how)}, then {failed(during, how)}")
+            if errors(during, how) - errors(before, how) < 100:
+                raise AssertionError(f"failed: {errors(before, how)}, then {errors(during, how)}")
             time.sleep(0.1)
             since = load("wait"), bed.answer()
             done = sum(row["faults"] for row in since[0]) - sum(row["faults"] for row in rows)
@@ -668,7 +845,7 @@ def f6_failed_readings(bed):
                                      f"{grown('plain')} by all")
             load(f"go all {STINT} cpus=1")
             after = bed.exact(load("wait"), since)
-            equal("failed readings", failed(after, how), failed(since[1], how))
+            equal("failed readings", errors(after, how), errors(since[1], how))
     bed.ctl("event", "close", "plain")
 
 
