@@ -13,7 +13,9 @@
  *	cspmu-test storm DEVICE EVENT TIMES
  *					so often some events occur, half of what a counter goes
  *					before it overflows or more, while reads fail and tear;
- *					prints the number of overflows, failed and torn reads
+ *					goes on, up to 50 times as often, until reads have failed,
+ *					and overflows or torn reads occurred; prints the number of
+ *					overflows, failed and torn reads
  *	cspmu-test plug DEVICE 0|1	takes the device out, or puts it in
  *	cspmu-test record DEVICE EVENT	what the device has counted of an event
  *	cspmu-test hold PMU CONFIG	opens an event, says so, and counts until it is killed
@@ -943,8 +945,11 @@ static void storm(unsigned int number, uint32_t event, unsigned int times)
 	const struct paimon_soft_cspmu_record *record = device.record;
 	uint64_t overflows = record->overflows, failing = record->failed, torn = record->torn;
 	uint64_t dice = 28;
+	bool all = false; /* has happened: it depends on who reads meanwhile */
 
-	for (unsigned int i = 0; i < times; i++) {
+	for (unsigned int i = 0; i < times || (!all && i < 50 * times); i++) {
+		all = record->failed > failing &&
+		      (record->overflows > overflows || record->torn > torn);
 		go_wrong(&device, draw(&dice, 40), draw(&dice, 4));
 		occur(&device, event, (1u << 30) + draw(&dice, 1u << 30));
 	}
