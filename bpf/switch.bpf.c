@@ -116,7 +116,7 @@ struct {
 	__type(value, struct cgroup_path);
 } switch_scratch SEC(".maps");
 
-#define TRIES 8 /* to find a name while another CPU gives a place to it */
+#define TRIES 8 /* of what another CPU may do at the same time */
 
 static __always_inline struct switch_state *state(void)
 {
@@ -185,12 +185,18 @@ static __always_inline u32 index_of(u64 bit)
 	       !!(bit & 0xccccccccccccccccull) << 1 | !!(bit & 0xaaaaaaaaaaaaaaaaull);
 }
 
-/* Takes the first bit of a word of switch_free: it, or 0. */
+/* Takes the first bit of a word of switch_free: it, or 0. That other CPUs are faster does not mean
+ * that there is none. */
 static __always_inline u64 take_bit(u64 *word)
 {
-	u64 bits = READ_ONCE(*word);
+	for_up_to(i, TRIES, TRIES)
+	{
+		u64 bits = READ_ONCE(*word);
 
-	return bits && atomic_cmpxchg(word, bits, bits & (bits - 1)) == bits ? bits & -bits : 0;
+		if (!bits || atomic_cmpxchg(word, bits, bits & (bits - 1)) == bits)
+			return bits & -bits;
+	}
+	return 0;
 }
 
 #define TAKE_STEP 32 /* square root of SWITCH_MAX_WORDS */
