@@ -417,8 +417,8 @@ __noinline int current_process(u32 cgroup)
 
 /* The accountant */
 
-/* The cell of an account for a column, if necessary a new one; without one, that of account 0. */
-static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
+/* A new cell of an account for a column; without one, that of account 0. */
+__noinline int take_cell(u32 index, u32 column)
 {
 	u32 kind = index < ranges[SWITCH_PROCESSES].first ? SWITCH_CGROUP_CELLS
 							  : SWITCH_PROCESS_CELLS;
@@ -427,21 +427,40 @@ static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
 	u32 known, taken;
 
 	column = masked(column, SWITCH_COLUMNS - 1);
-	known = index && account ? READ_ONCE(account->cells[column]) : column;
-	if (!index || !account || known)
-		return bpf_map_lookup_elem(&switch_cells, &known);
+	if (!account)
+		return column;
 	taken = take(kind);
 	cell = taken ? bpf_map_lookup_elem(&switch_cells, &taken) : NULL;
 	if (cell && atomic_cmpxchg(&cell->owner, 0ull, switch_owner(index, column)) == 0) {
 		known = atomic_cmpxchg(&account->cells[column], 0, taken);
 		if (!known)
-			return cell;
+			return taken;
 		atomic_xchg(&cell->owner, 0ull);
 		give_back(kind, taken);
-		return bpf_map_lookup_elem(&switch_cells, &known);
+		return known;
 	}
 	count_dropped(kind);
-	return bpf_map_lookup_elem(&switch_cells, &column);
+	return column;
+}
+
+/* The cell of an account for a column, if necessary a new one; without one, that of account 0. */
+static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
+{
+	struct switch_account *account = account_at(index);
+	u32 known;
+
+	column = masked(column, SWITCH_COLUMNS - 1);
+	known = index && account ? READ_ONCE(account->cells[column]) : column;
+	if (index && !known)
+		known = take_cell(index, column);
+	return bpf_map_lookup_elem(&switch_cells, &known);
+}
+
+/* Most is unchanged at most switches. */
+static __always_inline void add(u64 *sum, u64 value)
+{
+	if (value)
+		atomic_add(sum, value);
 }
 
 /* Charges what the perf event in a slot has advanced to an account. A count that is smaller than
@@ -467,9 +486,9 @@ __noinline int advance(u32 slot, u32 column, u32 account)
 	cell = cell_of(account, column);
 	if (!cell)
 		return 0;
-	atomic_add(&cell->sum.value, value);
-	atomic_add(&cell->sum.enabled, now.enabled - last->reading.enabled);
-	atomic_add(&cell->sum.running, now.running - last->reading.running);
+	add(&cell->sum.value, value);
+	add(&cell->sum.enabled, now.enabled - last->reading.enabled);
+	add(&cell->sum.running, now.running - last->reading.running);
 	last->reading.value = now.counter;
 	last->reading.enabled = now.enabled;
 	last->reading.running = now.running;
@@ -484,50 +503,52 @@ static __always_inline void count_failure(struct switch_cpu *c, long r)
 				 : SWITCH_OTHER]++;
 }
 
-/* Who is charged on a CPU. */
+/* Who is charged on a CPU: the account of an entry is at index SWITCH_FLAGS(entry) & 3. */
 struct who {
+	u32 accounts[4];
 	u32 cgroup, process; /* tickets */
 };
 
 static __always_inline void find_current(const struct switch_cpu *c, struct who *who)
 {
+	bool late = c->flags & SWITCH_FLAGS(SWITCH_LATE);
+	bool by_process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS);
+
 	who->cgroup = current_cgroup();
-	who->process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS) ? (u32)current_process(who->cgroup)
-							       : who->cgroup;
+	who->process = by_process ? (u32)current_process(who->cgroup) : who->cgroup;
+	who->accounts[0] = account_of(who->cgroup);
+	who->accounts[SWITCH_FLAGS(SWITCH_PROCESS)] = account_of(who->process);
+	who->accounts[SWITCH_FLAGS(SWITCH_LATE)] = late ? account_of(c->out_cgroup) : 0;
+	who->accounts[SWITCH_FLAGS(SWITCH_LATE | SWITCH_PROCESS)] =
+		late ? account_of(c->out_process) : 0;
 }
 
-/* Charges an entry of this CPU to the ticket that belongs to it. 0 or a negative errno. */
-__noinline int advance_entry(u32 column, u32 cgroup, u32 process)
+/* Charges an entry of this CPU to the account that belongs to it. 0 or a negative errno. */
+__noinline int advance_entry(struct switch_cpu *c, u32 column, const struct who *who)
 {
-	struct switch_cpu *c = this_cpu();
-	bool by_process;
-	u32 ticket;
 	u64 entry;
 	long r;
 
-	if (!c)
+	if (!c || !who)
 		return 0;
-	entry = c->entries[masked(column, SWITCH_COLUMNS - 1)];
+	column = masked(column, SWITCH_COLUMNS - 1);
+	entry = c->entries[column];
 	if (!entry || entry & SWITCH_GATE)
 		return 0;
-	by_process = entry & SWITCH_PROCESS;
-	ticket = entry & SWITCH_LATE ? by_process ? c->out_process : c->out_cgroup
-		 : by_process	     ? process
-				     : cgroup;
-	r = advance((u32)entry - 1, column, account_of(ticket));
+	r = advance((u32)entry - 1, column, who->accounts[SWITCH_FLAGS(entry) & 3]);
 	if (r)
 		count_failure(c, r);
 	return r;
 }
 
 /* Charges all entries of this CPU. Returns the latest errno, or 0. */
-static __always_inline long advance_all(const struct switch_cpu *c, const struct who *who)
+static __always_inline long advance_all(struct switch_cpu *c, const struct who *who)
 {
 	long failed = 0, r;
 
 	for_up_to(i, c->nr, SWITCH_COLUMNS)
 	{
-		r = advance_entry(i, who->cgroup, who->process);
+		r = advance_entry(c, i, who);
 		if (r)
 			failed = r;
 	}
@@ -565,7 +586,7 @@ static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
 
 /* Charges this CPU. The count of the gate is stored last, so that what could not be read is read at
  * the next switch. */
-static __always_inline void charge(const struct switch_cpu *c, const struct who *who,
+static __always_inline void charge(struct switch_cpu *c, const struct who *who,
 				   const struct gate *gate)
 {
 	if (!advance_all(c, who) && gate->last && !gate->failed)
@@ -644,7 +665,7 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 	old = c->entries[column];
 	if (old && !(old & SWITCH_GATE)) {
 		find_current(c, &who);
-		advance_entry(column, who.cgroup, who.process);
+		advance_entry(c, column, &who);
 	}
 	if (entry && last && (old || entry & SWITCH_GATE || ctx->args[2])) {
 		r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));
