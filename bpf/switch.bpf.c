@@ -594,20 +594,19 @@ static __always_inline void charge(struct switch_cpu *c, const struct who *who,
 }
 
 /* Do two tasks have the same accounts? */
-static __always_inline bool is_same(const struct switch_cpu *c, const struct task_struct *next)
+static __always_inline bool is_same(const struct switch_cpu *c, struct task_struct *prev,
+				    struct task_struct *next)
 {
-	struct task_struct *prev = bpf_get_current_task_btf();
-
-	if (c->flags & SWITCH_FLAGS(SWITCH_PROCESS) &&
-	    prev->group_leader != BPF_CORE_READ(next, group_leader))
+	if (c->flags & SWITCH_FLAGS(SWITCH_PROCESS) && prev->group_leader != next->group_leader)
 		return false;
-	return BPF_CORE_READ(prev, cgroups, dfl_cgrp) == BPF_CORE_READ(next, cgroups, dfl_cgrp);
+	return prev->cgroups->dfl_cgrp == next->cgroups->dfl_cgrp;
 }
 
 /* Arguments: preempted or not, the task that is switched out, and the one that comes. */
-SEC("raw_tp/sched_switch")
-int switch_out(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/sched_switch")
+int switch_out(u64 *ctx)
 {
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 	struct switch_cpu *c = this_cpu();
 	struct gate gate = {};
 	struct who who;
@@ -616,7 +615,7 @@ int switch_out(struct bpf_raw_tracepoint_args *ctx)
 	if (!c || !c->nr)
 		return 0;
 	/* Events that are counted late have advanced for who was switched out before. */
-	if (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) && is_same(c, (const void *)ctx->args[2]))
+	if (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) && is_same(c, prev, next))
 		return 0;
 	if (!read_gate(c, &gate))
 		return 0;
