@@ -116,6 +116,7 @@ struct {
 	__type(value, struct cgroup_path);
 } switch_scratch SEC(".maps");
 
+#define MAX_ERRNO 4095ull
 #define TRIES 8 /* of what another CPU may do at the same time */
 
 static __always_inline struct switch_state *state(void)
@@ -463,6 +464,18 @@ static __always_inline void add(u64 *sum, u64 value)
 		atomic_add(sum, value);
 }
 
+/* Is the count of the perf event in a slot still this one? Without its times this is quick, but
+ * it may not tell: the highest counts could be errors. */
+static __always_inline bool is_unchanged(u32 slot, struct switch_last *last)
+{
+	u64 value = bpf_perf_event_read(&events_array, slot);
+
+	if (value != last->reading.value || value >= -MAX_ERRNO)
+		return false;
+	last->error = 0;
+	return true;
+}
+
 /* Charges what the perf event in a slot has advanced to an account. A count that is smaller than
  * before has been reset. 0 or a negative errno: nothing is charged, and the next reading brings
  * it. */
@@ -474,7 +487,7 @@ __noinline int advance(u32 slot, u32 column, u32 account)
 	u64 value;
 	long r;
 
-	if (!last)
+	if (!last || (values_only && is_unchanged(slot, last)))
 		return 0;
 	r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));
 	last->error = r;
@@ -562,8 +575,9 @@ struct gate {
 	bool failed;
 };
 
-/* Is there anything to charge, as far as the gate tells? */
-static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
+/* Is there anything to charge, as far as the gate tells? Its times are of interest only to the
+ * reader. */
+static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate, bool with_times)
 {
 	u64 entry = READ_ONCE(c->entries[0]);
 	u32 slot = (u32)entry - 1;
@@ -572,6 +586,8 @@ static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
 	gate->last = entry & SWITCH_GATE ? bpf_map_lookup_elem(&switch_lasts, &slot) : NULL;
 	if (!gate->last)
 		return true;
+	if (!with_times && is_unchanged(slot, gate->last))
+		return false;
 	r = bpf_perf_event_read_value(&events_array, slot, &gate->now, sizeof(gate->now));
 	gate->last->error = r;
 	if (!r) {
@@ -617,7 +633,7 @@ int switch_out(u64 *ctx)
 	/* Events that are counted late have advanced for who was switched out before. */
 	if (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) && is_same(c, prev, next))
 		return 0;
-	if (!read_gate(c, &gate))
+	if (!read_gate(c, &gate, false))
 		return 0;
 	find_current(c, &who);
 	charge(c, &who, &gate);
@@ -634,7 +650,7 @@ int switch_read(void *ctx __attribute__((unused)))
 	struct gate gate = {};
 	struct who who;
 
-	if (!c || !c->nr || !read_gate(c, &gate))
+	if (!c || !c->nr || !read_gate(c, &gate, true))
 		return 0;
 	find_current(c, &who);
 	charge(c, &who, &gate);
