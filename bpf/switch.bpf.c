@@ -327,8 +327,8 @@ static __noinline s64 ticket_of_path(const char *path, u32 others)
 	return -1;
 }
 
-/* The ticket of the current cgroup. */
-__noinline int current_cgroup(void)
+/* The ticket of the current cgroup, and its id. */
+__noinline int current_cgroup(u64 *ret_id)
 {
 	u64 id = bpf_get_current_cgroup_id();
 	struct switch_known *known = bpf_map_lookup_elem(&switch_ids, &id), entry;
@@ -339,8 +339,9 @@ __noinline int current_cgroup(void)
 	u64 value;
 	s64 ticket;
 
-	if (!st)
+	if (!st || !ret_id)
 		return 0;
+	*ret_id = id;
 	if (known) {
 		value = READ_ONCE(known->ticket);
 		if (value >> 32 == (u32)id && is_valid(value)) {
@@ -362,6 +363,7 @@ __noinline int current_cgroup(void)
 	if (ticket < 0)
 		return others;
 	id = BPF_CORE_READ(kn, id); /* the task may have been moved to another cgroup */
+	*ret_id = id;
 	entry.ticket = switch_known_ticket(id, (u32)ticket);
 	entry.epoch = st->epoch;
 	bpf_map_update_elem(&switch_ids, &id, &entry, BPF_ANY);
@@ -375,24 +377,38 @@ static __always_inline u32 next_order(void)
 	return st ? __sync_fetch_and_add(&st->order, 1) : 0;
 }
 
+static __always_inline struct switch_process process_of(struct task_struct *task, u32 cgroup)
+{
+	struct task_struct *leader = task->group_leader;
+	struct switch_process id = {.tgid = leader->tgid, .cgroup = cgroup};
+
+	id.start_ns = id.tgid ? leader->start_boottime : 0;
+	return id;
+}
+
+static __always_inline bool is_owner(const struct switch_account *account,
+				     const struct switch_process *id)
+{
+	return account->tgid == id->tgid && account->start_ns == id->start_ns &&
+	       account->cgroup == id->cgroup;
+}
+
 /* The ticket of the current process in a cgroup; without a place, that of the cgroup. */
 __noinline int current_process(u32 cgroup)
 {
 	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
-	struct switch_process id = {.tgid = leader->tgid, .cgroup = cgroup};
+	struct switch_process id = process_of(leader, cgroup);
 	struct switch_account *account;
 	u32 *known, ticket, index = 0, state;
 	s64 opened;
 
-	id.start_ns = id.tgid ? leader->start_boottime : 0;
 	for_up_to(i, TRIES, TRIES)
 	{
 		known = bpf_map_lookup_elem(&switch_procs, &id);
 		if (known) {
 			ticket = READ_ONCE(*known);
 			account = account_at(ticket & PLACE_INDEX);
-			if (!account || !is_valid(ticket) || account->tgid != id.tgid ||
-			    account->start_ns != id.start_ns || account->cgroup != cgroup)
+			if (!account || !is_valid(ticket) || !is_owner(account, &id))
 				continue;
 			bpf_probe_read_kernel(account->comm, sizeof(account->comm),
 					      __builtin_preserve_access_index(&leader->comm));
@@ -520,6 +536,7 @@ static __always_inline void count_failure(struct switch_cpu *c, long r)
 struct who {
 	u32 accounts[4];
 	u32 cgroup, process; /* tickets */
+	u64 id;		     /* of the cgroup */
 };
 
 static __always_inline void find_current(const struct switch_cpu *c, struct who *who)
@@ -527,7 +544,7 @@ static __always_inline void find_current(const struct switch_cpu *c, struct who 
 	bool late = c->flags & SWITCH_FLAGS(SWITCH_LATE);
 	bool by_process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS);
 
-	who->cgroup = current_cgroup();
+	who->cgroup = current_cgroup(&who->id);
 	who->process = by_process ? (u32)current_process(who->cgroup) : who->cgroup;
 	who->accounts[0] = account_of(who->cgroup);
 	who->accounts[SWITCH_FLAGS(SWITCH_PROCESS)] = account_of(who->process);
@@ -618,6 +635,18 @@ static __always_inline bool is_same(const struct switch_cpu *c, struct task_stru
 	return prev->cgroups->dfl_cgrp == next->cgroups->dfl_cgrp;
 }
 
+/* Has a task the accounts of who was switched out last? */
+static __always_inline bool is_out(const struct switch_cpu *c, struct task_struct *prev)
+{
+	struct switch_process id = process_of(prev, c->out_cgroup);
+	struct switch_account *account = account_at(c->out_process & PLACE_INDEX);
+
+	if (!(c->out_cgroup & PLACE_INDEX) || c->out_id != bpf_get_current_cgroup_id() ||
+	    c->out_tickets != switch_tickets(c->out_cgroup, c->out_process))
+		return false;
+	return !(c->flags & SWITCH_FLAGS(SWITCH_PROCESS)) || (account && is_owner(account, &id));
+}
+
 /* Arguments: preempted or not, the task that is switched out, and the one that comes. */
 SEC("tp_btf/sched_switch")
 int switch_out(u64 *ctx)
@@ -630,8 +659,9 @@ int switch_out(u64 *ctx)
 	in_variant();
 	if (!c || !c->nr)
 		return 0;
-	/* Events that are counted late have advanced for who was switched out before. */
-	if (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) && is_same(c, prev, next))
+	/* Then there is no need to read yet. Events that are counted late have advanced for who was
+	 * switched out before. */
+	if (is_same(c, prev, next) && (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) || is_out(c, prev)))
 		return 0;
 	if (!read_gate(c, &gate, false))
 		return 0;
@@ -639,6 +669,8 @@ int switch_out(u64 *ctx)
 	charge(c, &who, &gate);
 	c->out_cgroup = who.cgroup;
 	c->out_process = who.process;
+	c->out_id = who.id;
+	c->out_tickets = switch_tickets(who.cgroup, who.process);
 	return 0;
 }
 
