@@ -116,7 +116,8 @@ struct {
 	__type(value, struct cgroup_path);
 } switch_scratch SEC(".maps");
 
-#define TRIES 8 /* to find a name while another CPU gives a place to it */
+#define MAX_ERRNO 4095ull
+#define TRIES 8 /* of what another CPU may do at the same time */
 
 static __always_inline struct switch_state *state(void)
 {
@@ -185,12 +186,18 @@ static __always_inline u32 index_of(u64 bit)
 	       !!(bit & 0xccccccccccccccccull) << 1 | !!(bit & 0xaaaaaaaaaaaaaaaaull);
 }
 
-/* Takes the first bit of a word of switch_free: it, or 0. */
+/* Takes the first bit of a word of switch_free: it, or 0. That other CPUs are faster does not mean
+ * that there is none. */
 static __always_inline u64 take_bit(u64 *word)
 {
-	u64 bits = READ_ONCE(*word);
+	for_up_to(i, TRIES, TRIES)
+	{
+		u64 bits = READ_ONCE(*word);
 
-	return bits && atomic_cmpxchg(word, bits, bits & (bits - 1)) == bits ? bits & -bits : 0;
+		if (!bits || atomic_cmpxchg(word, bits, bits & (bits - 1)) == bits)
+			return bits & -bits;
+	}
+	return 0;
 }
 
 #define TAKE_STEP 32 /* square root of SWITCH_MAX_WORDS */
@@ -320,8 +327,8 @@ static __noinline s64 ticket_of_path(const char *path, u32 others)
 	return -1;
 }
 
-/* The ticket of the current cgroup. */
-__noinline int current_cgroup(void)
+/* The ticket of the current cgroup, and its id. */
+__noinline int current_cgroup(u64 *ret_id)
 {
 	u64 id = bpf_get_current_cgroup_id();
 	struct switch_known *known = bpf_map_lookup_elem(&switch_ids, &id), entry;
@@ -332,8 +339,9 @@ __noinline int current_cgroup(void)
 	u64 value;
 	s64 ticket;
 
-	if (!st)
+	if (!st || !ret_id)
 		return 0;
+	*ret_id = id;
 	if (known) {
 		value = READ_ONCE(known->ticket);
 		if (value >> 32 == (u32)id && is_valid(value)) {
@@ -355,6 +363,7 @@ __noinline int current_cgroup(void)
 	if (ticket < 0)
 		return others;
 	id = BPF_CORE_READ(kn, id); /* the task may have been moved to another cgroup */
+	*ret_id = id;
 	entry.ticket = switch_known_ticket(id, (u32)ticket);
 	entry.epoch = st->epoch;
 	bpf_map_update_elem(&switch_ids, &id, &entry, BPF_ANY);
@@ -368,24 +377,38 @@ static __always_inline u32 next_order(void)
 	return st ? __sync_fetch_and_add(&st->order, 1) : 0;
 }
 
+static __always_inline struct switch_process process_of(struct task_struct *task, u32 cgroup)
+{
+	struct task_struct *leader = task->group_leader;
+	struct switch_process id = {.tgid = leader->tgid, .cgroup = cgroup};
+
+	id.start_ns = id.tgid ? leader->start_boottime : 0;
+	return id;
+}
+
+static __always_inline bool is_owner(const struct switch_account *account,
+				     const struct switch_process *id)
+{
+	return account->tgid == id->tgid && account->start_ns == id->start_ns &&
+	       account->cgroup == id->cgroup;
+}
+
 /* The ticket of the current process in a cgroup; without a place, that of the cgroup. */
 __noinline int current_process(u32 cgroup)
 {
 	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
-	struct switch_process id = {.tgid = leader->tgid, .cgroup = cgroup};
+	struct switch_process id = process_of(leader, cgroup);
 	struct switch_account *account;
 	u32 *known, ticket, index = 0, state;
 	s64 opened;
 
-	id.start_ns = id.tgid ? leader->start_boottime : 0;
 	for_up_to(i, TRIES, TRIES)
 	{
 		known = bpf_map_lookup_elem(&switch_procs, &id);
 		if (known) {
 			ticket = READ_ONCE(*known);
 			account = account_at(ticket & PLACE_INDEX);
-			if (!account || !is_valid(ticket) || account->tgid != id.tgid ||
-			    account->start_ns != id.start_ns || account->cgroup != cgroup)
+			if (!account || !is_valid(ticket) || !is_owner(account, &id))
 				continue;
 			bpf_probe_read_kernel(account->comm, sizeof(account->comm),
 					      __builtin_preserve_access_index(&leader->comm));
@@ -411,8 +434,8 @@ __noinline int current_process(u32 cgroup)
 
 /* The accountant */
 
-/* The cell of an account for a column, if necessary a new one; without one, that of account 0. */
-static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
+/* A new cell of an account for a column; without one, that of account 0. */
+__noinline int take_cell(u32 index, u32 column)
 {
 	u32 kind = index < ranges[SWITCH_PROCESSES].first ? SWITCH_CGROUP_CELLS
 							  : SWITCH_PROCESS_CELLS;
@@ -421,21 +444,52 @@ static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
 	u32 known, taken;
 
 	column = masked(column, SWITCH_COLUMNS - 1);
-	known = index && account ? READ_ONCE(account->cells[column]) : column;
-	if (!index || !account || known)
-		return bpf_map_lookup_elem(&switch_cells, &known);
+	if (!account)
+		return column;
 	taken = take(kind);
 	cell = taken ? bpf_map_lookup_elem(&switch_cells, &taken) : NULL;
 	if (cell && atomic_cmpxchg(&cell->owner, 0ull, switch_owner(index, column)) == 0) {
 		known = atomic_cmpxchg(&account->cells[column], 0, taken);
 		if (!known)
-			return cell;
+			return taken;
 		atomic_xchg(&cell->owner, 0ull);
 		give_back(kind, taken);
-		return bpf_map_lookup_elem(&switch_cells, &known);
+		return known;
 	}
 	count_dropped(kind);
-	return bpf_map_lookup_elem(&switch_cells, &column);
+	return column;
+}
+
+/* The cell of an account for a column, if necessary a new one; without one, that of account 0. */
+static __always_inline struct switch_cell *cell_of(u32 index, u32 column)
+{
+	struct switch_account *account = account_at(index);
+	u32 known;
+
+	column = masked(column, SWITCH_COLUMNS - 1);
+	known = index && account ? READ_ONCE(account->cells[column]) : column;
+	if (index && !known)
+		known = take_cell(index, column);
+	return bpf_map_lookup_elem(&switch_cells, &known);
+}
+
+/* Most is unchanged at most switches. */
+static __always_inline void add(u64 *sum, u64 value)
+{
+	if (value)
+		atomic_add(sum, value);
+}
+
+/* Is the count of the perf event in a slot still this one? Without its times this is quick, but
+ * it may not tell: the highest counts could be errors. */
+static __always_inline bool is_unchanged(u32 slot, struct switch_last *last)
+{
+	u64 value = bpf_perf_event_read(&events_array, slot);
+
+	if (value != last->reading.value || value >= -MAX_ERRNO)
+		return false;
+	last->error = 0;
+	return true;
 }
 
 /* Charges what the perf event in a slot has advanced to an account. A count that is smaller than
@@ -449,7 +503,7 @@ __noinline int advance(u32 slot, u32 column, u32 account)
 	u64 value;
 	long r;
 
-	if (!last)
+	if (!last || (values_only && is_unchanged(slot, last)))
 		return 0;
 	r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));
 	last->error = r;
@@ -461,9 +515,9 @@ __noinline int advance(u32 slot, u32 column, u32 account)
 	cell = cell_of(account, column);
 	if (!cell)
 		return 0;
-	atomic_add(&cell->sum.value, value);
-	atomic_add(&cell->sum.enabled, now.enabled - last->reading.enabled);
-	atomic_add(&cell->sum.running, now.running - last->reading.running);
+	add(&cell->sum.value, value);
+	add(&cell->sum.enabled, now.enabled - last->reading.enabled);
+	add(&cell->sum.running, now.running - last->reading.running);
 	last->reading.value = now.counter;
 	last->reading.enabled = now.enabled;
 	last->reading.running = now.running;
@@ -478,50 +532,53 @@ static __always_inline void count_failure(struct switch_cpu *c, long r)
 				 : SWITCH_OTHER]++;
 }
 
-/* Who is charged on a CPU. */
+/* Who is charged on a CPU: the account of an entry is at index SWITCH_FLAGS(entry) & 3. */
 struct who {
+	u32 accounts[4];
 	u32 cgroup, process; /* tickets */
+	u64 id;		     /* of the cgroup */
 };
 
 static __always_inline void find_current(const struct switch_cpu *c, struct who *who)
 {
-	who->cgroup = current_cgroup();
-	who->process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS) ? (u32)current_process(who->cgroup)
-							       : who->cgroup;
+	bool late = c->flags & SWITCH_FLAGS(SWITCH_LATE);
+	bool by_process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS);
+
+	who->cgroup = current_cgroup(&who->id);
+	who->process = by_process ? (u32)current_process(who->cgroup) : who->cgroup;
+	who->accounts[0] = account_of(who->cgroup);
+	who->accounts[SWITCH_FLAGS(SWITCH_PROCESS)] = account_of(who->process);
+	who->accounts[SWITCH_FLAGS(SWITCH_LATE)] = late ? account_of(c->out_cgroup) : 0;
+	who->accounts[SWITCH_FLAGS(SWITCH_LATE | SWITCH_PROCESS)] =
+		late ? account_of(c->out_process) : 0;
 }
 
-/* Charges an entry of this CPU to the ticket that belongs to it. 0 or a negative errno. */
-__noinline int advance_entry(u32 column, u32 cgroup, u32 process)
+/* Charges an entry of this CPU to the account that belongs to it. 0 or a negative errno. */
+__noinline int advance_entry(struct switch_cpu *c, u32 column, const struct who *who)
 {
-	struct switch_cpu *c = this_cpu();
-	bool by_process;
-	u32 ticket;
 	u64 entry;
 	long r;
 
-	if (!c)
+	if (!c || !who)
 		return 0;
-	entry = c->entries[masked(column, SWITCH_COLUMNS - 1)];
+	column = masked(column, SWITCH_COLUMNS - 1);
+	entry = c->entries[column];
 	if (!entry || entry & SWITCH_GATE)
 		return 0;
-	by_process = entry & SWITCH_PROCESS;
-	ticket = entry & SWITCH_LATE ? by_process ? c->out_process : c->out_cgroup
-		 : by_process	     ? process
-				     : cgroup;
-	r = advance((u32)entry - 1, column, account_of(ticket));
+	r = advance((u32)entry - 1, column, who->accounts[SWITCH_FLAGS(entry) & 3]);
 	if (r)
 		count_failure(c, r);
 	return r;
 }
 
 /* Charges all entries of this CPU. Returns the latest errno, or 0. */
-static __always_inline long advance_all(const struct switch_cpu *c, const struct who *who)
+static __always_inline long advance_all(struct switch_cpu *c, const struct who *who)
 {
 	long failed = 0, r;
 
 	for_up_to(i, c->nr, SWITCH_COLUMNS)
 	{
-		r = advance_entry(i, who->cgroup, who->process);
+		r = advance_entry(c, i, who);
 		if (r)
 			failed = r;
 	}
@@ -535,8 +592,9 @@ struct gate {
 	bool failed;
 };
 
-/* Is there anything to charge, as far as the gate tells? */
-static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
+/* Is there anything to charge, as far as the gate tells? Its times are of interest only to the
+ * reader. */
+static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate, bool with_times)
 {
 	u64 entry = READ_ONCE(c->entries[0]);
 	u32 slot = (u32)entry - 1;
@@ -545,6 +603,8 @@ static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
 	gate->last = entry & SWITCH_GATE ? bpf_map_lookup_elem(&switch_lasts, &slot) : NULL;
 	if (!gate->last)
 		return true;
+	if (!with_times && is_unchanged(slot, gate->last))
+		return false;
 	r = bpf_perf_event_read_value(&events_array, slot, &gate->now, sizeof(gate->now));
 	gate->last->error = r;
 	if (!r) {
@@ -559,7 +619,7 @@ static __always_inline bool read_gate(struct switch_cpu *c, struct gate *gate)
 
 /* Charges this CPU. The count of the gate is stored last, so that what could not be read is read at
  * the next switch. */
-static __always_inline void charge(const struct switch_cpu *c, const struct who *who,
+static __always_inline void charge(struct switch_cpu *c, const struct who *who,
 				   const struct gate *gate)
 {
 	if (!advance_all(c, who) && gate->last && !gate->failed)
@@ -567,20 +627,31 @@ static __always_inline void charge(const struct switch_cpu *c, const struct who 
 }
 
 /* Do two tasks have the same accounts? */
-static __always_inline bool is_same(const struct switch_cpu *c, const struct task_struct *next)
+static __always_inline bool is_same(const struct switch_cpu *c, struct task_struct *prev,
+				    struct task_struct *next)
 {
-	struct task_struct *prev = bpf_get_current_task_btf();
-
-	if (c->flags & SWITCH_FLAGS(SWITCH_PROCESS) &&
-	    prev->group_leader != BPF_CORE_READ(next, group_leader))
+	if (c->flags & SWITCH_FLAGS(SWITCH_PROCESS) && prev->group_leader != next->group_leader)
 		return false;
-	return BPF_CORE_READ(prev, cgroups, dfl_cgrp) == BPF_CORE_READ(next, cgroups, dfl_cgrp);
+	return prev->cgroups->dfl_cgrp == next->cgroups->dfl_cgrp;
+}
+
+/* Has a task the accounts of who was switched out last? */
+static __always_inline bool is_out(const struct switch_cpu *c, struct task_struct *prev)
+{
+	struct switch_process id = process_of(prev, c->out_cgroup);
+	struct switch_account *account = account_at(c->out_process & PLACE_INDEX);
+
+	if (!(c->out_cgroup & PLACE_INDEX) || c->out_id != bpf_get_current_cgroup_id() ||
+	    c->out_tickets != switch_tickets(c->out_cgroup, c->out_process))
+		return false;
+	return !(c->flags & SWITCH_FLAGS(SWITCH_PROCESS)) || (account && is_owner(account, &id));
 }
 
 /* Arguments: preempted or not, the task that is switched out, and the one that comes. */
-SEC("raw_tp/sched_switch")
-int switch_out(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/sched_switch")
+int switch_out(u64 *ctx)
 {
+	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 	struct switch_cpu *c = this_cpu();
 	struct gate gate = {};
 	struct who who;
@@ -588,15 +659,18 @@ int switch_out(struct bpf_raw_tracepoint_args *ctx)
 	in_variant();
 	if (!c || !c->nr)
 		return 0;
-	/* Events that are counted late have advanced for who was switched out before. */
-	if (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) && is_same(c, (const void *)ctx->args[2]))
+	/* Then there is no need to read yet. Events that are counted late have advanced for who was
+	 * switched out before. */
+	if (is_same(c, prev, next) && (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) || is_out(c, prev)))
 		return 0;
-	if (!read_gate(c, &gate))
+	if (!read_gate(c, &gate, false))
 		return 0;
 	find_current(c, &who);
 	charge(c, &who, &gate);
 	c->out_cgroup = who.cgroup;
 	c->out_process = who.process;
+	c->out_id = who.id;
+	c->out_tickets = switch_tickets(who.cgroup, who.process);
 	return 0;
 }
 
@@ -608,7 +682,7 @@ int switch_read(void *ctx __attribute__((unused)))
 	struct gate gate = {};
 	struct who who;
 
-	if (!c || !c->nr || !read_gate(c, &gate))
+	if (!c || !c->nr || !read_gate(c, &gate, true))
 		return 0;
 	find_current(c, &who);
 	charge(c, &who, &gate);
@@ -638,7 +712,7 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 	old = c->entries[column];
 	if (old && !(old & SWITCH_GATE)) {
 		find_current(c, &who);
-		advance_entry(column, who.cgroup, who.process);
+		advance_entry(c, column, &who);
 	}
 	if (entry && last && (old || entry & SWITCH_GATE || ctx->args[2])) {
 		r = bpf_perf_event_read_value(&events_array, slot, &now, sizeof(now));

@@ -49,7 +49,9 @@ struct switch_cpu {
 	__u32 nr;		       /* no column from this one on has an entry */
 	__u32 flags;		       /* SWITCH_LATE and SWITCH_PROCESS of all entries */
 	__u32 out_cgroup, out_process; /* tickets of who was switched out last */
-	__u64 unused[2];
+	__u64 out_id;		       /* of that cgroup */
+	__u64 out_tickets; /* switch_tickets(); if not as above, out_id is of another one:
+			    * earlier programs write neither */
 };
 
 /* An entry: the slot plus 1, and flags. */
@@ -58,6 +60,8 @@ struct switch_cpu {
 #define SWITCH_PROCESS (1ull << 33) /* kept by process */
 #define SWITCH_GATE (1ull << 34)    /* column 0: if this is unchanged, all are; it has no cells */
 #define SWITCH_FLAGS(entry) ((__u32)((entry) >> 32))
+
+#define switch_tickets(cgroup, process) ((__u64)(cgroup) << 32 | (process))
 
 /* Why a reading failed. */
 enum switch_error {

@@ -280,8 +280,7 @@ int attribution_start(struct source *source, struct attribution *attribution)
 
 	if (attribution->running)
 		return 0;
-	fd = bpf_raw_tracepoint_open("sched_switch",
-				     bpf_program__fd(attribution->bpf->progs.switch_out));
+	fd = bpf_raw_tracepoint_open(NULL, bpf_program__fd(attribution->bpf->progs.switch_out));
 	if (fd < 0)
 		return source_fail(source, fd, "cannot attach to sched_switch: %s", strerror(-fd));
 	pins_drop(&attribution->pins, attribution->link);
