@@ -27,7 +27,7 @@
 #include "place.h"
 
 #define PAI_LAYOUT 2
-#define PAI_COUNTERS 128    /* numbers 1 to 127; 0 is not a counter */
+#define PAI_COUNTERS 128 /* numbers 1 to 127; 0 is not a counter */
 #define PAI_CGROUP_PATH CGROUP_PATH
 #define PAI_MAX_CGROUPS 1024
 #define PAI_MAX_TASKS 512
