@@ -60,7 +60,7 @@ struct config {
 	char **iopf_exclude; /* patterns of devices not to serve; NULL-terminated, as above */
 	/* [events] */
 	enum source_wanted events_wanted;
-	uint32_t events_max; /* 1 to 4096; takes a restart with cleared state */
+	uint32_t events_max;		   /* 1 to 4096; takes a restart with cleared state */
 	uint32_t events_max_cgroup_series; /* 1 to 32768; the same */
 	bool events_transient_scopes;	   /* have cgroups of their own */
 	bool events_per_cpu;

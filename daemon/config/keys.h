@@ -13,8 +13,8 @@
 
 #include "config.h"
 
-#define CONFIG_MAX_KEYS 8      /* maximum number of keys of a section */
-#define CONFIG_MAX_EVENTS 4096 /* maximum of the key max in [events] */
+#define CONFIG_MAX_KEYS 8	       /* maximum number of keys of a section */
+#define CONFIG_MAX_EVENTS 4096	       /* maximum of the key max in [events] */
 #define CONFIG_MAX_CGROUP_SERIES 32768 /* of max_cgroup_series */
 
 struct config_key {

@@ -19,7 +19,6 @@
 #include "../source.h"
 #include "pai_source.h"
 
-
 /* The PMUs, indexed by PAI_EXT and PAI_CRYPTO. */
 static const struct pai_pmu pmus[] = {
 	{.name = "pai_ext",
