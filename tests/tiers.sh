@@ -13,6 +13,8 @@ cases_of() {
 	local case
 	case $1 in
 	"$STOCK") ;;
+	s390x) echo 15-bpf 26-real-pai && return ;;
+	arm64) echo 15-bpf 30-load && return ;;
 	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 67-attribution 70-cycles 90-kernel-handler 95-abuse && return ;;
 	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 67-attribution 90-kernel-handler && return ;;
@@ -20,7 +22,10 @@ cases_of() {
 	*) echo 10-smoke 30-load 65-nnpa 67-attribution && return ;;
 	esac
 	for case in tests/vm/cases/*; do
-		[ ! -f "$case" ] || echo "${case##*/}"
+		case ${case##*/} in
+		lib | 15-bpf | 26-real-pai) ;; # of other architectures
+		*) echo "${case##*/}" ;;
+		esac
 	done
 }
 
@@ -46,6 +51,10 @@ plan() {
 		# shellcheck disable=SC2046 # words
 		printf "$kernel/%s\n" $(cases_of "$kernel")
 	done
+	for kernel in $ARCHES; do
+		# shellcheck disable=SC2046 # words
+		printf "$kernel/%s\n" unit $(cases_of "$kernel")
+	done
 	for patch in tests/mutations/*.patch; do
 		patch=${patch##*/}
 		echo "mutations/${patch%%-*}"
@@ -62,10 +71,11 @@ in_plan() {
 	esac
 }
 
-# select_tests [NAME...]: the tests of these names, the longest first; without a name all.
+# select_tests [NAME...]: the tests of these names, the longest first; without a name all but those
+# of other architectures.
 select_tests() {
 	local name found
-	[ $# -gt 0 ] || cat "$build/plan"
+	[ $# -gt 0 ] || grep -vE "^(${ARCHES// /|})/" "$build/plan"
 	for name; do
 		found=$(in_plan "${name/#unit\/test-/unit/}")
 		[ -n "$found" ] || die "no test $name; ./dev test --list names them all"
@@ -74,7 +84,8 @@ select_tests() {
 }
 
 # The tests of a folder among those in build/selected, without the folder's name.
-selected() { sed -n "s,^$1/,,p" "$build/selected"; }
+selection=$build/selected
+selected() { sed -n "s,^$1/,,p" "$selection"; }
 
 # A suite of meson: suite NAME TEST...
 meson_suite() {
@@ -127,25 +138,45 @@ sanitized() {
 	echo "time unit/sanitized $((SECONDS - start))"
 }
 
-# One boot; the cases print the lines themselves.
+# One boot; the cases print the lines themselves. Of a kernel, or with another architecture's.
 guest() {
-	local kernel=$1 short='' cases status=0
+	local kernel=$1 short='' cases status=0 of=(--kernel "$1") log=$vm/logs/cases-$1.console
+	[ -z "$cross" ] || of=(--arch "$arch") log=$vm/logs/cases-$arch-$STOCK.console
 	[ "$kernel" = "$STOCK" ] && [ -z "${PAIMON_SHORT:-}" ] || short=--short
-	mapfile -t cases < <(selected "$kernel")
-	tests/vm/run --kernel "$kernel" --name cases --bare --timeout 4500 -- \
+	mapfile -t cases < <(selected "$kernel" | grep -vx unit)
+	[ ${#cases[@]} -gt 0 ] || return 0
+	tests/vm/run "${of[@]}" --name cases --bare --timeout 4500 -- \
 		/tests/run-cases $short "${cases[@]}" |
 		sed -uE "s,^(ok|not ok|skip|time) ,&$kernel/," || status=$?
 	if [ $status = 0 ]; then
 		echo "ok $kernel/guest"
 	else
-		echo "not ok $kernel/guest - exit status $status: see $vm/logs/cases-$kernel.console"
+		echo "not ok $kernel/guest - exit status $status: see $log"
 	fi
+}
+
+# Of another architecture: the unit tests that are programs, emulated by themselves, and a guest.
+foreign() {
+	local start=$SECONDS
+	arch_is "$1"
+	build_daemon
+	if selected "$arch" | grep -qx unit; then
+		if meson test -C "$build" --suite unit --no-rebuild --print-errorlogs >"$build/unit.log" 2>&1; then
+			echo "ok $arch/unit"
+		else
+			cat "$build/unit.log" >&2
+			echo "not ok $arch/unit - see $build/unit.log"
+		fi
+		echo "time $arch/unit $((SECONDS - start))"
+	fi
+	build_modules "$STOCK"
+	guest "$arch"
 }
 
 # The jobs of the selection, the longest first. Each keeps one processor busy.
 jobs_of() {
 	local job tests
-	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} sanitized fuzz; do
+	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} $ARCHES sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/[df])' ;;
 		modules) tests='mutations/[abce]' ;;
@@ -186,6 +217,7 @@ run_job() {
 		build_modules debug
 		guest debug
 		;;
+	s390x | arm64) foreign "$1" ;;
 	*) guest "$1" ;;
 	esac || true # what has not run is seen by the plan
 }
@@ -220,7 +252,7 @@ run_tests() {
 	for name; do
 		case ${name%%/*} in
 		--list | all | unit | bpf | vm | debug | debug-kernel | mutations) ;;
-		*) [[ " $GUESTS " = *" ${name%%/*} "* ]] ||
+		*) [[ " $GUESTS $ARCHES " = *" ${name%%/*} "* ]] ||
 			die "no test $name; ./dev test --list names them all" ;;
 		esac
 	done
@@ -247,6 +279,9 @@ run_tests() {
 	if grep -qvE '^(unit|bpf|mutations/[df])' "$build/selected"; then
 		need guests
 		! grep -q ^debug/ "$build/selected" || need debug-kernel
+		for name in $ARCHES; do
+			! grep -q "^$name/" "$build/selected" || need "$name"
+		done
 		build_variant
 		# What does not build fails by itself, and the tests that need it.
 		for kernel in $(kernels_needed | sort -u); do
@@ -268,7 +303,7 @@ run_tests() {
 	echo "the slowest, in seconds:" >&2
 	awk '$1 == "time" { print $3, $2 }' "$log" | sort -rn | head -n 20 >&2
 	left=$(grep -vxFf "$build/selected" "$build/plan" | cut -d / -f 1 | sort | uniq -c || true)
-	[ -z "$left" ] || say "not run (./dev test all runs them):" \
+	[ -z "$left" ] || say "not run (./dev test all runs them, but for other architectures):" \
 		"$(awk '{ printf "%s%s of %s", n++ ? ", " : "", $1, $2 }' <<<"$left")"
 	passed=$(grep -c '^ok ' "$log" || true)
 	failed=$(grep -c '^not ok ' "$log" || true)

@@ -116,7 +116,8 @@ static void test_d8_fails(void **data)
 	assert_int_equal(events_close(&source, id, &error), 0);
 	open_fails("nope/x/", NULL, NULL, -ENOENT, "nope");
 	open_fails(SPEC, "a b", NULL, -EINVAL, "a b");
-	open_fails("breakpoint/config=0/", NULL, NULL, -EINVAL, "breakpoint");
+	if (!access("/sys/bus/event_source/devices/breakpoint", F_OK)) /* not on s390x */
+		open_fails("breakpoint/config=0/", NULL, NULL, -EINVAL, "breakpoint");
 	assert_int_equal(count_descriptors(getpid()), before);
 	open_event(SPEC, "x", NULL);
 	open_fails(SPEC, "x", NULL, -EEXIST, "x");

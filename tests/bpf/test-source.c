@@ -169,7 +169,7 @@ static char *pin(const char *name)
 {
 	static char path[256];
 
-	snprintf(path, sizeof(path), "%s/iopf-%d/%s", folder, IOPF_LAYOUT, name);
+	snprintf(path, sizeof(path), "%s/iopf-%d/%.64s", folder, IOPF_LAYOUT, name);
 	return path;
 }
 
@@ -318,7 +318,7 @@ static void test_missing_pin(void **data)
 		} else {
 			char missing[128];
 
-			snprintf(missing, sizeof(missing), "%s is missing", names[i]);
+			snprintf(missing, sizeof(missing), "%.64s is missing", names[i]);
 			assert_int_equal(iopf_source.attach(&source), -ENOENT);
 			assert_non_null(strstr(source.reason, missing));
 			assert_int_equal(access(pin(names[i]), F_OK), -1);

@@ -5,9 +5,11 @@
 # kernels that guests run. Sourced; sets no options of the shell.
 #
 # build/vm/kernels/VERSION  a Debian kernel, unpacked: vmlinuz, modules, headers, initramfs
-# build/vm/root-HASH.ext4   a root file system, by the hash of what went into it
+# build/vm/root-HASH.ext4   a root file system, by the hash of what went into it; without .ext4 a
+#                           folder with the same, against which another architecture is built
 # build/vm/logs             console logs of guests
 # build/kmod-KERNEL         the modules built for that kernel
+# build/ARCH                what build/ has beside vm, of another architecture
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
@@ -17,6 +19,8 @@ vm=$build/vm
 KERNELS="7.x 6.1 6.12"
 STOCK=6.12
 GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit 7.x"
+# Other architectures with a guest, which has the kernel STOCK.
+ARCHES="s390x arm64"
 PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
@@ -30,23 +34,43 @@ package_field() {
 	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n "s/^$2: //p" | head -n 1
 }
 
-debian_arch() {
-	case $1 in
-	x86_64) echo amd64 ;;
-	*) die "no guests of architecture $1: only x86_64" ;;
+# arch_is ARCH: from now on $build is that of this architecture. All that differs: its name in Debian
+# and in the kernel's tree, the prefix of its tools, QEMU's machine, the bus of virtio devices, the
+# console, and options to boot with.
+# x86_64 without cmpxchg16b: behind it QEMU 7.2 leaves the flags undefined, and an interrupt that saves
+# them there with the bit of virtual 8086 mode ends in a double fault of the guest's kernel.
+# Without the check of the timer: it panics where a busy machine does not run QEMU for some ticks.
+arch_is() {
+	arch=$1
+	case $arch in
+	x86_64)
+		debian=amd64 karch=x86 cross='' bus=pci tty=ttyS0 boot_options=no_timer_check
+		machine="qemu-system-x86_64 -machine q35 -cpu max,-cx16"
+		return
+		;;
+	s390x)
+		debian=s390x karch=s390 cross=s390x-linux-gnu- bus=ccw tty=ttysclp0 boot_options=
+		machine="qemu-system-s390x -machine s390-ccw-virtio -cpu max"
+		;;
+	arm64)
+		debian=arm64 karch=arm64 cross=aarch64-linux-gnu- bus=pci tty=ttyAMA0 boot_options=
+		machine="qemu-system-aarch64 -machine virt -cpu cortex-a57"
+		;;
+	*) die "no guests of architecture $arch: x86_64, s390x or arm64" ;;
 	esac
+	build=$build/$arch KERNELS=$STOCK
 }
 
-# Has apt look at the backports of Debian 13, which the machine knows nothing of, through its own
-# mirror and keys. All that apt keeps of them is in build/vm/apt.
+# newer_debian SUITE: has apt look at Debian 13, and its backports if they are SUITE, of which the
+# machine knows nothing, through its own mirror and keys. All that apt keeps of them is in build/vm.
 newer_debian() {
-	local apt=$vm/apt mirror
+	local apt=$vm/apt-$1-$debian mirror
 	mkdir -p "$apt"/{lists,archives}/partial "$apt/none"
 	# shellcheck disable=SC2016 # apt expands it
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
 		'Codename: bookworm' | head -n 1)
 	[ -n "$mirror" ] || die "apt knows no mirror of Debian 12: run apt-get update"
-	printf 'deb %s %s main\n' "$mirror" trixie "$mirror" trixie-backports >"$apt/sources.list"
+	printf "deb $mirror %s main\n" trixie "$1" | sort -u >"$apt/sources.list"
 	: >"$apt/status"
 	cat >"$apt/apt.conf" <<-APT
 		Dir::State "$apt";
@@ -56,29 +80,36 @@ newer_debian() {
 		Dir::Etc::sourceparts "$apt/none";
 		Dir::Etc::preferences "$apt/none/preferences";
 		Dir::Etc::preferencesparts "$apt/none";
-		APT::Default-Release "trixie-backports";
+		APT::Architecture "$debian";
+		APT::Architectures { "$debian"; "amd64"; };
+		APT::Default-Release "$1";
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 	APT
 	export APT_CONFIG=$apt/apt.conf
-	[ -n "$(package_field linux-image-amd64 Depends)" ] || apt-get -qq update >&2
+	[ -n "$(package_field "linux-image-$debian" Depends)" ] || apt-get -qq update >&2
 }
 
 # KERNEL (6.1, 6.12, 7.x) as Debian's package of the machine's own apt sources
 # has it: "RELEASE PACKAGE_VERSION", through the meta package of that name, or
-# the unversioned one where it leads there.
-kernel_package() {
-	local kernel=$1 arch=$2 meta depends release
+# the unversioned one where it leads there; then those before it which apt knows.
+kernel_packages() {
+	local kernel=$1 meta depends release package
 	release=${kernel//./\\.}
 	release=${release/%x/[0-9]+}
-	for meta in "linux-image-$kernel-$arch" "linux-image-$arch"; do
+	for meta in "linux-image-$kernel-$debian" "linux-image-$debian"; do
 		depends=$(package_field "$meta" Depends)
 		if [[ $depends =~ linux-image-(${release}[.-][^ ,]*)" (= "([^\)]*)")" ]]; then
 			echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+			[ -z "$cross" ] || apt-cache search --names-only "^linux-image-${release}[.][^-]*-$debian\$" |
+				sed 's/ .*//; s/^linux-image-//' | grep -vxF "${BASH_REMATCH[1]}" | sort -rV |
+				while read -r package; do
+					echo "$package $(package_field "linux-image-$package" Version)"
+				done
 			return
 		fi
 	done
-	die "no Debian kernel $kernel for $arch: the machine's apt sources have none (tests use $KERNELS;" \
+	die "no Debian kernel $kernel for $debian: the machine's apt sources have none (tests use $KERNELS;" \
 		"try apt-get update)"
 }
 

@@ -266,9 +266,19 @@ static struct pmu pmu = {
 	.event_init = no_event,
 };
 
+/* regs_get_kernel_argument() calls what the kernel for s390x does not export. */
+static const void *argument(struct pt_regs *regs, unsigned int nr)
+{
+#ifdef CONFIG_S390
+	return (const void *)regs->gprs[2 + nr];
+#else
+	return (const void *)regs_get_kernel_argument(regs, nr);
+#endif
+}
+
 static int on_pmu(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (!strcmp((const char *)regs_get_kernel_argument(regs, 1), "pai_ext"))
+	if (!strcmp(argument(regs, 1), "pai_ext"))
 		pmus++;
 	return 0;
 }
@@ -281,7 +291,7 @@ static noinline void just_return(void)
 /* Entered instead of misc_register(), which hence returns at once. */
 static int on_device(struct kprobe *probe, struct pt_regs *regs)
 {
-	const struct miscdevice *device = (const void *)regs_get_kernel_argument(regs, 0);
+	const struct miscdevice *device = argument(regs, 0);
 
 	if (strcmp(device->name, "paimon-soft"))
 		return 0;
