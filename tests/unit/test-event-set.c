@@ -483,7 +483,7 @@ static void test_override(void **state)
 	put(usr, "a.conf~", "text");
 	put(etc, "two.conf", FAMILY("a, b, c"));
 	put(etc, "off.conf", "# nothing\n");
-	put(etc, "zero.conf", "\xef\xbb\xbf" FAMILY("a"));
+	put(etc, "zero.conf", "\xef\xbb\xbf" FAMILY("a") "[family]\ncpus = online\n");
 	sets = load(folders);
 	assert_int_equal(sets->nr_sets, 4);
 	assert_string_equal(sets->sets[0]->name, "one");
@@ -491,6 +491,8 @@ static void test_override(void **state)
 	assert_string_equal(sets->sets[2]->name, "two");
 	assert_string_equal(sets->sets[3]->name, "zero");
 	assert_int_equal(sets->sets[2]->nr_events, 3);
+	assert_false(sets->sets[2]->of_cpus);
+	assert_true(sets->sets[3]->of_cpus);
 	assert_true(!strncmp(sets->sets[2]->path, etc, strlen(etc)));
 	event_sets_free(sets);
 
@@ -566,6 +568,12 @@ static void test_bad_files(void **state)
 		 "5: pmu: x\\*: is not a pattern of names: letters, digits, _ . - * ? and [...]\n"
 		 "5: pmu: [[:alpha:]]: is not a pattern of names: [ without letters, digits, _ or - and "
 		 "]\n"},
+		{FAMILY("a") "[family]\ncpus = 0-3\n",
+		 "11: cpus = 0-3: is not online, which is for PMUs of CPUs (a system PMU counts on the "
+		 "CPUs of its cpumask)\n"},
+		{FAMILY("a") "[family]\ncpus = online\nidentifier = 0x1\nimplementer = 0x1\n",
+		 "12: identifier: PMUs of CPUs (cpus = online) have none\n"
+		 "13: implementer: PMUs of CPUs (cpus = online) have none\n"},
 		{FAMILY("\"a\""),
 		 "5: events: a value must not have quotation marks, or a comment after "
 		 "it\n"},
