@@ -598,6 +598,55 @@ static void test_cpu_offline(void **data)
 	assert_int_equal(served("paimon_cspmu_read_errors_total", "cpum_cf", "", NULL), 0);
 }
 
+/* The shipped set on a z16, which lists the first five of these, and on a z17. QEMU has no cpum_cf:
+ * the names are the kernel's, and what counts is the tracepoints. */
+static void test_cpum_cf(void **data)
+{
+	static const char *const events[] = {
+		"CPU_CYCLES",	     "NNPA_INVOCATIONS", "NNPA_COMPLETIONS",
+		"NNPA_WAIT_LOCK",    "NNPA_HOLD_LOCK",	 "NNPA_INST_ONCHIP",
+		"NNPA_INST_OFFCHIP", "NNPA_INST_DIFF",	 "NNPA_4K_PREFETCH",
+		"NNPA_COMPL_LOCK",   "NNPA_RETRY_LOCK",	 "NNPA_RETRY_LOCK_WITH_PLO",
+	};
+	const size_t nr = sizeof(events) / sizeof(*events);
+	const struct cspmu *cspmu;
+
+	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
+	config.cspmu_max_events = 2 * nr;
+	/* Before z16 there is nothing to learn, and nothing is counted. */
+	make_cpu_pmu("cpum_cf", events, 1);
+	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
+	assert_int_equal(rename(PMUS "/cpum_cf", PMUS "/.z15"), 0);
+
+	make_cpu_pmu("cpum_cf", events, 5);
+	attach();
+	setenv("PAIMON_EVENT_SETS", sets, 1);
+	cspmu = source.data;
+	assert_string_equal(cspmu->found.pmus[0].set->name, "ibm-z-nnpa");
+	for (size_t i = 0; i < nr; i++) {
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), i < 5 ? 0 : -1);
+		assert_int_equal(!strstr(cspmu->left_out, events[i]), i < 5);
+	}
+	load(0, 3);
+	load(1, 2);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), 5);
+	cspmu_source.detach(&source, false);
+	assert_int_equal(rename(PMUS "/cpum_cf", PMUS "/.z16"), 0);
+
+	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
+	make_cpu_pmu("cpum_cf", events, nr);
+	attach();
+	setenv("PAIMON_EVENT_SETS", sets, 1);
+	load(0, 1);
+	load(1, 1);
+	for (size_t i = 0; i < nr; i++)
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), i < 5 ? 7 : 2);
+	cspmu = source.data;
+	assert_null(cspmu->left_out);
+	assert_string_equal(source.reason, "");
+}
+
 /* A family has one kind of PMUs. */
 static void test_other_kind(void **data)
 {
@@ -720,6 +769,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cpus_of_pmu, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_cpu_away, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_cpu_offline, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_cpum_cf, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_other_kind, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_full_of_cpus, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_none, setup, teardown),

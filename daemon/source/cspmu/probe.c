@@ -17,6 +17,27 @@ static const char *known(const char *text)
 	return *text ? text : NULL;
 }
 
+/* Does the PMU list all events of a formula? */
+static bool lists_all(const struct system_pmu *pmu, const struct event_set *set,
+		      const struct formula *formula)
+{
+	for (size_t i = 0; i < set->nr_events; i++)
+		if (formula_uses(formula, i) && !cspmu_lists(pmu, set->events[i]))
+			return false;
+	return true;
+}
+
+/* Is there something to learn from a PMU of CPUs? Each IBM z has a cpum_cf, and not each of these
+ * has the events of the family. */
+static bool has_value(const struct system_pmu *pmu, const struct event_set *set)
+{
+	bool has = !set->nr_formulas;
+
+	for (size_t i = 0; i < set->nr_formulas && !has; i++)
+		has = lists_all(pmu, set, set->formulas[i].formula);
+	return has;
+}
+
 /* Takes what belongs to a family, and all CoreSight PMUs. A family is either of system PMUs or of
  * PMUs of CPUs. 0 or -ENOMEM. */
 static int choose(const struct event_sets *sets, struct cspmu_found *found)
@@ -39,6 +60,8 @@ static int choose(const struct event_sets *sets, struct cspmu_found *found)
 				found->other = (struct cspmu_pmu){pmu, set};
 			set = NULL;
 		}
+		if (set && set->of_cpus && !has_value(pmu, set))
+			set = NULL;
 		if (set || (*pmu->name && system_pmu_is_coresight(pmu)))
 			found->pmus[found->nr_pmus++] = (struct cspmu_pmu){pmu, set};
 	}
