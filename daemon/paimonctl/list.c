@@ -156,7 +156,7 @@ static int add_waiting(struct json_object *array, const struct system_pmus *pmus
 static const struct system_pmu *find_system(const struct system_pmus *pmus, const char *name)
 {
 	for (size_t i = 0; i < pmus->nr; i++)
-		if (!strcmp(pmus->all[i].name, name))
+		if (!pmus->all[i].of_cpus && !strcmp(pmus->all[i].name, name))
 			return &pmus->all[i];
 	return NULL;
 }

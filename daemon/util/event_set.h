@@ -9,6 +9,7 @@
  *	identifier = 0x2cf0036b/0xfff00fff	value/mask, value or text; a list
  *	implementer = 0x36b
  *	pmu = nvidia_scf_pmu_*			patterns of names; a list
+ *	cpus = online				PMUs of CPUs, which have no cpumask
  *	events = cycles, cmem_rd_data		as in the PMU's events folder
  *	[formula read]
  *	help = text
@@ -20,6 +21,7 @@
 #ifndef PAIMON_EVENT_SET_H
 #define PAIMON_EVENT_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cleanup.h"
@@ -59,6 +61,7 @@ struct event_set {
 	char **identifiers; /* NULL-terminated, or NULL; the same of pmus */
 	char *implementer;  /* or NULL */
 	char **pmus;	    /* fnmatch(3) patterns; at least one */
+	bool of_cpus;	    /* of PMUs of CPUs: without identifier, implementer and cpumask */
 	char **events;	    /* names as the PMU lists them, each once; NULL-terminated */
 	size_t nr_events;   /* at least 1 */
 	struct event_set_formula *formulas; /* in the order of the file */
@@ -98,7 +101,7 @@ DEFINE_CLEANUP(struct event_sets *, event_sets_free);
  * The set of a PMU's family, or NULL. A PMU whose identifier is known belongs to the family that
  * has this identifier. If no family has it, names decide, of the families without identifiers
  * only, or of all if the PMU has no identifier; an implementer must be the same where both are
- * known.
+ * known. Whether the PMU is one of CPUs, as the family may say, is left to the caller.
  */
 const struct event_set *event_sets_find(const struct event_sets *sets,
 					const struct event_set_pmu *pmu);

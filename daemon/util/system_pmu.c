@@ -14,10 +14,13 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "cpulist.h"
 #include "event_set.h"
 
 #define PMUS "/bus/event_source/devices"
 #define CLASS "/class/paimon_cspmu"
+#define ONLINE "/devices/system/cpu/online"
+#define MAX_CPU 8191
 #define MAX_LINE 4096 /* sysfs gives a page at most */
 
 /* A file of one line, to be freed: "" if it is not there, or not text. NULL: no memory. */
@@ -120,10 +123,11 @@ static int fill(struct system_pmu *pmu)
 	return 0;
 }
 
-/* Adds a PMU if it has a cpumask. 0 or -ENOMEM. */
+/* Adds a PMU, unless its cpumask is empty. 0 or -ENOMEM. */
 static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
 {
 	_cleanup_free_ char *cpus = read_line(folder, "cpumask"), *type = read_line(folder, "type");
+	bool of_cpus = faccessat(folder, "cpumask", F_OK, 0) < 0 && errno == ENOENT;
 	struct system_pmu *pmu;
 	unsigned long number;
 	char *end;
@@ -132,12 +136,14 @@ static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
 		return -ENOMEM;
 	errno = 0;
 	number = strtoul(type, &end, 10);
-	if (!*cpus || !isdigit((unsigned char)*type) || *end || errno || number > UINT32_MAX)
+	if ((!*cpus && !of_cpus) || !isdigit((unsigned char)*type) || *end || errno ||
+	    number > UINT32_MAX)
 		return 0;
 	pmu = add(pmus);
 	if (!pmu)
 		return -ENOMEM;
 	pmu->type = number;
+	pmu->of_cpus = of_cpus;
 	pmu->name = strdup(name);
 	pmu->cpus = cpus;
 	cpus = NULL;
@@ -219,6 +225,60 @@ static int compare(const void *a, const void *b)
 	return r ?: strverscmp(left->device, right->device);
 }
 
+static int read_list(const char *sysfs, const char *folder, const char *name, const char *file,
+		     unsigned int **ret_cpus, size_t *ret_nr)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s%s%s%s", sysfs, folder, name, file) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return cpulist_read(path, MAX_CPU, ret_cpus, ret_nr);
+}
+
+int system_pmu_read_cpus(const char *sysfs, const struct system_pmu *pmu, unsigned int **ret_cpus,
+			 size_t *ret_nr)
+{
+	_cleanup_free_ unsigned int *own = NULL;
+	size_t nr_own, nr_online, nr = 0;
+	unsigned int *online;
+	int r;
+
+	if (!pmu->of_cpus)
+		return read_list(sysfs, PMUS "/", pmu->name, "/cpumask", ret_cpus, ret_nr);
+	/* Where CPUs are of several types, each type has a PMU with the list of its CPUs. */
+	r = read_list(sysfs, PMUS "/", pmu->name, "/cpus", &own, &nr_own);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = read_list(sysfs, ONLINE, "", "", &online, &nr_online);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < nr_online; i++)
+		if (!own || cpulist_has(own, nr_own, online[i]))
+			online[nr++] = online[i];
+	*ret_cpus = online;
+	*ret_nr = nr;
+	return 0;
+}
+
+/* Fills in the CPUs of a PMU of CPUs. 0 or -ENOMEM. */
+static int fill_online(const char *sysfs, struct system_pmu *pmu)
+{
+	_cleanup_free_ unsigned int *cpus = NULL;
+	size_t nr;
+	int r;
+
+	if (!pmu->of_cpus)
+		return 0;
+	r = system_pmu_read_cpus(sysfs, pmu, &cpus, &nr);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	free(pmu->cpus);
+	pmu->cpus = cpulist_format(cpus, nr);
+	return pmu->cpus ? 0 : -ENOMEM;
+}
+
 int system_pmus_read(const char *sysfs, struct system_pmus *ret_pmus)
 {
 	struct system_pmus pmus = {};
@@ -226,7 +286,7 @@ int system_pmus_read(const char *sysfs, struct system_pmus *ret_pmus)
 
 	r = r ?: walk(sysfs, CLASS, &pmus, add_device);
 	for (size_t i = 0; i < pmus.nr && !r; i++)
-		r = fill(&pmus.all[i]);
+		r = fill(&pmus.all[i]) ?: fill_online(sysfs, &pmus.all[i]);
 	if (r < 0) {
 		system_pmus_free(&pmus);
 		return r;

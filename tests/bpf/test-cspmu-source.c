@@ -88,6 +88,22 @@ static void make_pmu(const char *name, const char *cpus, const char *identifier)
 	put(PMUS, name, "events/left", text);
 }
 
+/* A PMU of CPUs: the first nr of these events, which are the two tracepoints in turn. */
+static void make_cpu_pmu(const char *name, const char *const *events, size_t nr)
+{
+	char text[64], path[96];
+
+	make_pmu(name, "", NULL);
+	snprintf(path, sizeof(path), PMUS "/%s/cpumask", name);
+	assert_int_equal(unlink(path), 0);
+	for (size_t i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "events/%s", events[i]);
+		snprintf(text, sizeof(text), "event=0x%x",
+			 tracepoint(i % 2 ? "sys_exit_ioprio_get" : "sys_enter_ioprio_get"));
+		put(PMUS, name, path, text);
+	}
+}
+
 /* A device of the class; pmu "": it waits for a module. */
 static void make_device(const char *name, const char *pmu, const char *socket)
 {
@@ -329,6 +345,8 @@ static void test_come_and_go(void **data)
 }
 
 static int last_ran_on = -1; /* where the latest perf event was opened */
+static unsigned int nr_opened;
+#define OFFLINE_CPU 5000  /* no kernel has it: its perf events are opened on CPU 1, and not read */
 static int opens_on = -1; /* this CPU, as if the kernel had moved perf events there; -1: as asked */
 
 /* Linked in place of perf_open(). */
@@ -336,8 +354,9 @@ int __real_perf_open(const void *attr, int cpu);
 int __wrap_perf_open(const void *attr, int cpu);
 int __wrap_perf_open(const void *attr, int cpu)
 {
-	int fd = __real_perf_open(attr, opens_on < 0 ? cpu : opens_on);
+	int fd = __real_perf_open(attr, opens_on < 0 ? cpu == OFFLINE_CPU ? 1 : cpu : opens_on);
 
+	nr_opened++;
 	last_ran_on = sched_getcpu();
 	return fd;
 }
@@ -447,6 +466,220 @@ static void test_identifier(void **data)
 	assert_int_equal(served("paimon_cspmu_info", SCF, "", NULL), 1);
 }
 
+static void check_told(void *user, const char *text)
+{
+	const char **wanted = user;
+
+	if (*wanted && strstr(text, *wanted))
+		*wanted = NULL;
+}
+
+/* Does the source tell of something that does not count as configured with this text? */
+static bool tells(const char *text)
+{
+	cspmu_source.tell(&source, check_told, &text);
+	return !text;
+}
+
+/* PMUs of CPUs */
+
+#define CPUS_SET(cpus)                                                              \
+	"[family]\nhelp = made up\nsource = nowhere\npmu = cpum_c[a-z]\n" cpus "\n" \
+	"events = entered, left\n"
+
+static char online[] = "/tmp/paimon-online-XXXXXX";
+
+/* The kernel says that these CPUs are online. */
+static void set_online(const char *cpus)
+{
+	write_text(online, "%s\n", cpus);
+}
+
+static int setup_cpus(void **data)
+{
+	int r = setup(data);
+
+	make_set("cpus", CPUS_SET("cpus = online"));
+	set_online("0-1");
+	return r ?: mount(online, "/sys/devices/system/cpu/online", NULL, MS_BIND, NULL);
+}
+
+static int teardown_cpus(void **data)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/cpus.conf", sets);
+	assert_int_equal(unlink(path), 0);
+	return umount("/sys/devices/system/cpu/online") ?: teardown(data);
+}
+
+/* On each CPU; served as a sum without a socket. */
+static void test_of_cpus(void **data)
+{
+	make_cpu_pmu("cpum_cf", NULL, 0);
+	attach();
+	expect("cpum_cf", "", 0);
+	load(0, 4);
+	load(1, 2);
+	expect("cpum_cf", "", 6);
+	assert_int_equal(served("paimon_cspmu_info", "cpum_cf", "", NULL), 1);
+	assert_int_equal(served("paimon_cspmu_read_errors_total", "cpum_cf", "", NULL), 0);
+	/* With the next daemon. */
+	cspmu_source.detach(&source, true);
+	load(1, 3);
+	attach();
+	assert_true(source.adopted);
+	expect("cpum_cf", "", 9);
+	assert_string_equal(source.reason, "");
+}
+
+/* Where CPUs are of two types. */
+static void test_cpus_of_pmu(void **data)
+{
+	make_cpu_pmu("cpum_cf", NULL, 0);
+	make_cpu_pmu("cpum_cx", NULL, 0);
+	put(PMUS, "cpum_cf", "cpus", "1-7");
+	put(PMUS, "cpum_cx", "cpus", "0");
+	attach();
+	load(0, 4);
+	load(1, 2);
+	expect("cpum_cf", "", 2);
+	expect("cpum_cx", "", 4);
+}
+
+/* A CPU is offline for a time: the sum does not go back, and on its return the CPU has new perf
+ * events. The old ones still count here, as if they had until the CPU went. */
+static void test_cpu_away(void **data)
+{
+	unsigned int before;
+
+	make_cpu_pmu("cpum_cf", NULL, 0);
+	attach();
+	load(1, 2);
+	expect("cpum_cf", "", 2);
+	set_online("0");
+	before = nr_opened;
+	cspmu_source.retry(&source, false);
+	load(0, 4);
+	load(1, 3);
+	cspmu_source.retry(&source, false);
+	assert_int_equal(nr_opened, before);
+	set_online("0-1");
+	cspmu_source.retry(&source, false);
+	assert_int_equal(nr_opened, before + 2);
+	expect("cpum_cf", "", 9);
+	load(1, 1);
+	expect("cpum_cf", "", 10);
+	assert_string_equal(source.reason, "");
+	/* Away while no daemon was there, and its perf events have ended. */
+	cspmu_source.detach(&source, false);
+	set_online("1");
+	attach();
+	load(0, 5);
+	load(1, 1);
+	expect("cpum_cf", "", 11);
+	assert_string_equal(source.reason, "");
+}
+
+/* What cannot be read because its CPU is offline is no failure. */
+static void test_cpu_offline(void **data)
+{
+	make_cpu_pmu("cpum_cf", NULL, 0);
+	set_online("0,5000");
+	attach();
+	load(0, 4);
+	expect("cpum_cf", "", 4);
+	assert_int_equal(served("paimon_cspmu_read_errors_total", "cpum_cf", "", NULL), 0);
+	/* A CPU that comes is counted at the next look. */
+	set_online("0-1,5000");
+	cspmu_source.retry(&source, false);
+	load(1, 1);
+	expect("cpum_cf", "", 5);
+	assert_int_equal(served("paimon_cspmu_read_errors_total", "cpum_cf", "", NULL), 0);
+}
+
+/* The shipped set on a z16, which lists the first five of these, and on a z17. QEMU has no cpum_cf:
+ * the names are the kernel's, and what counts is the tracepoints. */
+static void test_cpum_cf(void **data)
+{
+	static const char *const events[] = {
+		"CPU_CYCLES",	     "NNPA_INVOCATIONS", "NNPA_COMPLETIONS",
+		"NNPA_WAIT_LOCK",    "NNPA_HOLD_LOCK",	 "NNPA_INST_ONCHIP",
+		"NNPA_INST_OFFCHIP", "NNPA_INST_DIFF",	 "NNPA_4K_PREFETCH",
+		"NNPA_COMPL_LOCK",   "NNPA_RETRY_LOCK",	 "NNPA_RETRY_LOCK_WITH_PLO",
+	};
+	const size_t nr = sizeof(events) / sizeof(*events);
+	const struct cspmu *cspmu;
+
+	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
+	config.cspmu_max_events = 2 * nr;
+	/* Before z16 there is nothing to learn, and nothing is counted. */
+	make_cpu_pmu("cpum_cf", events, 1);
+	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
+	assert_int_equal(rename(PMUS "/cpum_cf", PMUS "/.z15"), 0);
+
+	make_cpu_pmu("cpum_cf", events, 5);
+	attach();
+	setenv("PAIMON_EVENT_SETS", sets, 1);
+	cspmu = source.data;
+	assert_string_equal(cspmu->found.pmus[0].set->name, "ibm-z-nnpa");
+	for (size_t i = 0; i < nr; i++) {
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), i < 5 ? 0 : -1);
+		assert_int_equal(!strstr(cspmu->left_out, events[i]), i < 5);
+	}
+	load(0, 3);
+	load(1, 2);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), 5);
+	cspmu_source.detach(&source, false);
+	assert_int_equal(rename(PMUS "/cpum_cf", PMUS "/.z16"), 0);
+
+	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
+	make_cpu_pmu("cpum_cf", events, nr);
+	attach();
+	setenv("PAIMON_EVENT_SETS", sets, 1);
+	load(0, 1);
+	load(1, 1);
+	for (size_t i = 0; i < nr; i++)
+		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), i < 5 ? 7 : 2);
+	cspmu = source.data;
+	assert_null(cspmu->left_out);
+	assert_string_equal(source.reason, "");
+}
+
+/* A family has one kind of PMUs. */
+static void test_other_kind(void **data)
+{
+	make_pmu("cpum_cf", "0", NULL);
+	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
+	assert_string_equal(source.reason, "cpum_cf has a cpumask, so event set cpus must not have "
+					   "cpus = online");
+	assert_int_equal(unlink(PMUS "/cpum_cf/cpumask"), 0);
+	assert_int_equal(cspmu_source.probe(&source), 0);
+	put(PMUS, "cpum_cf", "cpumask", ""); /* of a system PMU, and empty */
+	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
+	assert_int_equal(unlink(PMUS "/cpum_cf/cpumask"), 0);
+	make_set("cpus", CPUS_SET(""));
+	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
+	make_scf();
+	attach();
+	assert_true(tells("cpum_cf has no cpumask, so event set cpus needs cpus = online to count "
+			  "it"));
+}
+
+/* An event is counted on all CPUs, or not at all. */
+static void test_full_of_cpus(void **data)
+{
+	config.cspmu_max_events = 3;
+	make_cpu_pmu("cpum_cf", NULL, 0);
+	attach();
+	load(0, 2);
+	load(1, 1);
+	assert_int_equal(served(EVENTS, "cpum_cf", "entered", ""), 3);
+	assert_int_equal(served(EVENTS, "cpum_cf", "left", NULL), -1);
+	assert_non_null(strstr(source.reason, "max_events"));
+}
+
 /* Without a cpumask it is no system PMU, and a device that waits has none. */
 static void test_none(void **data)
 {
@@ -477,21 +710,6 @@ static void test_full(void **data)
 	assert_non_null(strstr(source.reason, "max_events"));
 	config.cspmu_max_events = 8;
 	assert_string_equal(cspmu_source.restart(&source), "max_events");
-}
-
-static void check_told(void *user, const char *text)
-{
-	const char **wanted = user;
-
-	if (*wanted && strstr(text, *wanted))
-		*wanted = NULL;
-}
-
-/* Does the source tell of something that does not count as configured with this text? */
-static bool tells(const char *text)
-{
-	cspmu_source.tell(&source, check_told, &text);
-	return !text;
 }
 
 /* A changed event set is in force after a reload; what it no longer has ends. */
@@ -547,21 +765,33 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_cpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identifier, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_of_cpus, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_cpus_of_pmu, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_cpu_away, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_cpu_offline, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_cpum_cf, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_other_kind, setup_cpus, teardown_cpus),
+		cmocka_unit_test_setup_teardown(test_full_of_cpus, setup_cpus, teardown_cpus),
 		cmocka_unit_test_setup_teardown(test_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_any_content, setup, teardown),
 	};
-	int r;
+	int r, fd;
 
 	if (geteuid() || get_nprocs() < 2)
 		return 77;
 	if (own_mounts() || mount_tracefs() || !mkdtemp(folder) || !mkdtemp(sets))
 		return 1;
+	fd = mkstemp(online);
+	if (fd < 0)
+		return 1;
+	close(fd);
 	setenv("PAIMON_EVENT_SETS", sets, 1);
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);
+	unlink(online);
 	remove_tree(sets);
 	return r;
 }

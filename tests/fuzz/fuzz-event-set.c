@@ -28,6 +28,8 @@ const struct seed fuzz_seeds[] = {
 	     "events = a\n[formula b]\nhelp = h\nunit = GB/s\nvalue = ((((((((((((((((((a\n"
 	     "[formula c]\nvalue = a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a+a"
 	     "+a+a+a+a\n[formula d]\nvalue = 1e999 * a\n[formula e]\nvalue = a * 0x2\n"),
+	SEED(FAMILY "events = a\ncpus = online\n"),
+	SEED(FAMILY "events = a\ncpus = 0-3\nidentifier = 0x1\n"),
 	SEED("# nothing\n"),
 	{},
 };
@@ -76,6 +78,7 @@ static void check_set(struct event_set *set)
 	must(check_list(set->events, EVENT_SET_MAX_EVENTS) == set->nr_events && set->nr_events);
 	must(check_list(set->pmus, EVENT_SET_MAX_PATTERNS));
 	check_list(set->identifiers, EVENT_SET_MAX_PATTERNS);
+	must(!set->of_cpus || (!set->identifiers && !set->implementer));
 	must(*set->help && *set->source && set->nr_formulas <= EVENT_SET_MAX_FORMULAS);
 	for (size_t i = 0; i < set->nr_events; i++)
 		must(formula_name_valid(set->events[i]));

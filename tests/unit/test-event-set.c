@@ -226,7 +226,7 @@ struct count {
 
 struct example {
 	const char *family;
-	struct count counts[8];
+	struct count counts[14];
 	struct {
 		const char *formula;
 		const char *unit;
@@ -235,6 +235,30 @@ struct example {
 };
 
 static const struct example examples[] = {
+	{
+		"ibm-z-nnpa",
+		{
+			{"CPU_CYCLES", 80e9}, /* 8 of 16 CPUs at 5 GHz, for 2 s */
+			{"NNPA_INVOCATIONS", 4000},
+			{"NNPA_COMPLETIONS", 3900},
+			{"NNPA_WAIT_LOCK", 3e9},
+			{"NNPA_HOLD_LOCK", 9e9},
+			{"NNPA_INST_ONCHIP", 2400},
+			{"NNPA_INST_OFFCHIP", 1600},
+			{"NNPA_INST_DIFF", 800},
+			{"NNPA_4K_PREFETCH", 1e6},
+			{"NNPA_COMPL_LOCK", 4000},
+			{"NNPA_RETRY_LOCK", 10},
+			{"NNPA_RETRY_LOCK_WITH_PLO", 1},
+		},
+		{
+			{"utilisation", "ratio", 0.1125}, /* 9 of 80 */
+			{"contention", "ratio", 0.25},	  /* 3 of 12 */
+			{"invocations", "1/s", 2000},
+			{"incomplete", "ratio", 0.025}, /* 100 of 4000 */
+			{"on_chip", "ratio", 0.6},
+		},
+	},
 	{
 		"intel-imc",
 		{{"cas_count_read", 30e6}, {"cas_count_write", 10e6}, {"clockticks", 3.2e9}},
@@ -361,6 +385,29 @@ static void test_shipped(void **state)
 	event_sets_free(sets);
 }
 
+/* z16 has the first five events, older machines only the first: what can be known is. */
+static void test_older_machines(void **state)
+{
+	struct event_sets *sets = load(shipped_folders);
+	const struct event_set *set = event_sets_named(sets, "ibm-z-nnpa");
+	const struct example *example = find_example(set->name);
+
+	for (size_t nr = 1; nr <= 5; nr += 4) {
+		double counted[EVENT_SET_MAX_EVENTS], value;
+
+		for (size_t j = 0; j < set->nr_events; j++)
+			counted[j] = j < nr ? example->counts[j].count / 2 : NAN;
+		for (size_t j = 0; j < set->nr_formulas; j++) {
+			const struct event_set_formula *formula = &set->formulas[j];
+
+			assert_int_equal(formula_value(formula->formula, counted, &value),
+					 nr == 5 && strcmp(formula->name, "on_chip"));
+		}
+	}
+	assert_true(set->of_cpus);
+	event_sets_free(sets);
+}
+
 /* Which family a PMU belongs to. */
 
 static void belongs(const struct event_sets *sets, const char *family, const char *name,
@@ -399,6 +446,9 @@ static void test_belongs(void **state)
 	belongs(sets, "intel-imc", "uncore_imc_11", NULL, NULL);
 	belongs(sets, NULL, "uncore_imc_free_running_0", NULL, NULL);
 	belongs(sets, NULL, "uncore_imc", NULL, NULL);
+	belongs(sets, "ibm-z-nnpa", "cpum_cf", NULL, NULL);
+	belongs(sets, NULL, "cpum_cf_diag", NULL, NULL);
+	belongs(sets, NULL, "cpum_sf", NULL, NULL);
 	belongs(sets, NULL, "cpu", NULL, NULL);
 	belongs(sets, NULL, "", NULL, NULL);
 	/* A family without identifiers can have PMUs that have one. */
@@ -483,7 +533,7 @@ static void test_override(void **state)
 	put(usr, "a.conf~", "text");
 	put(etc, "two.conf", FAMILY("a, b, c"));
 	put(etc, "off.conf", "# nothing\n");
-	put(etc, "zero.conf", "\xef\xbb\xbf" FAMILY("a"));
+	put(etc, "zero.conf", "\xef\xbb\xbf" FAMILY("a") "[family]\ncpus = online\n");
 	sets = load(folders);
 	assert_int_equal(sets->nr_sets, 4);
 	assert_string_equal(sets->sets[0]->name, "one");
@@ -491,6 +541,8 @@ static void test_override(void **state)
 	assert_string_equal(sets->sets[2]->name, "two");
 	assert_string_equal(sets->sets[3]->name, "zero");
 	assert_int_equal(sets->sets[2]->nr_events, 3);
+	assert_false(sets->sets[2]->of_cpus);
+	assert_true(sets->sets[3]->of_cpus);
 	assert_true(!strncmp(sets->sets[2]->path, etc, strlen(etc)));
 	event_sets_free(sets);
 
@@ -566,6 +618,12 @@ static void test_bad_files(void **state)
 		 "5: pmu: x\\*: is not a pattern of names: letters, digits, _ . - * ? and [...]\n"
 		 "5: pmu: [[:alpha:]]: is not a pattern of names: [ without letters, digits, _ or - and "
 		 "]\n"},
+		{FAMILY("a") "[family]\ncpus = 0-3\n",
+		 "11: cpus = 0-3: is not online, which is for PMUs of CPUs (a system PMU counts on the "
+		 "CPUs of its cpumask)\n"},
+		{FAMILY("a") "[family]\ncpus = online\nidentifier = 0x1\nimplementer = 0x1\n",
+		 "12: identifier: PMUs of CPUs (cpus = online) have none\n"
+		 "13: implementer: PMUs of CPUs (cpus = online) have none\n"},
 		{FAMILY("\"a\""),
 		 "5: events: a value must not have quotation marks, or a comment after "
 		 "it\n"},
@@ -684,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_shipped),
+		cmocka_unit_test(test_older_machines),
 		cmocka_unit_test(test_belongs),
 		cmocka_unit_test_setup(test_override, new_folders),
 		cmocka_unit_test_setup(test_bad_files, new_folders),

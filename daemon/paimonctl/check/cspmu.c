@@ -56,7 +56,11 @@ static void check_found(struct check *check, const struct cspmu_found *found)
 	char names[MAX_NAMES] = "", next[160];
 	enum source_wanted wanted = check->config->cspmu;
 	size_t nr = list_pmus(found, names, sizeof(names));
+	char other[256];
 
+	if (cspmu_tell_other(found, other, sizeof(other)))
+		check_add(check, "event sets", CHECK_WARNING,
+			  "change the event set: paimon-event-set(5)", "%s", other);
 	check->cspmu = found->nr_pmus;
 	if (waits) {
 		snprintf(next, sizeof(next), "as root: modprobe %.120s", waits->waits_for);

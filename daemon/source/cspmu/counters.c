@@ -56,7 +56,8 @@ static struct events_slot *slot_of(const struct cspmu *cspmu, uint32_t i)
 
 /* Sockets */
 
-/* The socket of a PMU on a CPU: what the device says, or the CPU's; "" if nobody knows. */
+/* The socket of a PMU on a CPU: what the device says, or the CPU's; "" if nobody knows, and of a
+ * PMU of CPUs, which can change sockets on IBM z. */
 static void find_socket(const struct system_pmu *pmu, unsigned int cpu, char ret_socket[16])
 {
 	char path[96];
@@ -64,7 +65,7 @@ static void find_socket(const struct system_pmu *pmu, unsigned int cpu, char ret
 
 	snprintf(ret_socket, 16, "%.15s", pmu->socket);
 	ret_socket[strspn(ret_socket, "0123456789")] = '\0';
-	if (*ret_socket)
+	if (*ret_socket || pmu->of_cpus)
 		return;
 	snprintf(path, sizeof(path),
 		 SYSTEM_PMU_SYSFS "/devices/system/cpu/cpu%u/topology/physical_package_id", cpu);
@@ -180,6 +181,18 @@ static void fail_reading(struct cspmu_counter *counter)
 	counter->still_ns = counter->still_ns ?: clock_ns(CLOCK_MONOTONIC);
 }
 
+/* Is this a counter of a PMU of CPUs? */
+static bool is_of_cpus(const struct cspmu *cspmu, uint32_t i)
+{
+	for (size_t p = 0; p < cspmu->found.nr_pmus; p++) {
+		const struct system_pmu *pmu = cspmu->found.pmus[p].pmu;
+
+		if (!strcmp(pmu->name, element_of(cspmu, i)->pmu))
+			return pmu->of_cpus;
+	}
+	return false;
+}
+
 /* Reads and accounts for all counters. Returns whether one was not on its CPU. */
 static bool read_all(struct cspmu *cspmu, bool last)
 {
@@ -196,23 +209,14 @@ static bool read_all(struct cspmu *cspmu, bool last)
 			account(cspmu, i);
 		else if (error == -ENOENT)
 			end(cspmu, i);
+		else if (error == -ENXIO && is_of_cpus(cspmu, i))
+			continue; /* its CPU is offline */
 		else if (!last)
 			lost = true;
 		else
 			fail_reading(&cspmu->counters[i]);
 	}
 	return lost;
-}
-
-static int read_mask(const struct system_pmu *pmu, unsigned int **ret_cpus, size_t *ret_nr)
-{
-	_cleanup_free_ char *path = NULL;
-
-	if (asprintf(&path, EVENT_SPEC_PMUS "/%s/cpumask", pmu->name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	return cpulist_read(path, MAX_CPU, ret_cpus, ret_nr);
 }
 
 /* Does a counter belong to this event of this PMU? */
@@ -236,13 +240,13 @@ static void move(struct cspmu *cspmu, uint32_t i, unsigned int cpu)
 /*
  * Gives the CPUs of an event to the counters that it has: to one that is on this CPU, or else to
  * one of the same socket whose own CPU is no longer in the mask. A PMU with one active CPU has one
- * counter for each event, wherever the kernel has moved it.
+ * counter for each event, wherever the kernel has moved it. Counters of PMUs of CPUs do not move.
  */
 static void follow(struct cspmu *cspmu, struct wanted *wanted)
 {
 	bool anywhere = wanted->nr_cpus == 1 && !*wanted->pmu->socket;
 
-	for (int pass = 0; pass < 2; pass++)
+	for (int pass = 0; pass < (wanted->pmu->of_cpus ? 1 : 2); pass++)
 		for (size_t c = 0; c < wanted->nr_cpus; c++) {
 			unsigned int cpu = wanted->cpus[c];
 			char socket[16];
@@ -261,6 +265,9 @@ static void follow(struct cspmu *cspmu, struct wanted *wanted)
 				cspmu->counters[i].wanted = wanted->taken[c] = true;
 			}
 		}
+	for (uint32_t i = 0; i < cspmu->reader->nr_slots && wanted->pmu->of_cpus; i++)
+		cspmu->counters[i].wanted |= is_of(element_of(cspmu, i), wanted->pmu->name,
+						   wanted->name);
 }
 
 /* Reads the cpumask of an event's PMU anew, and moves its counters to the CPUs that are there now.
@@ -272,7 +279,7 @@ static void follow_mask(struct cspmu *cspmu, const struct system_pmu *pmu, const
 	_cleanup_free_ unsigned int *cpus = NULL;
 	uint32_t nr = cspmu->reader->nr_slots;
 
-	if (read_mask(pmu, &cpus, &wanted.nr_cpus) < 0)
+	if (system_pmu_read_cpus(SYSTEM_PMU_SYSFS, pmu, &cpus, &wanted.nr_cpus) < 0)
 		return;
 	wanted.cpus = cpus;
 	wanted.taken = taken = calloc(wanted.nr_cpus + 1, sizeof(*taken));
@@ -296,7 +303,7 @@ static void follow_masks(struct cspmu *cspmu)
 	for (size_t p = 0; p < cspmu->found.nr_pmus; p++) {
 		const struct cspmu_pmu *pmu = &cspmu->found.pmus[p];
 
-		for (size_t e = 0; pmu->set && e < pmu->set->nr_events; e++)
+		for (size_t e = 0; pmu->set && !pmu->pmu->of_cpus && e < pmu->set->nr_events; e++)
 			follow_mask(cspmu, pmu->pmu, pmu->set->events[e]);
 	}
 }
@@ -357,7 +364,7 @@ static int want(const struct cspmu_pmu *pmu, const char *event, struct wanted *r
 		event_spec_free(wanted.spec);
 		return 0;
 	}
-	r = read_mask(pmu->pmu, &wanted.cpus, &wanted.nr_cpus);
+	r = system_pmu_read_cpus(SYSTEM_PMU_SYSFS, pmu->pmu, &wanted.cpus, &wanted.nr_cpus);
 	wanted.taken = calloc(wanted.nr_cpus + 1, sizeof(*wanted.taken));
 	if (r < 0 || !wanted.taken) {
 		/* Its module is being unloaded. */
@@ -419,6 +426,18 @@ static uint32_t find_element(struct cspmu *cspmu)
 	return gone;
 }
 
+/* Is there no room for the new counters of an event? */
+static bool is_full(const struct cspmu *cspmu, const struct wanted *wanted)
+{
+	size_t nr = 0;
+
+	for (size_t c = 0; c < wanted->nr_cpus; c++)
+		nr += !wanted->taken[c];
+	for (uint32_t i = 0; i < cspmu->reader->nr_slots && nr; i++)
+		nr -= !element_of(cspmu, i)->id || !cspmu->counters[i].wanted;
+	return nr;
+}
+
 /* Makes a new counter for a CPU of an event. */
 static void add_counter(struct cspmu *cspmu, const struct wanted *wanted, unsigned int cpu)
 {
@@ -460,9 +479,16 @@ static void count(struct cspmu *cspmu, const struct wanted *wanted, uint32_t i)
 	struct cspmu_counter *counter = &cspmu->counters[i];
 	struct events_event *element = element_of(cspmu, i);
 	const struct event_spec *spec = wanted->spec;
-	bool stopped = counter->still_ns &&
-		       clock_ns(CLOCK_MONOTONIC) - counter->still_ns > STILL_NS;
+	bool was_away = counter->away && slot_of(cspmu, i)->event;
+	bool stopped = was_away || (counter->still_ns &&
+				    clock_ns(CLOCK_MONOTONIC) - counter->still_ns > STILL_NS);
 
+	counter->away = wanted->pmu->of_cpus &&
+			!cpulist_has(wanted->cpus, wanted->nr_cpus, slot_of(cspmu, i)->cpu);
+	if (counter->away) {
+		counter->error = 0;
+		return;
+	}
 	if (stopped)
 		log_info("cspmu: %s had stopped: reopened", spec->text);
 	if (stopped || differs(element, spec))
@@ -470,6 +496,7 @@ static void count(struct cspmu *cspmu, const struct wanted *wanted, uint32_t i)
 	if (slot_of(cspmu, i)->event)
 		return;
 	element->type = spec->type;
+	element->flags = spec->core ? EVENTS_CORE : 0;
 	element->current = 0;
 	element->terms[0] = (struct events_terms){
 		.config = {spec->config, spec->config1, spec->config2, spec->config3,
@@ -511,10 +538,16 @@ int cspmu_update_counters(struct source *source)
 		cspmu->counters[i].wanted = false;
 	for (size_t w = 0; w < nr; w++)
 		follow(cspmu, &wanted[w]);
-	for (size_t w = 0; w < nr; w++)
+	for (size_t w = 0; w < nr; w++) {
+		/* On a part of the CPUs, the sum would be wrong. */
+		if (wanted[w].pmu->of_cpus && is_full(cspmu, &wanted[w])) {
+			cspmu->full = true;
+			continue;
+		}
 		for (size_t c = 0; c < wanted[w].nr_cpus; c++)
 			if (!wanted[w].taken[c])
 				add_counter(cspmu, &wanted[w], wanted[w].cpus[c]);
+	}
 	for (uint32_t i = 0; i < cspmu->reader->nr_slots; i++)
 		if (!cspmu->counters[i].wanted)
 			end(cspmu, i);

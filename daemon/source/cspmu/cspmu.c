@@ -2,7 +2,7 @@
 /*
  * The source of system PMUs: CoreSight PMUs, and those of servers for which there is an event set
  * (util/event_set.h). It counts the events of the set that the PMU lists, on the CPUs of its
- * cpumask.
+ * cpumask, or of a PMU of CPUs on all that are online.
  *
  * Called by the daemon, on its one thread.
  */
@@ -60,6 +60,7 @@ static int cspmu_probe(struct source *source)
 	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
 	_cleanup_free_ char *wrong = NULL;
 	struct cspmu_found found;
+	char other[256] = "";
 	size_t nr;
 	int r = load_sets(source, &sets, &wrong);
 
@@ -67,13 +68,16 @@ static int cspmu_probe(struct source *source)
 	if (r < 0)
 		return r;
 	nr = found.nr_pmus;
+	cspmu_tell_other(&found, other, sizeof(other));
 	cspmu_found_free(&found);
 	if (!nr)
 		say_lines(wrong, NULL, NULL); /* the family may be in one of these files */
-	return nr ? 0
-		  : source_fail(source, -ENODEV,
-				"this machine has no system PMU of a known family (for "
-				"development: modprobe paimon_soft cspmu=1)");
+	if (nr)
+		return 0;
+	return source_fail(source, -ENODEV, "%s",
+			   *other ? other
+				  : "this machine has no system PMU of a known family (for "
+				    "development: modprobe paimon_soft cspmu=1)");
 }
 
 static void forget(struct source *source)
@@ -115,6 +119,8 @@ static int all_failed(const struct cspmu *cspmu)
 	int error = 0;
 
 	for_each_counter(i, cspmu) {
+		if (cspmu->counters[i].away)
+			continue;
 		if (!cspmu->counters[i].error)
 			return 0;
 		error = error ?: cspmu->counters[i].error;
@@ -223,7 +229,8 @@ static bool is_same(const struct cspmu_found *a, const struct cspmu_found *b)
 static bool all_count(const struct cspmu *cspmu)
 {
 	for_each_counter(i, cspmu)
-		if (!cspmu->reader->slots[i].event || cspmu->counters[i].still_ns)
+		if (!cspmu->counters[i].away &&
+		    (!cspmu->reader->slots[i].event || cspmu->counters[i].still_ns))
 			return false;
 	return true;
 }
@@ -296,10 +303,13 @@ static int cspmu_reload(struct source *source)
 static void cspmu_tell(const struct source *source, source_tell *tell, void *user)
 {
 	const struct cspmu *cspmu = source->data;
+	char other[256];
 
 	if (source->reason[0])
 		tell(user, source->reason);
 	say_lines(cspmu->wrong, tell, user);
+	if (cspmu_tell_other(&cspmu->found, other, sizeof(other)))
+		tell(user, other);
 	for (size_t p = 0; p < cspmu->found.nr_pmus; p++) {
 		const char *name = cspmu->found.pmus[p].pmu->name;
 		bool shares = false;

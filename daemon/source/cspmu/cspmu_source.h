@@ -12,6 +12,10 @@
  * When the active CPU of a PMU goes offline, the kernel moves its perf events to the CPU that the
  * cpumask then has; counters follow the cpumask.
  *
+ * A PMU of CPUs has a counter of each event on each CPU, of no socket. When the CPU goes offline,
+ * the counter is away: its total stays, and what its perf event counted last is read when the CPU
+ * is back. Then a new perf event replaces it, for the kernel has ended it.
+ *
  * On the daemon's one thread.
  */
 #ifndef PAIMON_CSPMU_SOURCE_H
@@ -29,6 +33,7 @@ struct source;
 /* What is known of a counter while the daemon runs. */
 struct cspmu_counter {
 	bool wanted; /* its PMU is there, and its family has the event */
+	bool away;   /* at the latest update, the CPU of its PMU of CPUs was offline */
 	int error;   /* of the latest attempt to open it: 0 or a negative errno */
 	uint64_t
 		still_ns; /* since when it does not count, or is not read (CLOCK_MONOTONIC), or 0 */

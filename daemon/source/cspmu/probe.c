@@ -17,7 +17,29 @@ static const char *known(const char *text)
 	return *text ? text : NULL;
 }
 
-/* Takes what belongs to a family, and all CoreSight PMUs. 0 or -ENOMEM. */
+/* Does the PMU list all events of a formula? */
+static bool lists_all(const struct system_pmu *pmu, const struct event_set *set,
+		      const struct formula *formula)
+{
+	for (size_t i = 0; i < set->nr_events; i++)
+		if (formula_uses(formula, i) && !cspmu_lists(pmu, set->events[i]))
+			return false;
+	return true;
+}
+
+/* Is there something to learn from a PMU of CPUs? Each IBM z has a cpum_cf, and not each of these
+ * has the events of the family. */
+static bool has_value(const struct system_pmu *pmu, const struct event_set *set)
+{
+	bool has = !set->nr_formulas;
+
+	for (size_t i = 0; i < set->nr_formulas && !has; i++)
+		has = lists_all(pmu, set, set->formulas[i].formula);
+	return has;
+}
+
+/* Takes what belongs to a family, and all CoreSight PMUs. A family is either of system PMUs or of
+ * PMUs of CPUs. 0 or -ENOMEM. */
 static int choose(const struct event_sets *sets, struct cspmu_found *found)
 {
 	found->pmus = calloc(found->system.nr + 1, sizeof(*found->pmus));
@@ -32,6 +54,14 @@ static int choose(const struct event_sets *sets, struct cspmu_found *found)
 		};
 		const struct event_set *set = *pmu->name ? event_sets_find(sets, &about) : NULL;
 
+		if (set && set->of_cpus != pmu->of_cpus) {
+			/* A system PMU without CPUs is none that needs another event set. */
+			if (!found->other.pmu && !set->identifiers && !set->implementer)
+				found->other = (struct cspmu_pmu){pmu, set};
+			set = NULL;
+		}
+		if (set && set->of_cpus && !has_value(pmu, set))
+			set = NULL;
 		if (set || (*pmu->name && system_pmu_is_coresight(pmu)))
 			found->pmus[found->nr_pmus++] = (struct cspmu_pmu){pmu, set};
 	}
@@ -69,6 +99,20 @@ bool cspmu_lists(const struct system_pmu *pmu, const char *event)
 		return false;
 	}
 	return !lstat(path, &stat) && S_ISREG(stat.st_mode);
+}
+
+bool cspmu_tell_other(const struct cspmu_found *found, char *text, size_t size)
+{
+	const struct cspmu_pmu *other = &found->other;
+
+	if (!other->pmu)
+		return false;
+	snprintf(text, size,
+		 other->pmu->of_cpus
+			 ? "%.80s has no cpumask, so event set %s needs cpus = online to count it"
+			 : "%.80s has a cpumask, so event set %s must not have cpus = online",
+		 other->pmu->name, other->set->name);
+	return true;
 }
 
 const struct system_pmu *cspmu_waits(const struct cspmu_found *found)

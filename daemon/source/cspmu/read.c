@@ -10,7 +10,7 @@
 
 static const struct metric metric_events = {
 	.name = "paimon_cspmu_events_total",
-	.help = "Events of a system PMU, raw counts, by socket.",
+	.help = "Events of a system PMU, raw counts, by socket; of a PMU of CPUs their sum.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {
@@ -44,14 +44,18 @@ static int add_counter(const struct cspmu *cspmu, struct snapshot *snapshot, uin
 	struct events_reading sum = {};
 	bool counts = false;
 
+	/* Those of a series are mostly side by side; a PMU of CPUs can have thousands. */
+	if (index && cspmu->counters[index - 1].wanted && is_same(event - 1, event))
+		return 0;
 	for_each_counter(i, cspmu) {
 		const struct events_slot *slot = &cspmu->reader->slots[i];
-		struct events_reading total = reader_total(slot);
+		struct events_reading total;
 
 		if (!is_same(&cspmu->reader->events[i], event))
 			continue;
 		if (i < index)
 			return 0;
+		total = reader_total(slot);
 		sum = reader_sum(sum, &total);
 		counts |= slot->event || total.enabled;
 	}

@@ -27,7 +27,7 @@ const char *const event_set_units[] = {
 	[EVENT_SET_NR_UNITS] = NULL,
 };
 
-#define MAX_KEYS 6
+#define MAX_KEYS 7
 
 /* A key of a section. */
 struct key {
@@ -239,6 +239,18 @@ static void take_unit(struct config_file *file, const struct key *key, void *tar
 		*(enum event_set_unit *)target = i;
 }
 
+static void take_cpus(struct config_file *file, const struct key *key, void *target,
+		      const char *value)
+{
+	if (strcmp(value, "online") != 0)
+		WRONG(file,
+		      "%s = %.60s: is not online, which is for PMUs of CPUs (a system PMU counts "
+		      "on the CPUs of its cpumask)",
+		      key->name, value);
+	else
+		*(bool *)target = true;
+}
+
 /* Keys */
 
 #define FAMILY(member) .offset = offsetof(struct event_set, member)
@@ -249,7 +261,10 @@ static const struct key family_keys[] = {
 	{"implementer", take_implementer, FAMILY(implementer)},
 	{"pmu", take_list, FAMILY(pmus), EVENT_SET_MAX_PATTERNS, check_pattern, true},
 	{"events", take_list, FAMILY(events), EVENT_SET_MAX_EVENTS, check_event, true},
+	{"cpus", take_cpus, FAMILY(of_cpus)},
 };
+#define IDENTIFIER_KEY 2
+#define IMPLEMENTER_KEY 3
 
 #define FORMULA(member) .offset = offsetof(struct event_set_formula, member)
 static const struct key formula_keys[] = {
@@ -345,6 +360,14 @@ static bool begin_section(struct config_file *file, const char *name)
 
 /* Files */
 
+/* Reports a key of the family that PMUs of CPUs do not have. */
+static void refuse_key(struct reader *reader, int key)
+{
+	if (reader->family.keys[key])
+		config_error(reader->errors, reader->set->path, reader->family.keys[key],
+			     "%s: PMUs of CPUs (cpus = online) have none", family_keys[key].name);
+}
+
 /* Reports required keys that are missing. */
 static void check_keys(struct reader *reader, const char *section, const struct key *keys,
 		       size_t nr, const struct lines *lines)
@@ -379,6 +402,10 @@ static void check_set(struct reader *reader)
 		check_keys(reader, "family", family_keys, NR(family_keys), &reader->family);
 	else
 		config_error(reader->errors, set->path, 0, "has no section [family]");
+	if (set->of_cpus) {
+		refuse_key(reader, IDENTIFIER_KEY);
+		refuse_key(reader, IMPLEMENTER_KEY);
+	}
 	while (set->events && set->events[set->nr_events])
 		set->nr_events++;
 	for (size_t i = 0; i < set->nr_formulas; i++) {
