@@ -71,6 +71,8 @@ const char *below_root(const char *folder);
 
 int take_one(struct fixture *f);
 int take_hundred(struct fixture *f);
+/* How often a race is run that could be run that often: a twentieth of it in a short run. */
+int repeated(int rounds);
 int run_race(struct fixture *f, int rounds, int (*does)(struct fixture *f),
 	     void (*prepares)(struct fixture *f, int round));
 int play(struct fixture *f);

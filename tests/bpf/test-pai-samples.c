@@ -275,31 +275,33 @@ static int replace_or_sample(struct fixture *f)
 static void test_replaced(void **data)
 {
 	struct fixture *f = *data;
+	int samples = repeated(1000) * 100;
 	unsigned int nr;
 
 	record(f, 0, 1, 3);
 	record(f, 1, 2, 4);
-	assert_int_equal(run_race(f, 1000, replace_or_sample, NULL), 0);
+	assert_int_equal(run_race(f, repeated(1000), replace_or_sample, NULL), 0);
 	assert_int_equal(f->state->undispatched, 0);
-	assert_int_equal(f->cpus[0].samples, 100000);
-	assert_int_equal(f->cpus[0].counters[1], 300000);
-	assert_int_equal(all_cgroups(f), 300000);
-	assert_int_equal(all_tasks(f, &nr), 300000);
+	assert_int_equal(f->cpus[0].samples, samples);
+	assert_int_equal(f->cpus[0].counters[1], 3 * samples);
+	assert_int_equal(all_cgroups(f), 3 * samples);
+	assert_int_equal(all_tasks(f, &nr), 3 * samples);
 }
 
 /* Both CPUs on one cgroup and one process. */
 static void test_two_cpus(void **data)
 {
 	struct fixture *f = *data;
+	int samples = repeated(1000) * 100;
 	struct pai_task task;
 
 	record(f, 0, 1, 3);
-	assert_int_equal(run_race(f, 1000, take_hundred, NULL), 0);
-	assert_int_equal(f->cpus[0].counters[1], 300000);
-	assert_int_equal(f->cpus[1].counters[1], 300000);
-	assert_int_equal(all_cgroups(f), 600000);
+	assert_int_equal(run_race(f, repeated(1000), take_hundred, NULL), 0);
+	assert_int_equal(f->cpus[0].counters[1], 3 * samples);
+	assert_int_equal(f->cpus[1].counters[1], 3 * samples);
+	assert_int_equal(all_cgroups(f), 6 * samples);
 	assert_true(read_task(f, getpid(), &task));
-	assert_int_equal(task.counters[1], 600000);
+	assert_int_equal(task.counters[1], 6 * samples);
 }
 
 int main(void)

@@ -579,6 +579,10 @@ static void test_nnpa(void **state)
 		"{\"name\":\"sum\",\"restarted\":false,\"rate_per_second\":110,"
 		"\"events\":220}");
 	json_object_put(frame);
+	table.rows[0].values[1] += 1ULL << 52; /* exact all the same */
+	frame = table_json(&table, now);
+	assert_non_null(strstr(json_object_to_json_string(frame), " 4503599627370716 "));
+	json_object_put(frame);
 	table_clear(&table);
 	json_object_put(before);
 	json_object_put(now);

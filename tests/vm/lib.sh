@@ -71,8 +71,11 @@ newer_debian() {
 		'Codename: bookworm' | head -n 1)
 	[ -n "$mirror" ] || die "apt knows no mirror of Debian 12: run apt-get update"
 	printf "deb $mirror %s main\n" trixie "$1" | sort -u >"$apt/sources.list"
-	: >"$apt/status"
-	cat >"$apt/apt.conf" <<-APT
+	[ -e "$apt/status" ] || : >"$apt/status"
+	# Without the machine's other settings, which may have apt read all indexes anew at each call.
+	apt-config dump | grep -E '^Acquire::(https?|ftp|Check)' >"$apt/apt.conf" || true
+	cat >>"$apt/apt.conf" <<-APT
+		Dir::Etc::parts "$apt/none";
 		Dir::State "$apt";
 		Dir::State::status "$apt/status";
 		Dir::Cache "$apt";

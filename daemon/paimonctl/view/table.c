@@ -142,7 +142,8 @@ static int add_value(struct json_object *object, const struct column *column, do
 		return json_add_text(object, column->json, NULL);
 	if (isinf(value)) /* the man page says so: JSON has no infinity */
 		value = paimon_hist_bounds[PAIMON_HIST_BOUNDS - 1] / 1e9;
-	snprintf(text, sizeof(text), "%.9g", value);
+	/* A count is exact as far as a double is. */
+	snprintf(text, sizeof(text), "%.*g", value == trunc(value) ? 16 : 9, value);
 	return json_add(object, column->json, json_object_new_double_s(value, text));
 }
 
