@@ -13,7 +13,7 @@ cases_of() {
 	local case
 	case $1 in
 	"$STOCK") ;;
-	s390x) echo 15-bpf 26-real-pai && return ;;
+	s390x) echo 15-bpf 26-real-pai 30-load && return ;;
 	arm64) echo 15-bpf 30-load && return ;;
 	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 67-attribution 70-cycles 90-kernel-handler 95-abuse && return ;;
