@@ -71,10 +71,11 @@ in_plan() {
 	esac
 }
 
-# select_tests [NAME...]: the tests of these names, the longest first; without a name all.
+# select_tests [NAME...]: the tests of these names, the longest first; without a name all but those
+# of other architectures, for which CI has no time yet.
 select_tests() {
 	local name found
-	[ $# -gt 0 ] || cat "$build/plan"
+	[ $# -gt 0 ] || grep -vE "^(${ARCHES// /|})/" "$build/plan"
 	for name; do
 		found=$(in_plan "${name/#unit\/test-/unit/}")
 		[ -n "$found" ] || die "no test $name; ./dev test --list names them all"
@@ -256,8 +257,7 @@ run_tests() {
 		esac
 	done
 	# All packages in one go.
-	# shellcheck disable=SC2086 # words
-	[ "${1:-}" != all ] || need build guests $ARCHES debug-kernel fuzz
+	[ "${1:-}" != all ] || need build guests debug-kernel fuzz
 	configure
 	plan >"$build/plan"
 	if [ "${1:-}" = --list ]; then
@@ -303,7 +303,7 @@ run_tests() {
 	echo "the slowest, in seconds:" >&2
 	awk '$1 == "time" { print $3, $2 }' "$log" | sort -rn | head -n 20 >&2
 	left=$(grep -vxFf "$build/selected" "$build/plan" | cut -d / -f 1 | sort | uniq -c || true)
-	[ -z "$left" ] || say "not run (./dev test all runs them):" \
+	[ -z "$left" ] || say "not run (./dev test all runs them, but for other architectures):" \
 		"$(awk '{ printf "%s%s of %s", n++ ? ", " : "", $1, $2 }' <<<"$left")"
 	passed=$(grep -c '^ok ' "$log" || true)
 	failed=$(grep -c '^not ok ' "$log" || true)
