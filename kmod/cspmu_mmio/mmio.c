@@ -129,10 +129,11 @@ static bool describe_apmt(struct mmio *mmio, struct device *dev)
 			 atomic_fetch_inc(&numbers[node->type]));
 	mmio->atomic = node->flags & ACPI_APMT_FLAGS_ATOMIC;
 	mmio->pmiidr = node->impl_id;
-	for_each_possible_cpu(cpu) if (node->flags & ACPI_APMT_FLAGS_AFFINITY
-					       ? in_container(cpu, node->proc_affinity)
-					       : get_acpi_id_for_cpu(cpu) == node->proc_affinity)
-		cpumask_set_cpu(cpu, &mmio->cpus);
+	for_each_possible_cpu(cpu)
+		if (node->flags & ACPI_APMT_FLAGS_AFFINITY
+			    ? in_container(cpu, node->proc_affinity)
+			    : get_acpi_id_for_cpu(cpu) == node->proc_affinity)
+			cpumask_set_cpu(cpu, &mmio->cpus);
 	return true;
 }
 

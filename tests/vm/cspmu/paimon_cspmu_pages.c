@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * paimon_cspmu_pages.ko: the part of the hardware of the system PMUs of tests/vm/cspmu/pages.dts,
- * whose registers are memory. Loading it gives them their identities, before there is a driver;
- *then
+ * paimon_cspmu_pages.ko: the part of the hardware of the system PMUs of tests/vm/cspmu/pages.dts
+ *and apmt.c, whose registers are memory. Loading it gives them their identities, before there is a
+ *driver; then
  *
  *	echo "PAGE EVENT TIMES" >/sys/module/paimon_cspmu_pages/parameters/count
  *
@@ -15,11 +15,10 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
-#include <linux/of_irq.h>
+#include <linux/platform_device.h>
 
 #include <paimon/cspmu.h>
 
-#define BASE 0x7ff00000
 #define PAGE_BYTES 4096
 #define COUNTERS 6
 
@@ -31,6 +30,10 @@ static const struct {
 	{0, 64, 0x0000043b}, {2, 32, 0x0000043b}, {2, 32, 0},	       {3, 64, 0x2cf0036b},
 	{4, 64, 0x1030036b}, {5, 64, 0x1040036b}, {6, 64, 0x1060036b}, {7, 40, 0x1ff0036b},
 };
+
+static unsigned long address = 0x7ff00000;
+module_param(address, ulong, 0400);
+MODULE_PARM_DESC(address, "of the memory");
 
 static void __iomem *base;
 static int irq;
@@ -125,15 +128,20 @@ MODULE_PARM_DESC(registers, "what the driver has written");
 
 static int __init pages_init(void)
 {
-	struct device_node *node;
+	/* Of the device with an interrupt. */
+	static const char *const names[] = {"7ff01000.pmu", "arm-cs-arch-pmu.1.auto"};
 	unsigned int page;
 
-	base = ioremap(BASE, ARRAY_SIZE(pages) * PAGE_BYTES);
+	base = ioremap(address, ARRAY_SIZE(pages) * PAGE_BYTES);
 	if (!base)
 		return -ENOMEM;
-	for_each_compatible_node(node, NULL,
-				 "arm,coresight-pmu") if (of_property_present(node, "interrupts"))
-		irq = irq_of_parse_and_map(node, 0);
+	for (page = 0; page < ARRAY_SIZE(names); page++) {
+		struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, names[page]);
+
+		if (dev)
+			irq = platform_get_irq_optional(to_platform_device(dev), 0);
+		put_device(dev);
+	}
 	memset_io(base, 0, ARRAY_SIZE(pages) * PAGE_BYTES);
 	for (page = 0; page < ARRAY_SIZE(pages); page++) {
 		if (!pages[page].pmiidr)
