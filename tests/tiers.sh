@@ -171,6 +171,12 @@ foreign() {
 	fi
 	build_modules "$STOCK"
 	guest "$arch"
+	# The same system PMUs, which the firmware describes in the other way.
+	if selected "$arch" | grep -qx 26-real-cspmu; then
+		tests/vm/run --arch "$arch" --kernel "$STOCK-apmt" --name cases --bare --timeout 1200 -- \
+			/tests/run-cases --short 26-real-cspmu | sed -unE "s,^(ok|not ok|skip) ,&$arch/,p" ||
+			echo "not ok $arch/guest-apmt - see $vm/logs/cases-$arch-$STOCK-apmt.console"
+	fi
 }
 
 # The jobs of the selection, the longest first. Each keeps one processor busy.
