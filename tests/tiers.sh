@@ -14,7 +14,7 @@ cases_of() {
 	case $1 in
 	"$STOCK") ;;
 	s390x) echo 15-bpf 26-real-pai 30-load && return ;;
-	arm64) echo 15-bpf 30-load && return ;;
+	arm64) echo 15-bpf 26-real-cspmu 30-load && return ;;
 	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 67-attribution 70-cycles 90-kernel-handler 95-abuse && return ;;
 	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 67-attribution 90-kernel-handler && return ;;
@@ -23,7 +23,7 @@ cases_of() {
 	esac
 	for case in tests/vm/cases/*; do
 		case ${case##*/} in
-		lib | 15-bpf | 26-real-pai) ;; # of other architectures
+		lib | 15-bpf | 26-real-*) ;; # of other architectures
 		*) echo "${case##*/}" ;;
 		esac
 	done
@@ -171,6 +171,12 @@ foreign() {
 	fi
 	build_modules "$STOCK"
 	guest "$arch"
+	# The same system PMUs, which the firmware describes in the other way.
+	if selected "$arch" | grep -qx 26-real-cspmu; then
+		tests/vm/run --arch "$arch" --kernel "$STOCK-apmt" --name cases --bare --timeout 1200 -- \
+			/tests/run-cases --short 26-real-cspmu | sed -unE "s,^(ok|not ok|skip) ,&$arch/,p" ||
+			echo "not ok $arch/guest-apmt - see $vm/logs/cases-$arch-$STOCK-apmt.console"
+	fi
 }
 
 # The jobs of the selection, the longest first. Each keeps one processor busy.

@@ -286,10 +286,10 @@ void check_module(struct check *check)
 void check_other_modules(struct check *check)
 {
 	static const char *const names[] = {
-		"paimon_soft",	     "paimon_cspmu_nvidia", "paimon_cspmu",
-		"paimon_drv_config", "paimon_iopf",	    "paimon_pai",
+		"paimon_soft",	     "paimon_cspmu_mmio", "paimon_cspmu_nvidia", "paimon_cspmu",
+		"paimon_drv_config", "paimon_iopf",	  "paimon_pai",
 	};
-	char loaded[128] = "", path[64];
+	char loaded[160] = "", path[64];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s", names[i]);
