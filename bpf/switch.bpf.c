@@ -635,14 +635,15 @@ static __always_inline bool is_same(const struct switch_cpu *c, struct task_stru
 	return prev->cgroups->dfl_cgrp == next->cgroups->dfl_cgrp;
 }
 
-/* Has a task the accounts of who was switched out last? */
+/* Has a task the accounts of who was switched out last, which it may still use? */
 static __always_inline bool is_out(const struct switch_cpu *c, struct task_struct *prev)
 {
 	struct switch_process id = process_of(prev, c->out_cgroup);
 	struct switch_account *account = account_at(c->out_process & PLACE_INDEX);
 
 	if (!(c->out_cgroup & PLACE_INDEX) || c->out_id != bpf_get_current_cgroup_id() ||
-	    c->out_tickets != switch_tickets(c->out_cgroup, c->out_process))
+	    c->out_tickets != switch_tickets(c->out_cgroup, c->out_process) ||
+	    !is_valid(c->out_cgroup) || !is_valid(c->out_process))
 		return false;
 	return !(c->flags & SWITCH_FLAGS(SWITCH_PROCESS)) || (account && is_owner(account, &id));
 }

@@ -63,13 +63,14 @@ void utf8_unescape(char *name)
 	const char *from = name + 1;
 	char *to = name;
 	unsigned int byte;
+	int length;
 
 	if (*name != '#')
 		return;
 	while (*from) {
-		if (sscanf(from, "\\x%2x", &byte) == 1) {
+		if (sscanf(from, "\\x%2x%n", &byte, &length) == 1) {
 			*to++ = byte;
-			from += 4;
+			from += length;
 		} else {
 			*to++ = *from++;
 		}
