@@ -189,6 +189,43 @@ static bool is_process_gone(const struct attribution *attribution, uint32_t inde
 	return false;
 }
 
+/* Are two accounts of the same process, in different cgroups? */
+static bool is_same_process(const struct attribution *attribution, uint32_t i, uint32_t j)
+{
+	const struct switch_account *a = &attribution->accounts[i], *b = &attribution->accounts[j];
+
+	return i != j && a->tgid == b->tgid && a->start_ns == b->start_ns &&
+	       a->tgid != SWITCH_DEPARTED;
+}
+
+/* The first account of a process that has one at this index. All close together: what is served of
+ * a process never goes back. */
+static uint32_t first_of_process(const struct attribution *attribution, uint32_t index)
+{
+	uint32_t first = attribution->state->ranges[SWITCH_PROCESSES].first;
+
+	for (uint32_t i = first; i < index; i++)
+		if (is_same_process(attribution, i, index) &&
+		    (phase_of(attribution, i) == PLACE_OPEN ||
+		     phase_of(attribution, i) == PLACE_CLOSING))
+			return i;
+	return index;
+}
+
+/* Has a process ended, and does none of its accounts stay open? */
+static bool departs_as_a_whole(const struct attribution *attribution, uint32_t index)
+{
+	const struct switch_range *range = &attribution->state->ranges[SWITCH_PROCESSES];
+
+	if (!is_process_gone(attribution, index))
+		return false;
+	for (uint32_t i = range->first; i < range->first + range->nr; i++)
+		if (is_same_process(attribution, i, index) &&
+		    phase_of(attribution, i) == PLACE_OPEN)
+			return false;
+	return true;
+}
+
 static uint32_t count_free(const struct attribution *attribution, enum switch_kind kind)
 {
 	const struct switch_range *range = &attribution->state->ranges[kind];
@@ -207,13 +244,15 @@ static uint32_t close_places(struct attribution *attribution, enum switch_kind k
 	uint32_t nr = 0;
 
 	for (uint32_t i = range->first; i < range->first + range->nr; i++) {
+		uint32_t first = kind == SWITCH_PROCESSES ? first_of_process(attribution, i) : i;
 		struct switch_account *account = &attribution->accounts[i];
 		uint32_t state = places_state(&account->state);
-		bool gone = place_phase(state) == PLACE_OPEN &&
+		bool gone = place_phase(state) == PLACE_OPEN && first == i &&
 			    (kind == SWITCH_CGROUPS ? is_cgroup_gone(attribution, i)
 						    : is_process_gone(attribution, i));
 
-		if (gone && (few || attribution->absent[i] == state))
+		if ((gone && (few || attribution->absent[i] == state)) ||
+		    (first != i && phase_of(attribution, first) == PLACE_CLOSING))
 			places_close(&account->state);
 		attribution->absent[i] = gone ? state : 0;
 		nr += phase_of(attribution, i) == PLACE_CLOSING;
@@ -280,7 +319,7 @@ static void settle_accounts(struct attribution *attribution)
 
 		if (phase_of(attribution, i) != PLACE_CLOSING)
 			continue;
-		gone = is_process_gone(attribution, i);
+		gone = departs_as_a_whole(attribution, i);
 		if (gone)
 			windows_end_process(attribution, i);
 		rename_process(attribution, i, cgroup, gone ? SWITCH_DEPARTED : account->tgid);

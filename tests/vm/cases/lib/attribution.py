@@ -756,6 +756,29 @@ def f5_transient_scopes(bed):
             raise AssertionError(f"departed: {grown}, {sum(done.values()) - done[slice]} done")
 
 
+def f5_ends_elsewhere(bed):
+    """The series of a process ends as a whole: also if one of the cgroups where it has been is
+    removed, and departs before the process does."""
+    with bed.load("-left", "-stays") as load:
+        left, stays = load.groups
+        pids = [load(f"start {left}")["pid"] for _ in range(16)]
+        load("go all faults=7")
+        load("wait")
+        for process in range(16):
+            load(f"move {process} {stays}")
+        load("go all faults=5")
+        bed.exact(load("wait"))
+        remove(left)
+        for process in range(16):  # the daemon looks every five seconds
+            load(f"end {process}")
+            for _ in range(3):
+                time.sleep(0.25)
+                bed.answer()
+        until("all have departed", lambda: not any(
+            point["pid"] in pids for point, _ in bed.answer().points.get(
+                "paimon_event_process_value_total", [])))
+
+
 # Under `event exec`: takes the perf event of CPU 0 out of its slot, or puts that of another CPU
 # there, or one that is pinned and off, and puts it back when standard input ends.
 TAKE_OUT = """
