@@ -263,7 +263,11 @@ run_tests() {
 		esac
 	done
 	# All packages in one go.
-	[ "${1:-}" != all ] || need build guests debug-kernel fuzz
+	if [ "${1:-}" = all ]; then
+		need build guests debug-kernel fuzz
+		# Without it its tests are skipped.
+		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
+	fi
 	configure
 	plan >"$build/plan"
 	if [ "${1:-}" = --list ]; then

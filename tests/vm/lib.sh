@@ -10,6 +10,7 @@
 # build/vm/logs             console logs of guests
 # build/kmod-KERNEL         the modules built for that kernel
 # build/ARCH                what build/ has beside vm, of another architecture
+# build/prometheus          promtool, for the whole test
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
@@ -21,7 +22,7 @@ STOCK=6.12
 GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit 7.x"
 # Other architectures with a guest, which has the kernel STOCK.
 ARCHES="s390x arm64"
-PATH=$PATH:/usr/sbin:/sbin
+PATH=$PATH:/usr/sbin:/sbin:$build/prometheus/usr/bin
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
