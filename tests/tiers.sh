@@ -265,9 +265,14 @@ run_tests() {
 	# All packages in one go.
 	if [ "${1:-}" = all ]; then
 		need build guests debug-kernel fuzz
-		# Without it its tests are skipped.
+		# Without these their tests are skipped.
 		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
+		[ -e "$build/npm/node_modules" ] || ! command -v npm >/dev/null ||
+			npm install --prefix "$build/npm" --no-audit --no-fund \
+				@grafana/schema@13.2.3 typescript@5.9.3 >&2 || rm -rf "$build/npm"
 	fi
+	NODE_PATH=$(realpath -m "$build/npm/node_modules")
+	export NODE_PATH
 	configure
 	plan >"$build/plan"
 	if [ "${1:-}" = --list ]; then

@@ -10,7 +10,7 @@
 # build/vm/logs             console logs of guests
 # build/kmod-KERNEL         the modules built for that kernel
 # build/ARCH                what build/ has beside vm, of another architecture
-# build/prometheus          promtool, for the whole test
+# build/prometheus, build/npm promtool and Node.js's modules, for the whole test
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}

@@ -221,27 +221,36 @@ def check_timed(plan, samples=None):
 
 
 class Prometheus:
-    """Debian's Prometheus, on loopback, scraping paimond once a second."""
+    """Debian's Prometheus, on loopback, scraping paimond. native: it takes histograms in native form,
+    and not their classic buckets. jobs: what else it scrapes, in YAML."""
+
+    def __init__(self, port=9090, native=False, interval="1s", rules=(), jobs=""):
+        self.at = f"127.0.0.1:{port}"
+        self.data = f"/tmp/prometheus-{port}"
+        self.options = ["--enable-feature=native-histograms"] if native else []
+        self.config = (f"global: {{scrape_interval: {interval}, evaluation_interval: {interval}}}\n"
+                       f"rule_files: {json.dumps(list(rules))}\n"
+                       "scrape_configs:\n"
+                       "- job_name: paimon\n"
+                       "  static_configs: [{targets: ['127.0.0.1:10190']}]\n" + jobs)
 
     def __enter__(self):
-        with open("/tmp/prometheus.yml", "w") as config:
-            config.write("global: {scrape_interval: 1s}\n"
-                         "scrape_configs:\n"
-                         "- job_name: paimon\n"
-                         "  static_configs: [{targets: ['127.0.0.1:10190']}]\n")
+        write(f"{self.data}.yml", self.config)
         self.process = subprocess.Popen(
-            ["prometheus", "--config.file=/tmp/prometheus.yml", "--storage.tsdb.path=/tmp/prom",
-             "--web.listen-address=127.0.0.1:9090", "--log.level=error"])
+            ["prometheus", f"--config.file={self.data}.yml", f"--storage.tsdb.path={self.data}",
+             f"--web.listen-address={self.at}", "--log.level=error", *self.options])
         return self
 
     def __exit__(self, *unused):
         self.process.terminate()
         self.process.wait()
 
+    def ask(self, what, **parameters):
+        url = f"http://{self.at}/api/v1/{what}?" + urllib.parse.urlencode(parameters)
+        return json.loads(urllib.request.urlopen(url).read())["data"]
+
     def query(self, expression):
-        url = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode(
-            {"query": expression})
-        return json.loads(urllib.request.urlopen(url).read())["data"]["result"]
+        return self.ask("query", query=expression)["result"]
 
     def wait_for(self, expression, expected, seconds=300):
         """Until the answer is what is expected: the next scrape may be a second away."""
