@@ -10,7 +10,7 @@
 
 static const struct metric metric_events = {
 	.name = "paimon_cspmu_events_total",
-	.help = "Events of a system PMU, raw counts, by socket; of a PMU of CPUs their sum.",
+	.help = "Events of a system PMU, raw counts, by socket; of a PMU of CPUs summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {

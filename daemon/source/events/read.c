@@ -11,22 +11,22 @@
 
 static const struct metric metric_value = {
 	.name = "paimon_event_value_total",
-	.help = "Raw count of a kept perf event, not scaled.",
+	.help = "Raw count of a kept perf event, not scaled, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_level = {
 	.name = "paimon_event_level",
-	.help = "Raw value of a kept perf event that is a level, not scaled.",
+	.help = "Raw value of a kept perf event that is a level, by CPU, not scaled.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_enabled = {
 	.name = "paimon_event_enabled_seconds_total",
-	.help = "Time that a kept perf event was enabled, summed over its CPUs.",
+	.help = "Time that a kept perf event was enabled, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_running = {
 	.name = "paimon_event_running_seconds_total",
-	.help = "Time that a kept perf event was on a counter, summed over its CPUs.",
+	.help = "Time that a kept perf event was on a counter, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {

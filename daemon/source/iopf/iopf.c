@@ -170,6 +170,9 @@ static struct iopf *iopf_free(struct iopf *iopf)
 	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
 	free(iopf->absent);
+	for (uint32_t i = 0; iopf->about && i < iopf->max_devices; i++)
+		device_info_clear(&iopf->about[i].info);
+	free(iopf->about);
 	free(iopf->scenario);
 	free(iopf);
 	return NULL;
@@ -225,7 +228,8 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 	iopf->since_ns = clock_ns(CLOCK_MONOTONIC);
 	iopf->absent = calloc(iopf->max_devices, sizeof(*iopf->absent));
-	if (!iopf->absent)
+	iopf->about = calloc(iopf->max_devices, sizeof(*iopf->about));
+	if (!iopf->absent || !iopf->about)
 		return -ENOMEM;
 	*ret_reused = reused;
 	return 0;

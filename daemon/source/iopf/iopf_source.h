@@ -12,6 +12,7 @@
 
 #include "../../config/config.h"
 #include "../pins.h"
+#include "device.h"
 #include "iopf.h"
 #include "iopf.skel.h"
 
@@ -40,6 +41,13 @@ struct iopf_hook {
 	int adopted; /* the program of an adopted link; -1: not adopted, or unknown */
 };
 
+/* What is known of the device of a place. */
+struct iopf_about {
+	uint32_t state;	    /* of the place, then */
+	uint64_t looked_ns; /* CLOCK_MONOTONIC */
+	struct device_info info;
+};
+
 /* The data of an attached source. */
 struct iopf {
 	struct iopf_bpf *bpf;
@@ -52,6 +60,7 @@ struct iopf {
 	struct iopf_state *state;
 	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon attached */
 	uint32_t *absent;  /* state of each place whose device was missing at the last check */
+	struct iopf_about *about;	/* of each place */
 	struct iopf_scenario *scenario; /* replay only, from the first iopf_play() on */
 };
 
