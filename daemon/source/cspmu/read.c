@@ -16,7 +16,7 @@ static const struct metric metric_events = {
 static const struct metric metric_info = {
 	.name = "paimon_cspmu_info",
 	.help = "What a system PMU is; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_errors = {
 	.name = "paimon_cspmu_read_errors_total",

@@ -32,7 +32,7 @@ static const struct metric metric_running = {
 static const struct metric metric_info = {
 	.name = "paimon_event_info",
 	.help = "What a kept perf event counts; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_event_up = {
 	.name = "paimon_event_up",
@@ -235,7 +235,9 @@ int events_read(struct source *source, struct snapshot *snapshot)
 		if (!event->id)
 			continue;
 		states[events_state_of(events, event)]++;
+		snapshot->since_ns = event->opened_ns;
 		r = add_event(events, source->config->events_per_cpu, event, look, snapshot);
+		snapshot->since_ns = 0;
 		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
 	r = r ?: add_absent(source, snapshot);

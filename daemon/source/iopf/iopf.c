@@ -273,6 +273,7 @@ static int start(struct source *source, struct iopf *iopf, enum iopf_backend bac
 static int attach_backend(struct source *source, enum iopf_backend backend)
 {
 	struct iopf *iopf = calloc(1, sizeof(*iopf));
+	const struct pins pins = iopf_pins(source);
 	int r;
 
 	if (!iopf)
@@ -285,6 +286,9 @@ static int attach_backend(struct source *source, enum iopf_backend backend)
 	}
 	source->backend = source->replay ? "replay" : iopf_backend_names[backend];
 	source->data = iopf;
+	iopf->made_ns = source->replay
+				? clock_ns(CLOCK_REALTIME)
+				: pins_made_ns(&pins, bpf_map__name(iopf->bpf->maps.iopf_devices));
 	return 0;
 }
 

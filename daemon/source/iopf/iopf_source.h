@@ -59,6 +59,7 @@ struct iopf {
 	struct iopf_slot *slots;
 	struct iopf_state *state;
 	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon attached */
+	uint64_t made_ns;  /* CLOCK_REALTIME: when all counts were 0; 0: not known */
 	uint32_t *absent;  /* state of each place whose device was missing at the last check */
 	struct iopf_about *about;	/* of each place */
 	struct iopf_scenario *scenario; /* replay only, from the first iopf_play() on */

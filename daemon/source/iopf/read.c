@@ -198,7 +198,7 @@ static const struct metric metric_partial = {
 static const struct metric metric_info = {
 	.name = "paimon_iopf_device_info",
 	.help = "PCI address, driver, vendor and model of a device; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
@@ -372,6 +372,16 @@ static uint32_t nr_places(const struct iopf *iopf)
 	return nr;
 }
 
+/* Since when have the counts of devices been counted? 0: once one has departed, the place of
+ * another device does not tell when that one came, or came back. */
+static uint64_t devices_since(const struct iopf *iopf, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		if (place_state(places_state(&iopf->devices[i].state), 0))
+			return 0;
+	return iopf->made_ns;
+}
+
 int iopf_read(struct source *source, struct snapshot *snapshot)
 {
 	struct iopf *iopf = source->data;
@@ -387,6 +397,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		visit_slot(iopf, i / IOPF_SLOTS, &iopf->slots[i], now, &in_flight[i / IOPF_SLOTS]);
 	if (iopf->state->spilled)
 		visit_spilled(iopf, nr, now, in_flight);
+	snapshot->since_ns = devices_since(iopf, nr);
 	for (uint32_t i = 0; i < nr && !r; i++) {
 		enum place_phase phase = place_phase(places_state(&iopf->devices[i].state));
 		struct iopf_device *own = &departed[1];
@@ -395,6 +406,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		if (phase == PLACE_OPEN)
 			r = add_device(source, snapshot, i, own, &in_flight[i]);
 	}
+	snapshot->since_ns = iopf->made_ns;
 	if (nr && !r)
 		r = add_counts(snapshot, &of_departed, departed, NULL);
 	for (int i = 0; i < IOPF_NR_DROPPED && !r; i++) {
@@ -403,6 +415,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
 					 iopf->state->dropped[i]);
 	}
+	snapshot->since_ns = 0;
 	return r;
 }
 

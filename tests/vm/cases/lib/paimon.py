@@ -223,6 +223,9 @@ def check_timed(plan, samples=None):
 class Prometheus:
     """Debian's Prometheus, on loopback, scraping paimond once a second."""
 
+    def __init__(self, *options):
+        self.options = options
+
     def __enter__(self):
         with open("/tmp/prometheus.yml", "w") as config:
             config.write("global: {scrape_interval: 1s}\n"
@@ -231,7 +234,7 @@ class Prometheus:
                          "  static_configs: [{targets: ['127.0.0.1:10190']}]\n")
         self.process = subprocess.Popen(
             ["prometheus", "--config.file=/tmp/prometheus.yml", "--storage.tsdb.path=/tmp/prom",
-             "--web.listen-address=127.0.0.1:9090", "--log.level=error"])
+             "--web.listen-address=127.0.0.1:9090", "--log.level=error", *self.options])
         return self
 
     def __exit__(self, *unused):
