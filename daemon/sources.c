@@ -30,7 +30,7 @@ static const struct metric metric_source_up = {
 static const struct metric metric_source_info = {
 	.name = "paimon_source_info",
 	.help = "Backend of a source; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_source_attached = {
 	.name = "paimon_source_attached_timestamp_seconds",

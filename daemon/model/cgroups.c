@@ -13,7 +13,7 @@
 static const struct metric metric_info = {
 	.name = "paimon_cgroup_info",
 	.help = "Pod, container and systemd unit of a cgroup, from its path; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 
 static int compare(const void *a, const void *b)

@@ -20,6 +20,8 @@ const struct histogram_scheme histogram_latency = {
 	.per_unit = 1e9,
 	.buckets = latency_buckets,
 	.nr_buckets = NR(latency_buckets),
+	.schema = PAIMON_HIST_NATIVE_SCHEMA,
+	.zero_threshold = 0x1p-25, /* of PAIMON_HIST_NATIVE_FIRST */
 };
 
 static const unsigned long long size_bounds[HISTOGRAM_SIZE_BOUNDS] = {1,  2,  4,   8,	16,
@@ -36,4 +38,6 @@ const struct histogram_scheme histogram_size = {
 	.per_unit = 1,
 	.buckets = size_buckets,
 	.nr_buckets = HISTOGRAM_SIZE_BOUNDS,
+	.schema = 0,
+	.zero_threshold = 0x1p-128, /* no value is that small; more than 0: it is a native one */
 };

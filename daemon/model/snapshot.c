@@ -11,7 +11,25 @@ const char *const metric_type_names[] = {
 	[METRIC_GAUGE] = "gauge",
 	[METRIC_COUNTER] = "counter",
 	[METRIC_HISTOGRAM] = "histogram",
+	[METRIC_INFO] = "gauge",
 };
+
+const char *metric_unit(const struct metric *metric)
+{
+	static const char *const units[] = {"seconds", "bytes"};
+	size_t length = strlen(metric->name);
+
+	if (metric->type == METRIC_COUNTER)
+		length -= strlen("_total");
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		size_t unit = strlen(units[i]);
+
+		if (length > unit && metric->name[length - unit - 1] == '_' &&
+		    !strncmp(metric->name + length - unit, units[i], unit))
+			return units[i];
+	}
+	return "";
+}
 
 /* Copies are allocated in chunks that are freed together. */
 struct arena {
@@ -126,6 +144,7 @@ static int add_point(struct snapshot *snapshot, const struct metric *metric,
 	if (!point.labels)
 		return -ENOMEM;
 	point.nr_labels = nr_labels;
+	point.since_ns = snapshot->since_ns;
 	family->points[family->nr_points++] = point;
 	return 0;
 }

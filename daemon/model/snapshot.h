@@ -18,9 +18,10 @@ enum metric_type {
 	METRIC_GAUGE,
 	METRIC_COUNTER,
 	METRIC_HISTOGRAM,
+	METRIC_INFO, /* a gauge that is always 1, for its labels; its name ends in _info */
 };
 
-/* As they are exposed; indexed by enum metric_type. */
+/* As text 0.0.4 has them; indexed by enum metric_type. */
 extern const char *const metric_type_names[];
 
 /* Who can see a metric, from most to fewest. */
@@ -40,6 +41,9 @@ struct metric {
 	const struct histogram_scheme *scheme;
 };
 
+/* The base unit with which the name of a metric ends, or "": it is a number of something. */
+const char *metric_unit(const struct metric *metric);
+
 /* One classic bucket, the sum of the cells 0 to cell. */
 struct histogram_bucket {
 	uint32_t cell;
@@ -51,6 +55,9 @@ struct histogram_bucket {
  * cell nr_bounds the values above. Bounds and sum are integers; per_unit of
  * them are one base unit (1e9 nanoseconds per second, 1 for counts). Values are divided
  * by it, which rounds correctly; multiplying by 1e-9 would give 1.0000000000000002e-06.
+ *
+ * Each bucket of a native histogram is a sum of cells as well: all its bounds 2^(i/2^schema),
+ * rounded down to an integer, are bounds of cells from the zero threshold on, which is one, too.
  */
 struct histogram_scheme {
 	const unsigned long long *bounds;
@@ -58,6 +65,8 @@ struct histogram_scheme {
 	double per_unit;
 	const struct histogram_bucket *buckets; /* in ascending order of cell */
 	uint32_t nr_buckets;
+	int schema;
+	double zero_threshold; /* in base units */
 };
 
 struct label {
@@ -76,6 +85,7 @@ struct point {
 	/* METRIC_HISTOGRAM: nr_bounds + 1 cells; the count is their sum */
 	const uint64_t *cells;
 	uint64_t sum;
+	uint64_t since_ns; /* CLOCK_REALTIME when it was 0; 0: not known */
 };
 
 struct family {
@@ -89,6 +99,8 @@ struct snapshot {
 	const char *input; /* "replay" or NULL: a label input= on every series */
 	uint64_t realtime_ns;
 	uint64_t monotonic_ns;
+	uint64_t
+		since_ns; /* of the points that are added: set by a source around them, and reset */
 	struct family *families;
 	size_t nr_families;
 	size_t allocated;

@@ -130,7 +130,8 @@ static bool row_exists(struct json_object *sample, const struct view *view, cons
 
 	if (view->by)
 		return attributed_has(view, sample, name);
-	return sample_find(sample, view->metric, labels, &value);
+	return sample_find(sample, view->metric, labels, &value) ||
+	       (view->apart && sample_find(sample, view->apart, labels, &value));
 }
 
 /* Prints why there is no line. name: NULL for any. */

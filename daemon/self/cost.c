@@ -12,17 +12,17 @@
 
 static const struct metric metric_run_time = {
 	.name = "paimon_bpf_program_run_time_seconds_total",
-	.help = "Time spent in a BPF program; only while kernel.bpf_stats_enabled is 1.",
+	.help = "Time spent in a BPF program, summed over CPUs; only while kernel.bpf_stats_enabled is 1.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_runs = {
 	.name = "paimon_bpf_program_runs_total",
-	.help = "Runs of a BPF program; only while kernel.bpf_stats_enabled is 1.",
+	.help = "Runs of a BPF program, summed over CPUs; only while kernel.bpf_stats_enabled is 1.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_misses = {
 	.name = "paimon_bpf_program_recursion_misses_total",
-	.help = "Runs of a BPF program that the kernel skipped, because it already ran on that CPU.",
+	.help = "Runs of a BPF program that the kernel skipped, because it already ran on that CPU, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_map_bytes = {

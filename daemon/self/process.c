@@ -122,8 +122,10 @@ int process_read(struct snapshot *snapshot)
 	if (!start_time)
 		start_time = clock_ns(CLOCK_REALTIME) * 1e-9 - age;
 
+	snapshot->since_ns = (uint64_t)(start_time * 1e9);
 	r = snapshot_add_real(snapshot, &metric_cpu, NULL, 0,
 			      clock_ns(CLOCK_PROCESS_CPUTIME_ID) * 1e-9);
+	snapshot->since_ns = 0;
 	r = r ?: snapshot_add_integer(snapshot, &metric_resident, NULL, 0, process.resident_bytes);
 	r = r ?: snapshot_add_integer(snapshot, &metric_virtual, NULL, 0, process.virtual_bytes);
 	r = r ?: snapshot_add_integer(snapshot, &metric_open_fds, NULL, 0, process.descriptors);

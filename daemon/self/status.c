@@ -13,7 +13,7 @@
 static const struct metric metric_build_info = {
 	.name = "paimon_build_info",
 	.help = "Version of paimond; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_reload = {
 	.name = "paimon_config_last_reload_successful",

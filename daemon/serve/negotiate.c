@@ -16,8 +16,8 @@
 /* One element of a list in a header: a range and its quality. */
 struct range {
 	const char *name;
-	const char *version, *escaping; /* NULL: not given */
-	double q;			/* 0 to 1 */
+	const char *version, *escaping, *message, *framing; /* NULL: not given */
+	double q;					    /* 0 to 1 */
 };
 
 /* Splits off the text before the next separator outside quotes, without surrounding blanks.
@@ -73,24 +73,15 @@ static bool next_range(char **rest, struct range *ret_range)
 			ret_range->version = value;
 		else if ((value = parameter(one, "escaping")))
 			ret_range->escaping = value;
+		else if ((value = parameter(one, "proto")))
+			ret_range->message = value;
+		else if ((value = parameter(one, "encoding")))
+			ret_range->framing = value;
 	}
 	if (!(ret_range->q >= 0 && ret_range->q <= 1))
 		ret_range->q = 0;
 	return true;
 }
-
-/* The formats, the newest first. A range without a version means the usual one. */
-static const struct scraped {
-	const struct encoder *encoder;
-	const char *version;
-	bool usual;
-} scraped[] = {
-	{&encoders[ENCODER_OPENMETRICS], "1.0.0", true},
-	{&encoders[ENCODER_OPENMETRICS], "0.0.1", false},
-	{&encoders[ENCODER_TEXT], "1.0.0", false},
-	{&encoders[ENCODER_TEXT], "0.0.4", true},
-};
-#define NR_FORMS (sizeof(scraped) / sizeof(*scraped))
 
 /* How specific the match of a range and a format is. */
 enum match { NO_MATCH, BY_ANY, BY_GROUP, BY_TYPE, BY_VERSION };
@@ -103,13 +94,24 @@ static bool is_group(const char *name, const char *type)
 	return !strncasecmp(name, type, length) && !strcmp(name + length, "*");
 }
 
-static enum match match(const struct range *range, const struct scraped *form)
+/* Protobuf is only for those who name it, with the message and how messages are framed. */
+static bool names_message(const struct range *range, const struct encoder *encoder)
 {
-	if (range->version ? strcmp(range->version, form->version) : !form->usual)
+	return range->message && range->framing && !strcmp(range->message, encoder->message) &&
+	       !strcmp(range->framing, encoder->framing);
+}
+
+static enum match match(const struct range *range, const struct encoder *encoder)
+{
+	bool is_named = !strcasecmp(range->name, encoder->media);
+
+	if (encoder->message)
+		return is_named && names_message(range, encoder) ? BY_VERSION : NO_MATCH;
+	if (range->version ? strcmp(range->version, encoder->version) : !encoder->usual)
 		return NO_MATCH;
-	if (!strcasecmp(range->name, form->encoder->type))
+	if (is_named)
 		return range->version ? BY_VERSION : BY_TYPE;
-	if (is_group(range->name, form->encoder->type))
+	if (is_group(range->name, encoder->media))
 		return BY_GROUP;
 	return strcmp(range->name, "*/*") ? NO_MATCH : BY_ANY;
 }
@@ -131,14 +133,14 @@ struct http_form http_negotiate(const char *accept)
 		enum match by;
 		double q;
 		const char *escaping;
-	} found[NR_FORMS] = {};
+	} found[NR_ENCODERS] = {};
 	_cleanup_free_ char *copy = accept ? strdup(accept) : NULL;
-	size_t best = NR_FORMS - 1;
+	size_t best = NR_ENCODERS - 1;
 	struct range range;
 
 	for (char *rest = copy; next_range(&rest, &range);)
-		for (size_t i = 0; i < NR_FORMS; i++) {
-			enum match by = match(&range, &scraped[i]);
+		for (size_t i = 0; i < NR_ENCODERS; i++) {
+			enum match by = match(&range, &encoders[i]);
 
 			if (by == NO_MATCH || by < found[i].by ||
 			    (by == found[i].by && range.q <= found[i].q))
@@ -147,23 +149,21 @@ struct http_form http_negotiate(const char *accept)
 			found[i].q = range.q;
 			found[i].escaping = known_escaping(range.escaping);
 		}
-	/* Of formats with the same quality, the one with the more specific match; then the newer
-	 * one, if it is named explicitly. */
-	for (size_t i = NR_FORMS - 1; i-- > 0;)
+	/* Of formats with the same quality, the one with the more specific match; then the one that
+	 * is first in the table, if it is named explicitly. */
+	for (size_t i = NR_ENCODERS - 1; i-- > 0;)
 		if (found[i].q > found[best].q ||
 		    (found[i].q > 0 && found[i].q == found[best].q &&
 		     (found[i].by > found[best].by ||
 		      (found[i].by == found[best].by && found[i].by >= BY_TYPE))))
 			best = i;
-	return (struct http_form){scraped[best].encoder, scraped[best].version,
-				  found[best].q > 0 ? found[best].escaping : NULL};
+	return (struct http_form){&encoders[best], found[best].q > 0 ? found[best].escaping : NULL};
 }
 
 void http_form_type(const struct http_form *form, char ret_type[HTTP_FORM_TYPE_LEN])
 {
-	snprintf(ret_type, HTTP_FORM_TYPE_LEN, "%s; version=%s; charset=utf-8%s%s",
-		 form->encoder->type, form->version, form->escaping ? "; escaping=" : "",
-		 form->escaping ?: "");
+	snprintf(ret_type, HTTP_FORM_TYPE_LEN, "%s%s%s", form->encoder->content_type,
+		 form->escaping ? "; escaping=" : "", form->escaping ?: "");
 }
 
 bool http_wants_gzip(const char *accept_encoding)

@@ -13,7 +13,6 @@
 /* A format, as in its Content-Type. */
 struct http_form {
 	const struct encoder *encoder;
-	const char *version;
 	const char *escaping; /* the escaping scheme of names, or NULL: the request has none */
 };
 
@@ -21,7 +20,7 @@ struct http_form {
  * formats, text 0.0.4. */
 struct http_form http_negotiate(const char *accept);
 
-#define HTTP_FORM_TYPE_LEN 96
+#define HTTP_FORM_TYPE_LEN 128
 void http_form_type(const struct http_form *form, char ret_type[HTTP_FORM_TYPE_LEN]);
 
 /* Does an Accept-Encoding header (NULL: the request has none) accept gzip? */

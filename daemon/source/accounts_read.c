@@ -12,7 +12,7 @@ static const struct metric metric_window_start = {
 };
 static const struct metric metric_errors = {
 	.name = "paimon_attribution_read_errors_total",
-	.help = "Failed readings of perf events at context switches; the next one catches up.",
+	.help = "Failed readings of perf events at context switches, summed over CPUs; the next one catches up.",
 	.type = METRIC_COUNTER,
 };
 

@@ -77,6 +77,16 @@ char *pins_path(const struct pins *pins, const char *name)
 	return path;
 }
 
+uint64_t pins_made_ns(const struct pins *pins, const char *name)
+{
+	_cleanup_free_ char *path = pins_path(pins, name);
+	struct stat st;
+
+	if (!path || stat(path, &st) < 0)
+		return 0;
+	return st.st_mtim.tv_sec * 1000000000ULL + st.st_mtim.tv_nsec;
+}
+
 void pins_remove(const struct pins *pins, const char *name)
 {
 	_cleanup_free_ char *path = pins_path(pins, name);

@@ -35,6 +35,9 @@ int pins_open(const struct pins *pins);
 /* The path of a pin, to be freed, or NULL: out of memory. name NULL: the directory. */
 char *pins_path(const struct pins *pins, const char *name);
 
+/* When an object was pinned first, CLOCK_REALTIME; 0: not known. Totals in a map began then. */
+uint64_t pins_made_ns(const struct pins *pins, const char *name);
+
 /* Removes a pin; no error if there is none. */
 void pins_remove(const struct pins *pins, const char *name);
 

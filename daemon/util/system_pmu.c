@@ -16,46 +16,12 @@
 #include "cleanup.h"
 #include "cpulist.h"
 #include "event_set.h"
+#include "sysfs.h"
 
 #define PMUS "/bus/event_source/devices"
 #define CLASS "/class/paimon_cspmu"
 #define ONLINE "/devices/system/cpu/online"
 #define MAX_CPU 8191
-#define MAX_LINE 4096 /* sysfs gives a page at most */
-
-/* A file of one line, to be freed: "" if it is not there, or not text. NULL: no memory. */
-static char *read_line(int folder, const char *name)
-{
-	/* Reading a pipe would block. */
-	_cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char line[MAX_LINE];
-	struct stat stat;
-	ssize_t length;
-
-	if (fd < 0 || fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
-		return strdup("");
-	length = read(fd, line, sizeof(line) - 1);
-	if (length < 0)
-		length = 0;
-	line[length] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	for (const char *c = line; *c; c++)
-		if (!isprint((unsigned char)*c))
-			*line = '\0';
-	return strdup(line);
-}
-
-/* The name of what a link points to, to be freed; "": it is not there. NULL: no memory. */
-static char *read_target(int folder, const char *link)
-{
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(folder, link, target, sizeof(target) - 1);
-
-	if (length <= 0)
-		return strdup("");
-	target[length] = '\0';
-	return strdup(basename(target));
-}
 
 /* The driver of the device behind a PMU: its parent in the tree of devices has it. */
 static char *read_driver(int folder)
@@ -65,7 +31,7 @@ static char *read_driver(int folder)
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
 		free(driver);
-		driver = read_target(folder, links[i]);
+		driver = sysfs_target(folder, links[i]);
 		if (!driver || *driver)
 			break;
 	}
@@ -126,7 +92,8 @@ static int fill(struct system_pmu *pmu)
 /* Adds a PMU, unless its cpumask is empty. 0 or -ENOMEM. */
 static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
 {
-	_cleanup_free_ char *cpus = read_line(folder, "cpumask"), *type = read_line(folder, "type");
+	_cleanup_free_ char *cpus = sysfs_line(folder, "cpumask"),
+			    *type = sysfs_line(folder, "type");
 	bool of_cpus = faccessat(folder, "cpumask", F_OK, 0) < 0 && errno == ENOENT;
 	struct system_pmu *pmu;
 	unsigned long number;
@@ -147,7 +114,7 @@ static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
 	pmu->name = strdup(name);
 	pmu->cpus = cpus;
 	cpus = NULL;
-	pmu->identifier = read_line(folder, "identifier");
+	pmu->identifier = sysfs_line(folder, "identifier");
 	pmu->driver = read_driver(folder);
 	return pmu->name && pmu->identifier && pmu->driver ? 0 : -ENOMEM;
 }
@@ -155,7 +122,7 @@ static int add_pmu(int folder, const char *name, struct system_pmus *pmus)
 /* Adds what the class tells of a device to its PMU, or a new element for one that has none. */
 static int add_device(int folder, const char *name, struct system_pmus *pmus)
 {
-	_cleanup_free_ char *of = read_line(folder, "pmu");
+	_cleanup_free_ char *of = sysfs_line(folder, "pmu");
 	struct system_pmu *pmu = NULL;
 
 	if (!of)
@@ -170,14 +137,14 @@ static int add_device(int folder, const char *name, struct system_pmus *pmus)
 	if (!pmu)
 		return -ENOMEM;
 	pmu->device = strdup(name);
-	pmu->implementer = read_line(folder, "implementer");
-	pmu->backend = read_line(folder, "backend");
-	pmu->waits_for = read_line(folder, "waits_for");
-	pmu->counters = read_line(folder, "counters");
-	pmu->counters_used = read_line(folder, "counters_used");
-	pmu->socket = read_line(folder, "socket");
+	pmu->implementer = sysfs_line(folder, "implementer");
+	pmu->backend = sysfs_line(folder, "backend");
+	pmu->waits_for = sysfs_line(folder, "waits_for");
+	pmu->counters = sysfs_line(folder, "counters");
+	pmu->counters_used = sysfs_line(folder, "counters_used");
+	pmu->socket = sysfs_line(folder, "socket");
 	if (!pmu->identifier)
-		pmu->identifier = read_line(folder, "pmiidr");
+		pmu->identifier = sysfs_line(folder, "pmiidr");
 	if (!pmu->driver || !*pmu->driver) {
 		free(pmu->driver);
 		pmu->driver = read_driver(folder);
@@ -315,7 +282,7 @@ uint64_t system_pmu_read_errors(const char *sysfs, const struct system_pmu *pmu)
 		path = NULL;
 		return 0;
 	}
-	line = read_line(AT_FDCWD, path);
+	line = sysfs_line(AT_FDCWD, path);
 	return line ? strtoull(line, NULL, 10) : 0;
 }
 

@@ -6,6 +6,10 @@
  * and the daemon. The number of a counter is that of its function; the config of its
  * perf event is PAIMON_NNPA_BASE + number. Machines have the counters 1 to N, without
  * gaps.
+ *
+ * Most counters count a function that was executed. Those of conditions count functions once
+ * more, each that met the condition: small or large operands, page sizes, an access exception.
+ * So only the others can be summed.
  */
 #ifndef PAIMON_NNPA_H
 #define PAIMON_NNPA_H
@@ -16,6 +20,10 @@
 /* N on the first machines with NNPA, and on later ones. */
 #define PAIMON_NNPA_COUNTERS_1ST 27
 #define PAIMON_NNPA_COUNTERS_2ND 36
+
+/* The counters of conditions, both included: NNPA_SMALLBATCH to NNPA_ACCESSEXCEPT. */
+#define PAIMON_NNPA_CONDITIONS_FIRST 22
+#define PAIMON_NNPA_CONDITIONS_LAST 27
 
 /* Initializers of an array of names, indexed by number. */
 /* clang-format off */

@@ -93,6 +93,39 @@ static void write_maps(const uint8_t *data, size_t size, uint64_t *const maps[NR
 	}
 }
 
+/* The number of a varint; *at is moved behind it. */
+static uint64_t take_varint(const char **at, const char *end)
+{
+	uint64_t value = 0;
+
+	for (int shift = 0;; shift += 7) {
+		must(*at < end && shift < 64);
+		value |= (uint64_t)(**at & 0x7f) << shift;
+		if (!(*(*at)++ & 0x80))
+			return value;
+	}
+}
+
+/* Messages one after the other, each a list of whole fields of the kinds that there are. */
+static void check_protobuf(const struct buffer *buffer)
+{
+	for (const char *at = buffer->data, *all = at + buffer->size, *end; at < all;) {
+		uint64_t size = take_varint(&at, all);
+
+		must(size && size <= (uint64_t)(all - at));
+		for (end = at + size; at < end;) {
+			uint64_t key = take_varint(&at, end), value = take_varint(&at, end);
+
+			must(key >> 3 >= 1 && key >> 3 <= 5 && ((key & 7) == 0 || (key & 7) == 2));
+			if ((key & 7) == 0)
+				continue;
+			must(value <= (uint64_t)(end - at));
+			at += value;
+		}
+		must(at == end);
+	}
+}
+
 /* Each line is a comment, or a series and its value, of UTF-8 without control characters. */
 static void check_text(const struct snapshot *snapshot, const struct encoder *encoder)
 {
@@ -104,6 +137,11 @@ static void check_text(const struct snapshot *snapshot, const struct encoder *en
 
 	encoder->encode(snapshot, &buffer);
 	must(!buffer.error);
+	if (encoder == &encoders[ENCODER_PROTOBUF]) {
+		check_protobuf(&buffer);
+		free(buffer.data);
+		return;
+	}
 	text = buffer_take_string(&buffer);
 	must(text);
 	for (const char *at = text; *at; at += length) {
@@ -152,8 +190,10 @@ static void serve(int (*read)(struct source *source, struct snapshot *snapshot),
 
 static void serve_iopf(const struct config *config, uint64_t *const maps[NR_MAPS])
 {
+	static struct iopf_about about[DEVICES];
 	static struct iopf_bpf *bpf;
 	struct iopf iopf = {
+		.about = about,
 		.max_devices = DEVICES,
 		.devices = (void *)maps[0],
 		.departed = (void *)maps[7],

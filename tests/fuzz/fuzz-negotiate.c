@@ -18,6 +18,8 @@ const struct seed fuzz_seeds[] = {
 	SEED("text/plain;q=0\nidentity;q=0\nmon.example"),
 	SEED("\n\n[fe80::1%lo]:1"),
 	SEED("text/plain;version=\"1.0.0\";escaping=dots;q=.5,a/b;c=\"d,\\\"e\"\n\nhttp://[::1]:1/x"),
+	SEED("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+	     "encoding=delimited;escaping=underscores;q=0.6,*/*;q=0.1\ngzip\nlocalhost"),
 	SEED("application/openmetrics-text; version=2.0.0 ; q=1\n\nhttp://localhost"),
 	{},
 };
@@ -55,7 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	encoding = strsep(&rest, "\n");
 	form = http_negotiate(accept);
 	http_form_type(&form, type);
-	must(strstr(type, "; charset=utf-8") && strlen(type) < HTTP_FORM_TYPE_LEN - 1);
+	must(!strncmp(type, form.encoder->content_type, strlen(form.encoder->content_type)) &&
+	     strlen(type) < HTTP_FORM_TYPE_LEN - 1);
+	/* Who does not name protobuf, its message and its framing does not get it. */
+	must(!form.encoder->message ||
+	     (strcasestr(accept, form.encoder->media) && strstr(accept, form.encoder->message) &&
+	      strstr(accept, form.encoder->framing)));
 	must(!form.escaping || strstr(accept, form.escaping));
 	if (encoding && http_wants_gzip(encoding))
 		must(strcasestr(encoding, "gzip") || strchr(encoding, '*'));

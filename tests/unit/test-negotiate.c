@@ -14,6 +14,10 @@
 #define TEXT_PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define TEXT_1_TYPE "text/plain; version=1.0.0; charset=utf-8"
 #define TEXT_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define PROTOBUF_TYPE \
+	"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+#define PROTOBUF_RANGE \
+	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 #define OPENMETRICS_0_TYPE "application/openmetrics-text; version=0.0.1; charset=utf-8"
 
 /* What is asked for, by clients that there are and by others, and what comes. */
@@ -28,40 +32,75 @@ static void test_negotiate(void **state)
 		{"*/*", TEXT_PROMETHEUS_TYPE},
 		{"text/plain", TEXT_PROMETHEUS_TYPE},
 		{"application/openmetrics-text", TEXT_OPENMETRICS_TYPE},
-		/* Prometheus until 2.33, 2.34 to 2.48, from 2.49 on, and with native histograms */
+		/* Prometheus until 2.33 */
 		{"application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,"
 		 "*/*;q=0.1",
 		 OPENMETRICS_0_TYPE},
+		/* 2.34 to 2.48 */
 		{"application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
 		 "version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
 		 TEXT_OPENMETRICS_TYPE},
+		/* 2.40 to 2.48 with native histograms */
+		{PROTOBUF_RANGE ",application/openmetrics-text;version=1.0.0;q=0.8,"
+				"application/openmetrics-text;version=0.0.1;q=0.75,"
+				"text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		 PROTOBUF_TYPE},
+		/* 2.49 to 2.55, and with native histograms or start timestamps */
 		{"application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;"
 		 "version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
 		 TEXT_OPENMETRICS_TYPE},
-		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
-		 "encoding=delimited;q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,"
-		 "application/openmetrics-text;version=0.0.1;q=0.3,text/plain;version=0.0.4;q=0.2,"
-		 "*/*;q=0.1",
-		 TEXT_OPENMETRICS_TYPE},
-		/* Prometheus 3, and the collector of OpenTelemetry, which has its scraper; the
-		 * same where the configuration wants text, or names of the old kind */
+		{PROTOBUF_RANGE ";q=0.5,application/openmetrics-text;version=1.0.0;q=0.4,"
+				"application/openmetrics-text;version=0.0.1;q=0.3,"
+				"text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+		 PROTOBUF_TYPE},
+		/* 2.5x with utf8-names */
+		{"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+		 "application/openmetrics-text;version=0.0.1;escaping=allow-utf-8;q=0.4,"
+		 "text/plain;version=0.0.4;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS_TYPE "; escaping=allow-utf-8"},
+		{PROTOBUF_RANGE ";escaping=allow-utf-8;q=0.5,application/openmetrics-text;"
+				"version=1.0.0;escaping=allow-utf-8;q=0.4,"
+				"application/openmetrics-text;version=0.0.1;"
+				"escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;"
+				"escaping=allow-utf-8;q=0.2,*/*;q=0.1",
+		 PROTOBUF_TYPE "; escaping=allow-utf-8"},
+		/* 3.0 to 3.3, which names the escaping of each format */
+		{"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+		 "application/openmetrics-text;version=0.0.1;escaping=allow-utf-8;q=0.5,"
+		 "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+		 "text/plain;version=0.0.4;escaping=allow-utf-8;q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS_TYPE "; escaping=allow-utf-8"},
+		{PROTOBUF_RANGE ";escaping=allow-utf-8;q=0.6,application/openmetrics-text;"
+				"version=1.0.0;escaping=allow-utf-8;q=0.5,"
+				"application/openmetrics-text;version=0.0.1;"
+				"escaping=allow-utf-8;q=0.4,text/plain;version=1.0.0;"
+				"escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;"
+				"escaping=allow-utf-8;q=0.2,*/*;q=0.1",
+		 PROTOBUF_TYPE "; escaping=allow-utf-8"},
+		/* 3.4 to 3.14, and the collector of OpenTelemetry, which has its scraper: names of
+		 * any kind, then of the old one; the same with native histograms or start
+		 * timestamps; and where the configuration asks for text */
 		{"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 		 "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;"
 		 "escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
 		 TEXT_OPENMETRICS_TYPE "; escaping=allow-utf-8"},
+		{"application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.6,"
+		 "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;"
+		 "escaping=underscores;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		 TEXT_OPENMETRICS_TYPE "; escaping=underscores"},
+		{PROTOBUF_RANGE ";q=0.6,application/openmetrics-text;version=1.0.0;"
+				"escaping=allow-utf-8;q=0.5,application/openmetrics-text;"
+				"version=0.0.1;q=0.4,text/plain;version=1.0.0;"
+				"escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,"
+				"*/*;q=0.1",
+		 PROTOBUF_TYPE},
 		{"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;"
 		 "q=0.5,*/*;q=0.4",
 		 TEXT_1_TYPE "; escaping=allow-utf-8"},
-		{"application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,"
-		 "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;"
-		 "escaping=underscores;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
-		 TEXT_OPENMETRICS_TYPE "; escaping=underscores"},
 		{"text/plain;version=0.0.4;q=0.5,*/*;q=0.4", TEXT_PROMETHEUS_TYPE},
 		/* vmagent, telegraf, Datadog's agent */
 		{"text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT_PROMETHEUS_TYPE},
-		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
-		 "encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.3",
-		 TEXT_PROMETHEUS_TYPE},
+		{PROTOBUF_RANGE ";q=0.7,text/plain;version=0.0.4;q=0.3", PROTOBUF_TYPE},
 		{"application/openmetrics-text;version=1.0.0,application/openmetrics-text;"
 		 "version=0.0.1",
 		 TEXT_OPENMETRICS_TYPE},
@@ -82,7 +121,22 @@ static void test_negotiate(void **state)
 		{"text/plain;version=0.0.4, text/plain;version=1.0.0;q=0.9", TEXT_PROMETHEUS_TYPE},
 		{"text/plain;version=2.0.0, application/openmetrics-text;q=0.1",
 		 TEXT_OPENMETRICS_TYPE},
+		/* Of protobuf, the one message in the one framing, and never by an asterisk. */
+		{PROTOBUF_RANGE, PROTOBUF_TYPE},
+		{"Application/Vnd.Google.Protobuf; encoding=\"delimited\"; "
+		 "Proto=\"io.prometheus.client.MetricFamily\"",
+		 PROTOBUF_TYPE},
 		{"application/vnd.google.protobuf", TEXT_PROMETHEUS_TYPE},
+		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
+		 TEXT_PROMETHEUS_TYPE},
+		{"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+		 "encoding=compact-text",
+		 TEXT_PROMETHEUS_TYPE},
+		{"application/vnd.google.protobuf;proto=io.prometheus.client.Metric;"
+		 "encoding=delimited",
+		 TEXT_PROMETHEUS_TYPE},
+		{PROTOBUF_RANGE ";q=0, */*", TEXT_PROMETHEUS_TYPE},
+		{PROTOBUF_RANGE ", application/openmetrics-text", PROTOBUF_TYPE},
 		{"text/plain;q=0.9, application/openmetrics-text;q=0.8", TEXT_PROMETHEUS_TYPE},
 		{"application/openmetrics-text;q=0", TEXT_PROMETHEUS_TYPE},
 

@@ -18,7 +18,7 @@
 
 static const unsigned long long bounds[] = {1000, 5000, 1000000000};
 static const struct histogram_bucket buckets[] = {{1, "5e-06"}, {2, "1"}};
-static const struct histogram_scheme scheme = {bounds, 3, 1e9, buckets, 2};
+static const struct histogram_scheme scheme = {bounds, 3, 1e9, buckets, 2, 3, 0x1p-25};
 
 static const struct metric counter = {.name = "x_events_total",
 				      .help = "Back\\slash and \"quotes\".",
@@ -28,6 +28,7 @@ static const struct metric histogram = {.name = "x_seconds",
 					.help = "Times.",
 					.type = METRIC_HISTOGRAM,
 					.scheme = &scheme};
+static const struct metric info = {.name = "x_info", .help = "What x is.", .type = METRIC_INFO};
 static const struct metric local = {.name = "x_local",
 				    .help = "Hidden.",
 				    .type = METRIC_GAUGE,
@@ -45,6 +46,7 @@ static struct snapshot *make(const char *input)
 	assert_int_equal(snapshot_add_integer(s, &local, NULL, 0, 5), 0);
 	assert_int_equal(snapshot_add_integer(s, &counter, &plain, 1, 0), 0);
 	assert_int_equal(snapshot_add_histogram(s, &histogram, &plain, 1, cells, 1500000000), 0);
+	assert_int_equal(snapshot_add_integer(s, &info, &plain, 1, 1), 0);
 	return s;
 }
 
@@ -77,7 +79,10 @@ static void test_prometheus(void **state)
 		    "x_seconds_bucket{device=\"e\",le=\"1\"} 6\n"
 		    "x_seconds_bucket{device=\"e\",le=\"+Inf\"} 10\n"
 		    "x_seconds_sum{device=\"e\"} 1.5\n"
-		    "x_seconds_count{device=\"e\"} 10\n");
+		    "x_seconds_count{device=\"e\"} 10\n"
+		    "# HELP x_info What x is.\n"
+		    "# TYPE x_info gauge\n"
+		    "x_info{device=\"e\"} 1\n");
 }
 
 static void test_openmetrics(void **state)
@@ -93,11 +98,15 @@ static void test_openmetrics(void **state)
 		"x_level{input=\"replay\"} 0.1\n"
 		"# HELP x_seconds Times.\n"
 		"# TYPE x_seconds histogram\n"
+		"# UNIT x_seconds seconds\n"
 		"x_seconds_bucket{device=\"e\",input=\"replay\",le=\"5e-06\"} 3\n"
 		"x_seconds_bucket{device=\"e\",input=\"replay\",le=\"1.0\"} 6\n"
 		"x_seconds_bucket{device=\"e\",input=\"replay\",le=\"+Inf\"} 10\n"
 		"x_seconds_sum{device=\"e\",input=\"replay\"} 1.5\n"
 		"x_seconds_count{device=\"e\",input=\"replay\"} 10\n"
+		"# HELP x What x is.\n"
+		"# TYPE x info\n"
+		"x_info{device=\"e\",input=\"replay\"} 1\n"
 		"# EOF\n");
 }
 
@@ -117,6 +126,7 @@ static void test_labels(void **state)
 		buffer.data,
 		"# HELP x_seconds Times.\n"
 		"# TYPE x_seconds histogram\n"
+		"# UNIT x_seconds seconds\n"
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"5e-06\"} 1\n"
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"1.0\"} 1\n"
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"+Inf\"} 1\n"
@@ -155,7 +165,7 @@ static void test_json(void **state)
 	struct json_object *object = encode(s, SCOPE_OPERATORS), *metrics, *metric, *points;
 
 	assert_true(json_object_object_get_ex(object, "metrics", &metrics));
-	assert_int_equal(json_object_array_length(metrics), 4); /* the local one too */
+	assert_int_equal(json_object_array_length(metrics), 5); /* the local one too */
 	metric = json_object_array_get_idx(metrics, 0);
 	assert_true(json_object_object_get_ex(metric, "points", &points));
 	assert_string_equal(json_object_to_json_string_ext(json_object_array_get_idx(points, 0),

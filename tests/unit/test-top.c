@@ -598,13 +598,12 @@ static void test_tasks(void **state)
 		"1000000000", "1", "", "",
 		TASK("9", "sh", "ADD", "1000") "," TASK("9", "sh", "SUB",
 							"1") "," TASK("30", "gone", "ADD", "9"));
-	struct json_object *now = nnpa(
-		"2000000000", "1", "", "",
-		TASK("10", "new", "ADD", "3") "," TASK("10", "new", "SMALLTENSOR", "8") "," TASK(
-			"10", "new", "GELU",
-			"5") "," TASK("9", "python", "ADD",
-				      "1000") "," TASK("9", "python", "SUB",
-						       "31") "," TASK("other", "", "MUL", "2"));
+	struct json_object *now =
+		nnpa("2000000000", "1", "", "",
+		     TASK("10", "new", "ADD", "3") "," TASK("10", "new", "GELU", "5") "," TASK(
+			     "9", "python", "ADD", "1000") "," TASK("9", "python", "SUB",
+								    "31") "," TASK("other", "",
+										   "MUL", "2"));
 	struct json_object *idle = nnpa("3000000000", "1", "", "",
 					TASK("9", "python", "SUB", "31"));
 	struct json_object *reused =
@@ -614,7 +613,7 @@ static void test_tasks(void **state)
 
 	check_view(&view_tasks, before, now, NULL, false, -1,
 		   "9        python  NNPA_SUB    30.0     30\n"
-		   "10       new     NNPA_GELU   16.0     16\n"
+		   "10       new     NNPA_GELU    8.0      8\n"
 		   "other            NNPA_MUL     2.0      2\n");
 	check_view(&view_tasks, now, idle, NULL, false, -1, "9        python    0.0      0\n");
 	/* Of no interval no function is known. */
@@ -658,8 +657,39 @@ static struct json_object *attributed(const char *monotonic_ns, const char *fami
 #define OF_PROCESS(name, pid, comm) \
 	LABEL("name", name) "," LABEL("pid", pid) "," LABEL("comm", comm)
 #define NNPA_OF(counter, cgroup) LABEL("counter", "NNPA_" counter) "," LABEL("cgroup", cgroup)
+#define NNPA_ON(counter, cpu) LABEL("counter", "NNPA_" counter) "," LABEL("cpu", cpu)
+#define NNPA(counter) LABEL("counter", "NNPA_" counter)
 #define MINUTE(minute) "," LABEL("minute", minute)
 #define BEGAN(source, minute, value) POINT(LABEL("source", source) MINUTE(minute), value)
+
+/* Conditions are shown below the functions, and are not in the sum. */
+static void test_conditions(void **state)
+{
+	struct json_object *before = attributed("1000000000", "");
+	struct json_object *now = attributed(
+		"3000000000",
+		FAMILY("nnpa_events_total", POINT(NNPA("ADD"), "20"))
+			FAMILY("nnpa_conditions_total", POINT(NNPA("1MFRAME"), "200"))
+				FAMILY("nnpa_cpu_events_total", POINT(NNPA_ON("ADD", "1"), "20"))
+					FAMILY("nnpa_cpu_conditions_total",
+					       POINT(NNPA_ON("1MFRAME", "1"), "200")));
+	static const char shown[] = "sum                 10.0     20\n"
+				    "NNPA_ADD            10.0     20\n"
+				    "NNPA_ADD cpu1       10.0     20\n"
+				    "NNPA_1MFRAME         100    200\n"
+				    "NNPA_1MFRAME cpu1    100    200\n";
+
+	check_view(&view_nnpa, before, now, NULL, false, -1, shown);
+	check_view(&view_nnpa, before, now, NULL, false, 0, shown);
+	check_view(&view_pmus[0], before, now, NULL, false, -1,
+		   "sum            10.0     20\n"
+		   "NNPA_ADD       10.0     20\n"
+		   "NNPA_1MFRAME    100    200\n");
+	check_view(&view_pmus[0], before, now, &(struct pick){.only = "NNPA_1MFRAME"}, false, -1,
+		   "NNPA_1MFRAME    100    200\n");
+	json_object_put(before);
+	json_object_put(now);
+}
 
 static void test_cgroups(void **state)
 {
@@ -1098,6 +1128,7 @@ int main(void)
 		cmocka_unit_test(test_no_time),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_nnpa),
+		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_tasks),
 		cmocka_unit_test(test_cgroups),
 		cmocka_unit_test(test_minutes),

@@ -101,19 +101,6 @@ bool attributed_has(const struct view *view, struct json_object *now, const char
 	return next;
 }
 
-/* Some counters count how functions were used, in addition to the counters of functions. */
-static bool is_function(const char *counter)
-{
-	static const char *const others[] = {"NNPA_SMALLBATCH",	 "NNPA_LARGEDIM",
-					     "NNPA_SMALLTENSOR", "NNPA_1MFRAME",
-					     "NNPA_2GFRAME",	 "NNPA_ACCESSEXCEPT"};
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (!strcmp(counter, others[i]))
-			return false;
-	return true;
-}
-
 /* Sets a text that the view has. 0 or -ENOMEM. */
 static int set_text(const struct table *table, struct row *row, size_t text, const char *value)
 {
@@ -189,8 +176,7 @@ static int add_counts(struct json_object *before, struct json_object *now, struc
 			return -ENOMEM;
 		row->restarted |= restarted;
 		row->values[EVENTS] += count;
-		if (event || (total && !(table->seconds > 0)) || count <= row->values[MOST] ||
-		    !is_function(counter))
+		if (event || (total && !(table->seconds > 0)) || count <= row->values[MOST])
 			continue;
 		row->values[MOST] = count;
 		if (set_text(table, row, FUNCTION, counter))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The nnpa view of top and the views of stat --pmu: counters of the PMUs pai_ext and pai_crypto,
- * each over all CPUs, and their sum. top also shows each CPU.
+ * each over all CPUs, and the sum of those of functions, above those of conditions. top also shows
+ * each CPU.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -13,13 +14,14 @@
 #define SUM "sum"
 
 enum { RATE, EVENTS };
+enum { RANK_SUM = -1, RANK_FUNCTION, RANK_CONDITION };
 
 static const struct column columns[] = {
 	{"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false},
 	{"interval", NULL, "EVENTS", "events", COLUMN_DELTA, false},
 };
 
-static int count(struct table *table, const char *name, uint64_t events, bool restarted)
+static int count(struct table *table, const char *name, int rank, uint64_t events, bool restarted)
 {
 	struct row *row;
 
@@ -30,16 +32,17 @@ static int count(struct table *table, const char *name, uint64_t events, bool re
 		return -ENOMEM;
 	row->values[EVENTS] += events;
 	row->restarted |= restarted;
+	row->rank = rank;
 	return 0;
 }
 
-/* A counter that is 0 is left out, unless its name was given. */
+/* A counter that is 0 is left out, unless its name was given. metric: NULL for none. */
 static int count_points(struct json_object *before, struct json_object *now, const char *metric,
-			bool by_cpu, struct table *table)
+			bool by_cpu, int rank, struct table *table)
 {
 	static const char *const labels[] = {"counter", "cpu", NULL};
-	struct json_object *old = sample_points(before, metric);
-	struct json_object *points = sample_points(now, metric);
+	struct json_object *old = metric ? sample_points(before, metric) : NULL;
+	struct json_object *points = metric ? sample_points(now, metric) : NULL;
 	size_t hint = 0;
 	int r = 0;
 
@@ -55,10 +58,11 @@ static int count_points(struct json_object *before, struct json_object *now, con
 		if (by_cpu) {
 			snprintf(name, sizeof(name), "%s cpu%s", counter,
 				 point_label(point, "cpu"));
-			r = count(table, name, events, restarted);
+			r = count(table, name, rank, events, restarted);
 		} else {
-			r = count(table, SUM, events, restarted);
-			r = r ?: count(table, counter, events, restarted);
+			if (rank == RANK_FUNCTION)
+				r = count(table, SUM, RANK_SUM, events, restarted);
+			r = r ?: count(table, counter, rank, events, restarted);
 		}
 	}
 	return r;
@@ -67,14 +71,14 @@ static int count_points(struct json_object *before, struct json_object *now, con
 static int compute(struct json_object *before, struct json_object *now, struct table *table)
 {
 	const struct view *view = table->view;
-	int r = count_points(before, now, view->metric, false, table);
+	int r = count_points(before, now, view->metric, false, RANK_FUNCTION, table);
 
-	if (view->cpu_metric)
-		r = r ?: count_points(before, now, view->cpu_metric, true, table);
+	r = r ?: count_points(before, now, view->cpu_metric, true, RANK_FUNCTION, table);
+	r = r ?: count_points(before, now, view->apart, false, RANK_CONDITION, table);
+	r = r ?: count_points(before, now, view->cpu_apart, true, RANK_CONDITION, table);
 	for (size_t i = 0; i < table->nr_rows; i++) {
 		struct row *row = &table->rows[i];
 
-		row->rank = -!strcmp(row->name, SUM);
 		row->values[RATE] = row->values[EVENTS];
 		table_rates(table, row);
 	}
@@ -87,26 +91,28 @@ const struct view view_nnpa = {
 	.key = "COUNTER",
 	.key_width = 12,
 	.nothing = "no NNPA function has been counted yet",
-	.help = "A row for each counter, summed over all CPUs, with each CPU below it.\nsum: all counters, like NNPA_ALL. Counters that are 0 are left out.",
+	.help = "A row for each counter, summed over all CPUs, with each CPU below it. sum: all functions.\nAt the end: how many of the functions met a condition. Counters that are 0 are left out.",
 	.metric = "paimon_nnpa_events_total",
 	.cpu_metric = "paimon_nnpa_cpu_events_total",
+	.apart = "paimon_nnpa_conditions_total",
+	.cpu_apart = "paimon_nnpa_cpu_conditions_total",
 	.columns = columns,
 	.nr_columns = sizeof(columns) / sizeof(columns[0]),
 	.heat = RATE,
 	.compute = compute,
 };
 
-#define PMU(pmu, counts)                                                                \
-	{                                                                               \
-		.name = pmu, .source = "pai", .key = "COUNTER", .key_width = 12,        \
-		.nothing = pmu " has counted nothing yet",                              \
-		.missing = pmu " has no such counter here (paimonctl list " pmu "/)",   \
-		.metric = counts, .label = "counter", .columns = columns,               \
-		.nr_columns = sizeof(columns) / sizeof(columns[0]), .compute = compute, \
+#define PMU(pmu, counts, conditions)                                                           \
+	{                                                                                      \
+		.name = pmu, .source = "pai", .key = "COUNTER", .key_width = 12,               \
+		.nothing = pmu " has counted nothing yet",                                     \
+		.missing = pmu " has no such counter here (paimonctl list " pmu "/)",          \
+		.metric = counts, .apart = conditions, .label = "counter", .columns = columns, \
+		.nr_columns = sizeof(columns) / sizeof(columns[0]), .compute = compute,        \
 	}
 
 const struct view view_pmus[] = {
-	PMU("pai_ext", "paimon_nnpa_events_total"),
-	PMU("pai_crypto", "paimon_pai_crypto_events_total"),
+	PMU("pai_ext", "paimon_nnpa_events_total", "paimon_nnpa_conditions_total"),
+	PMU("pai_crypto", "paimon_pai_crypto_events_total", NULL),
 	{},
 };

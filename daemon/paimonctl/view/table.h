@@ -84,12 +84,13 @@ struct view {
 	const char *missing; /* message if no row has the name that was given to stat */
 	/* The names that can be given to stat are the values of this label of this metric. */
 	const char *metric, *label;
-	const char *cpu_metric;	      /* the same by CPU, shown below; or NULL */
-	const char *help;	      /* lines below the keys */
-	const struct attribution *by; /* of the views of who something was counted for, or NULL */
-	const struct view *other;     /* the key c changes to it; or NULL */
-	bool tab_skips;		      /* Tab does not change to it */
-	bool by_rate;		      /* sorted by the first column at first, not by name */
+	const char *cpu_metric;	       /* the same by CPU, shown below; or NULL */
+	const char *apart, *cpu_apart; /* the same of counters that are not in the sum; or NULL */
+	const char *help;	       /* lines below the keys */
+	const struct attribution *by;  /* of the views of who something was counted for, or NULL */
+	const struct view *other;      /* the key c changes to it; or NULL */
+	bool tab_skips;		       /* Tab does not change to it */
+	bool by_rate;		       /* sorted by the first column at first, not by name */
 	const struct text_column *texts;
 	size_t nr_texts;
 	const struct column *columns;

@@ -114,6 +114,8 @@ static void add_header(struct buffer *buffer, const struct metric *metric, enum 
 	/* In OpenMetrics, the name of a family does not have the suffix of its samples. */
 	if (format == TEXT_OPENMETRICS && metric->type == METRIC_COUNTER)
 		length -= strlen("_total");
+	else if (format == TEXT_OPENMETRICS && metric->type == METRIC_INFO)
+		length -= strlen("_info");
 	buffer_add_string(buffer, "# HELP ");
 	buffer_add(buffer, metric->name, length);
 	buffer_add(buffer, " ", 1);
@@ -121,8 +123,17 @@ static void add_header(struct buffer *buffer, const struct metric *metric, enum 
 	buffer_add_string(buffer, "\n# TYPE ");
 	buffer_add(buffer, metric->name, length);
 	buffer_add(buffer, " ", 1);
-	buffer_add_string(buffer, metric_type_names[metric->type]);
+	buffer_add_string(buffer, format == TEXT_OPENMETRICS && metric->type == METRIC_INFO
+					  ? "info"
+					  : metric_type_names[metric->type]);
 	buffer_add(buffer, "\n", 1);
+	if (format == TEXT_OPENMETRICS && *metric_unit(metric)) {
+		buffer_add_string(buffer, "# UNIT ");
+		buffer_add(buffer, metric->name, length);
+		buffer_add(buffer, " ", 1);
+		buffer_add_string(buffer, metric_unit(metric));
+		buffer_add(buffer, "\n", 1);
+	}
 }
 
 static void add_value(struct buffer *buffer, const struct point *point)

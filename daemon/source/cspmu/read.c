@@ -10,13 +10,13 @@
 
 static const struct metric metric_events = {
 	.name = "paimon_cspmu_events_total",
-	.help = "Events of a system PMU, raw counts, by socket; of a PMU of CPUs their sum.",
+	.help = "Events of a system PMU, raw counts, by socket; of a PMU of CPUs summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {
 	.name = "paimon_cspmu_info",
 	.help = "What a system PMU is; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_errors = {
 	.name = "paimon_cspmu_read_errors_total",

@@ -9,43 +9,43 @@
 
 static const struct metric metric_cgroup_value = {
 	.name = "paimon_event_cgroup_value_total",
-	.help = "Raw count of an attributed perf event by cgroup, not scaled.",
+	.help = "Raw count of an attributed perf event by cgroup, not scaled, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_cgroup_enabled = {
 	.name = "paimon_event_cgroup_enabled_seconds_total",
-	.help = "Time that an attributed perf event was enabled while a cgroup ran.",
+	.help = "Time that an attributed perf event was enabled while a cgroup ran, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_cgroup_running = {
 	.name = "paimon_event_cgroup_running_seconds_total",
-	.help = "Time that an attributed perf event was on a counter while a cgroup ran.",
+	.help = "Time that an attributed perf event was on a counter while a cgroup ran, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_departed_value = {
 	.name = "paimon_event_departed_value_total",
-	.help = "Raw count of an attributed perf event of removed cgroups.",
+	.help = "Raw count of an attributed perf event of removed cgroups, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_departed_enabled = {
 	.name = "paimon_event_departed_enabled_seconds_total",
-	.help = "Time that an attributed perf event was enabled while removed cgroups ran.",
+	.help = "Time that an attributed perf event was enabled while removed cgroups ran, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_departed_running = {
 	.name = "paimon_event_departed_running_seconds_total",
-	.help = "Time that an attributed perf event was on a counter while removed cgroups ran.",
+	.help = "Time that an attributed perf event was on a counter while removed cgroups ran, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_process = {
 	.name = "paimon_event_process_value_total",
-	.help = "Raw count of an attributed perf event by process, not scaled.",
+	.help = "Raw count of an attributed perf event by process, not scaled, summed over CPUs.",
 	.type = METRIC_COUNTER,
 	.scope = SCOPE_OPERATORS,
 };
 static const struct metric metric_process_departed = {
 	.name = "paimon_event_process_departed_value_total",
-	.help = "Raw count of an attributed perf event of processes that have ended.",
+	.help = "Raw count of an attributed perf event of processes that have ended, summed over CPUs.",
 	.type = METRIC_COUNTER,
 	.scope = SCOPE_OPERATORS,
 };

@@ -11,28 +11,28 @@
 
 static const struct metric metric_value = {
 	.name = "paimon_event_value_total",
-	.help = "Raw count of a kept perf event, not scaled.",
+	.help = "Raw count of a kept perf event, not scaled, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_level = {
 	.name = "paimon_event_level",
-	.help = "Raw value of a kept perf event that is a level, not scaled.",
+	.help = "Raw value of a kept perf event that is a level, by CPU, not scaled.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_enabled = {
 	.name = "paimon_event_enabled_seconds_total",
-	.help = "Time that a kept perf event was enabled, summed over its CPUs.",
+	.help = "Time that a kept perf event was enabled, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_running = {
 	.name = "paimon_event_running_seconds_total",
-	.help = "Time that a kept perf event was on a counter, summed over its CPUs.",
+	.help = "Time that a kept perf event was on a counter, summed over its CPUs unless there is a label cpu.",
 	.type = METRIC_COUNTER,
 };
 static const struct metric metric_info = {
 	.name = "paimon_event_info",
 	.help = "What a kept perf event counts; always 1.",
-	.type = METRIC_GAUGE,
+	.type = METRIC_INFO,
 };
 static const struct metric metric_event_up = {
 	.name = "paimon_event_up",
@@ -235,7 +235,9 @@ int events_read(struct source *source, struct snapshot *snapshot)
 		if (!event->id)
 			continue;
 		states[events_state_of(events, event)]++;
+		snapshot->since_ns = event->opened_ns;
 		r = add_event(events, source->config->events_per_cpu, event, look, snapshot);
+		snapshot->since_ns = 0;
 		r = r ?: add_up(snapshot, event->name, is_up(source, event));
 	}
 	r = r ?: add_absent(source, snapshot);

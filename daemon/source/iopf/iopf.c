@@ -170,6 +170,9 @@ static struct iopf *iopf_free(struct iopf *iopf)
 	iopf_hooks_close(iopf);
 	iopf_bpf__destroy(iopf->bpf);
 	free(iopf->absent);
+	for (uint32_t i = 0; iopf->about && i < iopf->max_devices; i++)
+		device_info_clear(&iopf->about[i].info);
+	free(iopf->about);
 	free(iopf->scenario);
 	free(iopf);
 	return NULL;
@@ -225,7 +228,8 @@ static int load(struct source *source, struct iopf *iopf, enum iopf_backend back
 	__atomic_fetch_add(&iopf->state->freed, 1, __ATOMIC_SEQ_CST);
 	iopf->since_ns = clock_ns(CLOCK_MONOTONIC);
 	iopf->absent = calloc(iopf->max_devices, sizeof(*iopf->absent));
-	if (!iopf->absent)
+	iopf->about = calloc(iopf->max_devices, sizeof(*iopf->about));
+	if (!iopf->absent || !iopf->about)
 		return -ENOMEM;
 	*ret_reused = reused;
 	return 0;
@@ -269,6 +273,7 @@ static int start(struct source *source, struct iopf *iopf, enum iopf_backend bac
 static int attach_backend(struct source *source, enum iopf_backend backend)
 {
 	struct iopf *iopf = calloc(1, sizeof(*iopf));
+	const struct pins pins = iopf_pins(source);
 	int r;
 
 	if (!iopf)
@@ -281,6 +286,9 @@ static int attach_backend(struct source *source, enum iopf_backend backend)
 	}
 	source->backend = source->replay ? "replay" : iopf_backend_names[backend];
 	source->data = iopf;
+	iopf->made_ns = source->replay
+				? clock_ns(CLOCK_REALTIME)
+				: pins_made_ns(&pins, bpf_map__name(iopf->bpf->maps.iopf_devices));
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "../../config/config.h"
 #include "../pins.h"
+#include "device.h"
 #include "iopf.h"
 #include "iopf.skel.h"
 
@@ -40,6 +41,13 @@ struct iopf_hook {
 	int adopted; /* the program of an adopted link; -1: not adopted, or unknown */
 };
 
+/* What is known of the device of a place. */
+struct iopf_about {
+	uint32_t state;	    /* of the place, then */
+	uint64_t looked_ns; /* CLOCK_MONOTONIC */
+	struct device_info info;
+};
+
 /* The data of an attached source. */
 struct iopf {
 	struct iopf_bpf *bpf;
@@ -51,7 +59,9 @@ struct iopf {
 	struct iopf_slot *slots;
 	struct iopf_state *state;
 	uint64_t since_ns; /* CLOCK_MONOTONIC: when this daemon attached */
+	uint64_t made_ns;  /* CLOCK_REALTIME: when all counts were 0; 0: not known */
 	uint32_t *absent;  /* state of each place whose device was missing at the last check */
+	struct iopf_about *about;	/* of each place */
 	struct iopf_scenario *scenario; /* replay only, from the first iopf_play() on */
 };
 

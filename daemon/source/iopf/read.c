@@ -18,6 +18,8 @@
 #include "../source.h"
 #include "iopf_source.h"
 
+#define LOOK_NS 60000000000ULL /* how often is looked what a device is */
+
 /* What a scan of the groups in flight of one device found. */
 struct in_flight {
 	uint64_t groups;
@@ -193,6 +195,11 @@ static const struct metric metric_partial = {
 	.help = "Page requests that wait for the last one of their group.",
 	.type = METRIC_GAUGE,
 };
+static const struct metric metric_info = {
+	.name = "paimon_iopf_device_info",
+	.help = "PCI address, driver, vendor and model of a device; always 1.",
+	.type = METRIC_INFO,
+};
 static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
 };
@@ -268,10 +275,48 @@ static int add_counts(struct snapshot *snapshot, const struct metrics *metrics,
 	return r;
 }
 
-static int add_device(struct snapshot *snapshot, const struct config *config,
+/* What is known of the device of a place, looked up if it is another one or the last look is long
+ * ago: a device can have another driver. 0 or -ENOMEM. */
+static int look_at(struct iopf *iopf, uint32_t index, const char *name, uint64_t now)
+{
+	struct iopf_about *about = &iopf->about[index];
+	uint32_t state = places_state(&iopf->devices[index].state);
+	struct device_info info;
+	int r;
+
+	if (about->looked_ns && about->state == state && now - about->looked_ns < LOOK_NS)
+		return 0;
+	r = device_look(DEVICE_BUSES, name, &info);
+	if (r < 0)
+		return r;
+	device_info_clear(&about->info);
+	*about = (struct iopf_about){state, now, info};
+	return 0;
+}
+
+/* Of a replay nothing is known. */
+static int add_info(struct source *source, struct snapshot *snapshot, uint32_t index,
+		    const char *raw, const struct label *device)
+{
+	struct iopf *iopf = source->data;
+	const struct device_info *info = &iopf->about[index].info;
+	int r = source->replay ? 0 : look_at(iopf, index, raw, snapshot->monotonic_ns);
+	const struct label labels[] = {
+		*device,
+		{"pci_address", info->pci_address ?: ""},
+		{"driver", info->driver ?: ""},
+		{"vendor", info->vendor ?: ""},
+		{"model", info->model ?: ""},
+	};
+
+	return r ?: snapshot_add_integer(snapshot, &metric_info, labels, 5, 1);
+}
+
+static int add_device(struct source *source, struct snapshot *snapshot, uint32_t index,
 		      const struct iopf_device *d, const struct in_flight *in_flight)
 {
 	char raw[PAIMON_DEVICE_NAME_LEN], buffer[UTF8_NAME_LEN(sizeof(raw))];
+	const struct config *config = source->config;
 	struct label label = {"device", NULL};
 	int r;
 
@@ -286,7 +331,7 @@ static int add_device(struct snapshot *snapshot, const struct config *config,
 	if (!r)
 		r = snapshot_add_integer(snapshot, &metric_partial, &label, 1,
 					 in_flight->partial_requests);
-	return r;
+	return r ?: add_info(source, snapshot, index, raw, &label);
 }
 
 /* The counts in struct iopf_device, as an array of u64. */
@@ -327,6 +372,16 @@ static uint32_t nr_places(const struct iopf *iopf)
 	return nr;
 }
 
+/* Since when have the counts of devices been counted? 0: once one has departed, the place of
+ * another device does not tell when that one came, or came back. */
+static uint64_t devices_since(const struct iopf *iopf, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		if (place_state(places_state(&iopf->devices[i].state), 0))
+			return 0;
+	return iopf->made_ns;
+}
+
 int iopf_read(struct source *source, struct snapshot *snapshot)
 {
 	struct iopf *iopf = source->data;
@@ -342,14 +397,16 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		visit_slot(iopf, i / IOPF_SLOTS, &iopf->slots[i], now, &in_flight[i / IOPF_SLOTS]);
 	if (iopf->state->spilled)
 		visit_spilled(iopf, nr, now, in_flight);
+	snapshot->since_ns = devices_since(iopf, nr);
 	for (uint32_t i = 0; i < nr && !r; i++) {
 		enum place_phase phase = place_phase(places_state(&iopf->devices[i].state));
 		struct iopf_device *own = &departed[1];
 
 		split(iopf, i, own, departed);
 		if (phase == PLACE_OPEN)
-			r = add_device(snapshot, source->config, own, &in_flight[i]);
+			r = add_device(source, snapshot, i, own, &in_flight[i]);
 	}
+	snapshot->since_ns = iopf->made_ns;
 	if (nr && !r)
 		r = add_counts(snapshot, &of_departed, departed, NULL);
 	for (int i = 0; i < IOPF_NR_DROPPED && !r; i++) {
@@ -358,6 +415,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
 					 iopf->state->dropped[i]);
 	}
+	snapshot->since_ns = 0;
 	return r;
 }
 

@@ -2,9 +2,7 @@
 /* Frees the places of devices that no longer exist. Called on the daemon's one thread. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,26 +12,21 @@
 #include "../../util/clock.h"
 #include "../../util/log.h"
 #include "../places.h"
+#include "device.h"
 #include "iopf_source.h"
 
 /* Does a bus in sysfs list this device? True if sysfs cannot be read. */
 static bool in_sysfs(const struct iopf_device *d)
 {
 	char name[PAIMON_DEVICE_NAME_LEN];
-	DIR *dir = opendir("/sys/bus");
-	bool found = !dir;
-	struct dirent *bus;
+	bool is_pci;
+	int fd;
 
 	snprintf(name, sizeof(name), "%.*s", (int)sizeof(name) - 1, d->name);
-	while (dir && !found && !strchr(name, '/') && (bus = readdir(dir))) {
-		char path[sizeof("devices//") + sizeof(bus->d_name) + PAIMON_DEVICE_NAME_LEN];
-
-		snprintf(path, sizeof(path), "%s/devices/%s", bus->d_name, name);
-		found = bus->d_name[0] != '.' && !faccessat(dirfd(dir), path, F_OK, 0);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
+	fd = device_open(DEVICE_BUSES, name, &is_pci);
+	if (fd >= 0)
+		close(fd);
+	return fd != -ENOENT;
 }
 
 /*

@@ -6,21 +6,31 @@
 #include "../../util/utf8.h"
 #include "pai_source.h"
 
-static const struct metric metric_departed_tasks = {
-	.name = "paimon_nnpa_departed_task_events_total",
-	.help = "NNPA counters of processes that have ended.",
-	.type = METRIC_COUNTER,
-	.scope = SCOPE_OPERATORS,
+static const struct metric metric_departed_tasks[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_departed_task_events_total",
+			.help = "NNPA functions executed by processes that have ended, summed over CPUs.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_OPERATORS,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_departed_task_conditions_total",
+			.help = "NNPA functions that met a condition, by processes that have ended, summed over CPUs.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_OPERATORS,
+		},
 };
 static const struct metric metric_cgroup_window = {
 	.name = "paimon_nnpa_cgroup_window",
-	.help = "NNPA counters by cgroup, in the current and the last minute.",
+	.help = "NNPA functions executed, by cgroup, in the current and the last minute.",
 	.type = METRIC_GAUGE,
 	.scope = SCOPE_LOCAL,
 };
 static const struct metric metric_task_window = {
 	.name = "paimon_nnpa_task_window",
-	.help = "NNPA counters by process, in the current and the last minute.",
+	.help = "NNPA functions executed, by process, in the current and the last minute.",
 	.type = METRIC_GAUGE,
 	.scope = SCOPE_OPERATORS,
 };
@@ -31,6 +41,7 @@ static int add_cgroup(const struct pai_pmu *pmu, struct snapshot *snapshot,
 {
 	char path[UTF8_NAME_LEN(CGROUP_PATH)];
 	const char *counter = pai_pmu_counter(pmu, sum->column);
+	enum pai_kind kind = pai_kind(PAI_EXT, sum->column);
 	const struct label labels[] = {
 		{"cgroup", sum->kind == ACCOUNT_NAMED ? utf8_name(sum->path, path) : "other"},
 		{"counter", counter},
@@ -38,13 +49,13 @@ static int add_cgroup(const struct pai_pmu *pmu, struct snapshot *snapshot,
 	};
 
 	if (sum->kind == ACCOUNT_DEPARTED)
-		return snapshot_add_integer(snapshot, &pai_metric_departed, &labels[1], 1,
+		return snapshot_add_integer(snapshot, &pai_metric_departed[kind], &labels[1], 1,
 					    sum->sum.value);
-	if (!sum->sum.value)
+	if (!sum->sum.value || (minute && kind != PAI_FUNCTIONS))
 		return 0;
 	return minute ? snapshot_add_integer(snapshot, &metric_cgroup_window, labels, 3,
 					     sum->sum.value)
-		      : snapshot_add_integer(snapshot, &pai_metric_cgroups, labels, 2,
+		      : snapshot_add_integer(snapshot, &pai_metric_cgroups[kind], labels, 2,
 					     sum->sum.value);
 }
 
@@ -52,6 +63,7 @@ static int add_process(const struct pai_pmu *pmu, struct snapshot *snapshot,
 		       const struct account_sum *sum, const char *minute)
 {
 	char comm[UTF8_NAME_LEN(sizeof(sum->comm))], pid[12] = "other";
+	enum pai_kind kind = pai_kind(PAI_EXT, sum->column);
 	struct label labels[] = {
 		{"pid", pid},
 		{"comm", ""},
@@ -60,9 +72,9 @@ static int add_process(const struct pai_pmu *pmu, struct snapshot *snapshot,
 	};
 
 	if (sum->kind == ACCOUNT_DEPARTED)
-		return snapshot_add_integer(snapshot, &metric_departed_tasks, &labels[2], 1,
+		return snapshot_add_integer(snapshot, &metric_departed_tasks[kind], &labels[2], 1,
 					    sum->sum.value);
-	if (!sum->sum.value)
+	if (!sum->sum.value || (minute && kind != PAI_FUNCTIONS))
 		return 0;
 	if (sum->kind == ACCOUNT_NAMED) {
 		snprintf(pid, sizeof(pid), "%u", sum->tgid);
@@ -70,7 +82,7 @@ static int add_process(const struct pai_pmu *pmu, struct snapshot *snapshot,
 	}
 	return minute ? snapshot_add_integer(snapshot, &metric_task_window, labels, 4,
 					     sum->sum.value)
-		      : snapshot_add_integer(snapshot, &pai_metric_tasks, labels, 3,
+		      : snapshot_add_integer(snapshot, &pai_metric_tasks[kind], labels, 3,
 					     sum->sum.value);
 }
 

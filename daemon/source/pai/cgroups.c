@@ -20,33 +20,61 @@
 #include "../source.h"
 #include "pai_source.h"
 
-const struct metric pai_metric_cgroups = {
-	.name = "paimon_nnpa_cgroup_events_total",
-	.help = "NNPA counters by cgroup of the process that executed the functions.",
-	.type = METRIC_COUNTER,
+const struct metric pai_metric_cgroups[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_cgroup_events_total",
+			.help = "NNPA functions executed, by cgroup, summed over CPUs.",
+			.type = METRIC_COUNTER,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_cgroup_conditions_total",
+			.help = "NNPA functions that met a condition, by cgroup, summed over CPUs.",
+			.type = METRIC_COUNTER,
+		},
 };
-const struct metric pai_metric_departed = {
-	.name = "paimon_nnpa_departed_events_total",
-	.help = "NNPA counters of removed cgroups whose place is reused.",
-	.type = METRIC_COUNTER,
+const struct metric pai_metric_departed[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_departed_events_total",
+			.help = "NNPA functions executed in removed cgroups whose place is reused, summed over CPUs.",
+			.type = METRIC_COUNTER,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_departed_conditions_total",
+			.help = "NNPA functions that met a condition in removed cgroups whose place is reused, summed over CPUs.",
+			.type = METRIC_COUNTER,
+		},
 };
-const struct metric pai_metric_tasks = {
-	.name = "paimon_nnpa_task_events_total",
-	.help = "NNPA counters by process that executed the functions.",
-	.type = METRIC_COUNTER,
-	.scope = SCOPE_OPERATORS,
+const struct metric pai_metric_tasks[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_task_events_total",
+			.help = "NNPA functions executed, by process, summed over CPUs.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_OPERATORS,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_task_conditions_total",
+			.help = "NNPA functions that met a condition, by process, summed over CPUs.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_OPERATORS,
+		},
 };
 static const struct metric metric_samples = {
 	.name = "paimon_pai_samples_total",
-	.help = "Samples of pai_ext by result.",
+	.help = "Samples of pai_ext by result, summed over CPUs.",
 	.type = METRIC_COUNTER,
 };
 static const char *const dropped_names[PAI_NR_DROPPED] = {"pai_cgroups", "pai_tasks"};
 
-/* Adds the counters that are not 0, each with one additional label. */
+/* Adds the counters that are not 0, each with one additional label. metrics: indexed by kind. */
 static int add_counters(struct source *source, struct snapshot *snapshot,
-			const struct metric *metric, const uint64_t *counters, struct label *labels,
-			size_t nr_labels)
+			const struct metric *metrics, const uint64_t *counters,
+			struct label *labels, size_t nr_labels)
 {
 	int r = 0;
 
@@ -55,7 +83,8 @@ static int add_counters(struct source *source, struct snapshot *snapshot,
 
 		labels[nr_labels] = (struct label){"counter", pai_nnpa_counter(source, number)};
 		if (value && *labels[nr_labels].value)
-			r = snapshot_add_integer(snapshot, metric, labels, nr_labels + 1, value);
+			r = snapshot_add_integer(snapshot, &metrics[pai_kind(PAI_EXT, number)],
+						 labels, nr_labels + 1, value);
 	}
 	return r;
 }
@@ -102,7 +131,7 @@ static int add_cgroup(struct source *source, struct snapshot *snapshot,
 		snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, cgroup->path);
 		labels[0].value = utf8_name(raw, buffer);
 	}
-	return add_counters(source, snapshot, &pai_metric_cgroups, look->own[index], labels, 1);
+	return add_counters(source, snapshot, pai_metric_cgroups, look->own[index], labels, 1);
 }
 
 /* Adds a point for each counter that any cgroup has, also if it is 0. */
@@ -118,8 +147,9 @@ static int add_departed(struct source *source, struct snapshot *snapshot,
 		for (uint32_t i = 0; i <= samples->max_cgroups; i++)
 			all |= look->own[i][number];
 		if (all && *label.value)
-			r = snapshot_add_integer(snapshot, &pai_metric_departed, &label, 1,
-						 look->departed[number]);
+			r = snapshot_add_integer(snapshot,
+						 &pai_metric_departed[pai_kind(PAI_EXT, number)],
+						 &label, 1, look->departed[number]);
 	}
 	return r;
 }
@@ -133,7 +163,7 @@ static int add_task(struct source *source, struct snapshot *snapshot, const stru
 	snprintf(pid, sizeof(pid), id->tgid == PAI_OTHER_TGID ? "other" : "%u", id->tgid);
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, task->comm);
 	labels[1] = (struct label){"comm", utf8_name(raw, buffer)};
-	return add_counters(source, snapshot, &pai_metric_tasks, (const uint64_t *)task->counters,
+	return add_counters(source, snapshot, pai_metric_tasks, (const uint64_t *)task->counters,
 			    labels, 2);
 }
 

@@ -25,14 +25,14 @@ static const struct pai_pmu pmus[] = {
 	 .pins = "nnpa",
 	 .array = "nnpa-array",
 	 .base = PAIMON_NNPA_BASE,
-	 .events = &pai_metric_nnpa,
-	 .cpu_events = &pai_metric_nnpa_cpu},
+	 .events = pai_metric_nnpa,
+	 .cpu_events = pai_metric_nnpa_cpu},
 	{.name = "pai_crypto",
 	 .pins = "crypto",
 	 .array = "crypto-array",
 	 .base = 0x1000,
-	 .events = &pai_metric_crypto,
-	 .cpu_events = &pai_metric_crypto_cpu},
+	 .events = pai_metric_crypto,
+	 .cpu_events = pai_metric_crypto_cpu},
 };
 static_assert(sizeof(pmus) / sizeof(*pmus) == PAI_NR_PMUS, "each has its index");
 

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../model/snapshot.h"
 #include "../accounts.h"
 #include "../reader.h"
 #include "pai.h"
@@ -25,8 +26,6 @@
 #include "probe.h"
 
 struct dice;
-struct metric;
-struct snapshot;
 struct source;
 
 #define PAI_EXT 0 /* index of pmus */
@@ -34,6 +33,11 @@ struct source;
 #define PAI_NR_PMUS 2
 
 #define PAI_NUMBER_ALL 0 /* of the event that is the sum of all counters of its PMU */
+
+/* What a counter counts. Each kind has its own metrics, so that a metric can be summed. */
+enum pai_kind { PAI_FUNCTIONS, PAI_CONDITIONS, PAI_NR_KINDS };
+/* pmu: an index of pmus. pai_crypto has functions only. */
+enum pai_kind pai_kind(size_t pmu, uint32_t number);
 
 /* How a PMU is used on a CPU. */
 struct pai_pmu_cpu {
@@ -45,10 +49,10 @@ struct pai_pmu_cpu {
 
 struct pai_pmu {
 	const char *name;
-	const char *pins;  /* directory of its maps */
-	const char *array; /* name of the array in the descriptor store */
-	uint64_t base;	   /* config of number 0 */
-	const struct metric *events, *cpu_events;
+	const char *pins;			  /* directory of its maps */
+	const char *array;			  /* name of the array in the descriptor store */
+	uint64_t base;				  /* config of number 0 */
+	const struct metric *events, *cpu_events; /* indexed by kind */
 	/* valid while the PMU exists */
 	struct reader *reader; /* slot cpu * reader->nr_events + number; NULL: no such PMU */
 	bool own;     /* of paimon_pai.ko: with a tracepoint; it either samples or counts */
@@ -177,11 +181,12 @@ void pai_samples_recycle(struct pai_samples *samples);
 /* Removes processes that had also ended at the previous check, some seconds ago. */
 void pai_samples_reap(struct pai_samples *samples);
 
-/* By cgroup and process. */
-extern const struct metric pai_metric_cgroups, pai_metric_departed, pai_metric_tasks;
+/* NNPA by cgroup and process. */
+extern const struct metric pai_metric_cgroups[PAI_NR_KINDS], pai_metric_departed[PAI_NR_KINDS];
+extern const struct metric pai_metric_tasks[PAI_NR_KINDS];
 /* Counters of the PMUs, and the same per CPU. */
-extern const struct metric pai_metric_nnpa, pai_metric_nnpa_cpu;
-extern const struct metric pai_metric_crypto, pai_metric_crypto_cpu;
+extern const struct metric pai_metric_nnpa[PAI_NR_KINDS], pai_metric_nnpa_cpu[PAI_NR_KINDS];
+extern const struct metric pai_metric_crypto[1], pai_metric_crypto_cpu[1];
 
 /* Reads all PMUs, and sets on which CPUs samples are served as counts. retry: also tries again
  * what failed before. */

@@ -9,31 +9,52 @@
 #include "../source.h"
 #include "pai_source.h"
 
-const struct metric pai_metric_nnpa = {
-	.name = "paimon_nnpa_events_total",
-	.help = "NNPA counters of pai_ext, the sum over CPUs unless there is a label cpu.",
-	.type = METRIC_COUNTER,
+#define SUMMED "summed over CPUs unless there is a label cpu."
+
+const struct metric pai_metric_nnpa[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_events_total",
+			.help = "NNPA functions executed, " SUMMED,
+			.type = METRIC_COUNTER,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_conditions_total",
+			.help = "NNPA functions that met a condition, " SUMMED,
+			.type = METRIC_COUNTER,
+		},
 };
-const struct metric pai_metric_nnpa_cpu = {
-	.name = "paimon_nnpa_cpu_events_total",
-	.help = "NNPA counters of pai_ext by CPU.",
-	.type = METRIC_COUNTER,
-	.scope = SCOPE_LOCAL,
+const struct metric pai_metric_nnpa_cpu[PAI_NR_KINDS] = {
+	[PAI_FUNCTIONS] =
+		{
+			.name = "paimon_nnpa_cpu_events_total",
+			.help = "NNPA functions executed, by CPU.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_LOCAL,
+		},
+	[PAI_CONDITIONS] =
+		{
+			.name = "paimon_nnpa_cpu_conditions_total",
+			.help = "NNPA functions that met a condition, by CPU.",
+			.type = METRIC_COUNTER,
+			.scope = SCOPE_LOCAL,
+		},
 };
-const struct metric pai_metric_crypto = {
+const struct metric pai_metric_crypto[] = {{
 	.name = "paimon_pai_crypto_events_total",
-	.help = "Counters of pai_crypto, the sum over CPUs unless there is a label cpu.",
+	.help = "Cryptographic functions executed, " SUMMED,
 	.type = METRIC_COUNTER,
-};
-const struct metric pai_metric_crypto_cpu = {
+}};
+const struct metric pai_metric_crypto_cpu[] = {{
 	.name = "paimon_pai_crypto_cpu_events_total",
-	.help = "Counters of pai_crypto by CPU.",
+	.help = "Cryptographic functions executed, by CPU.",
 	.type = METRIC_COUNTER,
 	.scope = SCOPE_LOCAL,
-};
+}};
 static const struct metric metric_unsampled = {
 	.name = "paimon_pai_unsampled_events",
-	.help = "Events of pai_ext that are in no sample, yet or ever.",
+	.help = "Events of pai_ext that are in no sample, yet or ever, summed over CPUs.",
 	.type = METRIC_GAUGE,
 };
 static const struct metric metric_cpus = {
@@ -41,6 +62,14 @@ static const struct metric metric_cpus = {
 	.help = "Online CPUs by how paimond uses the PMU there.",
 	.type = METRIC_GAUGE,
 };
+
+enum pai_kind pai_kind(size_t pmu, uint32_t number)
+{
+	return pmu == PAI_EXT && number >= PAIMON_NNPA_CONDITIONS_FIRST &&
+			       number <= PAIMON_NNPA_CONDITIONS_LAST
+		       ? PAI_CONDITIONS
+		       : PAI_FUNCTIONS;
+}
 
 const char *pai_nnpa_counter(const struct source *source, uint32_t number)
 {
@@ -70,6 +99,8 @@ static int add_counter(struct source *source, struct snapshot *snapshot, size_t 
 {
 	const struct pai *pai = source->data;
 	const struct pai_pmu *pmu = &pai->pmus[i];
+	const struct metric *events = &pmu->events[pai_kind(i, number)];
+	const struct metric *cpu_events = &pmu->cpu_events[pai_kind(i, number)];
 	bool per_cpu = source->config->pai_per_cpu;
 	char text[12];
 	struct label labels[] = {{"counter", name}, {"cpu", text}};
@@ -82,13 +113,13 @@ static int add_counter(struct source *source, struct snapshot *snapshot, size_t 
 		sum += pmu->reader ? pai_pmu_total(pmu, cpu, number) : 0;
 		snprintf(text, sizeof(text), "%u", cpu);
 		if (value)
-			r = snapshot_add_integer(snapshot, pmu->cpu_events, labels, 2, value);
+			r = snapshot_add_integer(snapshot, cpu_events, labels, 2, value);
 		if (per_cpu)
-			r = r ?: snapshot_add_integer(snapshot, pmu->events, labels, 2, value);
+			r = r ?: snapshot_add_integer(snapshot, events, labels, 2, value);
 	}
 	if (accounts && number < SWITCH_COLUMNS)
 		sum = accounts->totals[number].value;
-	return r || per_cpu ? r : snapshot_add_integer(snapshot, pmu->events, labels, 1, sum);
+	return r || per_cpu ? r : snapshot_add_integer(snapshot, events, labels, 1, sum);
 }
 
 static int add_cpus(const struct pai_pmu *pmu, struct snapshot *snapshot)

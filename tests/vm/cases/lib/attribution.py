@@ -25,9 +25,13 @@ RESET, DISABLE, ENABLE = 0x2403, 0x2401, 0x2400  # PERF_EVENT_IOC_*
 EVENT = ("name", "paimon_event_value_total",
          ("paimon_event_cgroup_value_total", "paimon_event_departed_value_total"),
          ("paimon_event_process_value_total", "paimon_event_process_departed_value_total"))
-NNPA = ("counter", "paimon_nnpa_events_total",
-        ("paimon_nnpa_cgroup_events_total", "paimon_nnpa_departed_events_total"),
-        ("paimon_nnpa_task_events_total", "paimon_nnpa_departed_task_events_total"))
+NNPA, CONDITIONS = (
+    ("counter", f"paimon_nnpa_{what}_total",
+     (f"paimon_nnpa_cgroup_{what}_total", f"paimon_nnpa_departed_{what}_total"),
+     (f"paimon_nnpa_task_{what}_total", f"paimon_nnpa_departed_task_{what}_total"))
+    for what in ("events", "conditions"))
+NAMES_OF_CONDITIONS = {"NNPA_SMALLBATCH", "NNPA_LARGEDIM", "NNPA_SMALLTENSOR", "NNPA_1MFRAME",
+                       "NNPA_2GFRAME", "NNPA_ACCESSEXCEPT"}
 TIMES = [[f"paimon_event_{whose}{word}_seconds_total" for whose in ("cgroup_", "departed_", "")]
          for word in ("enabled", "running")]
 # What is compared with the load: the place of it above, and what tells one from another.
@@ -85,7 +89,7 @@ class Answer:
 
     def agrees(self):
         """f1: parts and departed ones are the total, of all that is attributed."""
-        for label, total, *parts in EVENT, NNPA:
+        for label, total, *parts in EVENT, NNPA, CONDITIONS:
             for part, departed in parts:
                 for name, in self.sums(part, label):
                     where = {label: name}
@@ -162,7 +166,8 @@ def in_rows(rows, *labels):
     for row in rows:
         at = tuple(row[label] for label in labels)
         counts = {(EVENT, name): row[what] for name, what in EVENTS.items()}
-        counts |= {(NNPA, name): count for name, count in row["nnpa"].items()}
+        counts |= {(CONDITIONS if name in NAMES_OF_CONDITIONS else NNPA, name): count
+                   for name, count in row["nnpa"].items()}
         for what, count in counts.items():
             if count is None:
                 ended.add((what, *at))
@@ -175,7 +180,7 @@ def in_answer(answer, rows, *labels, part):
     """The same of an answer."""
     served = collections.Counter()
     wanted = {tuple(row[label] for label in labels) for row in rows}
-    for kind in EVENT, NNPA:
+    for kind in EVENT, NNPA, CONDITIONS:
         for (name, *at), value in answer.sums(kind[part][0], kind[0], *labels).items():
             if tuple(at) in wanted:
                 served[(kind, name), *at] += value
@@ -276,7 +281,7 @@ class Bed:
                 threads[tuple(row[label] for label in labels)] += row["threads"]
             for what, count in most.items():
                 kind, name = what[0]
-                early = self.calls if kind is NNPA else EVENTS[name] == "faults"
+                early = EVENTS[name] == "faults" if kind is EVENT else self.calls
                 in_range(what, served[what], least.get(what, 0), count + early *
                          threads[what[1:]] + self.slack(EVENTS.get(name)))
 
