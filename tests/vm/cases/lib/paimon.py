@@ -239,7 +239,14 @@ class Prometheus:
         self.process = subprocess.Popen(
             ["prometheus", f"--config.file={self.data}.yml", f"--storage.tsdb.path={self.data}",
              f"--web.listen-address={self.at}", "--log.level=error", *self.options])
+        until("Prometheus listens", self.listens)
         return self
+
+    def listens(self):
+        try:
+            return self.ask("status/runtimeinfo")
+        except OSError:
+            return None
 
     def __exit__(self, *unused):
         self.process.terminate()
