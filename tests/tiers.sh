@@ -13,7 +13,7 @@ cases_of() {
 	local case
 	case $1 in
 	"$STOCK") ;;
-	s390x) echo 15-bpf 26-real-pai 30-load && return ;;
+	s390x | s390x-*) echo 15-bpf 26-real-pai 30-load && return ;;
 	arm64) echo 15-bpf 26-real-cspmu 30-load && return ;;
 	6.1) echo 10-smoke 30-load 40-restart 45-pins 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 67-attribution 70-cycles 90-kernel-handler 95-abuse && return ;;
@@ -51,9 +51,10 @@ plan() {
 		# shellcheck disable=SC2046 # words
 		printf "$kernel/%s\n" $(cases_of "$kernel")
 	done
-	for kernel in $ARCHES; do
+	for kernel in $ARCHES $NAMED; do
+		[[ $kernel = *-* ]] || echo "$kernel/unit"
 		# shellcheck disable=SC2046 # words
-		printf "$kernel/%s\n" unit $(cases_of "$kernel")
+		printf "$kernel/%s\n" $(cases_of "$kernel")
 	done
 	for patch in tests/mutations/*.patch; do
 		patch=${patch##*/}
@@ -71,11 +72,10 @@ in_plan() {
 	esac
 }
 
-# select_tests [NAME...]: the tests of these names, the longest first; without a name all but those
-# of other architectures, for which CI has no time yet.
+# select_tests [NAME...]: the tests of these names; without a name all but those of NAMED.
 select_tests() {
 	local name found
-	[ $# -gt 0 ] || grep -vE "^(${ARCHES// /|})/" "$build/plan"
+	[ $# -gt 0 ] || grep -vE "^(${NAMED// /|})/" "$build/plan"
 	for name; do
 		found=$(in_plan "${name/#unit\/test-/unit/}")
 		[ -n "$found" ] || die "no test $name; ./dev test --list names them all"
@@ -138,10 +138,10 @@ sanitized() {
 	echo "time unit/sanitized $((SECONDS - start))"
 }
 
-# One boot; the cases print the lines themselves. Of a kernel, or with another architecture's.
+# guest FOLDER [KERNEL]: one boot; the cases print the lines themselves. KERNEL: of another architecture.
 guest() {
 	local kernel=$1 short='' cases status=0 of=(--kernel "$1") log=$vm/logs/cases-$1.console
-	[ -z "$cross" ] || of=(--arch "$arch") log=$vm/logs/cases-$arch-$STOCK.console
+	[ -z "$cross" ] || of=(--arch "$arch" --kernel "$2") log=$vm/logs/cases-$arch-$2.console
 	[ "$kernel" = "$STOCK" ] && [ -z "${PAIMON_SHORT:-}" ] || short=--short
 	mapfile -t cases < <(selected "$kernel" | grep -vx unit)
 	[ ${#cases[@]} -gt 0 ] || return 0
@@ -155,12 +155,16 @@ guest() {
 	fi
 }
 
-# Of another architecture: the unit tests that are programs, emulated by themselves, and a guest.
+# foreign ARCH[-KERNEL]: the unit tests that are programs, emulated by themselves, and a guest.
 foreign() {
-	local start=$SECONDS
-	arch_is "$1"
-	build_daemon
-	if selected "$arch" | grep -qx unit; then
+	local start=$SECONDS kernel
+	arch_is "${1%%-*}"
+	kernel=${1#"$arch"}
+	kernel=${kernel:1}
+	kernel=${kernel:-$STOCK}
+	mkdir -p "$build"
+	(flock 9 && build_daemon) 9>"$build/lock" # with the job of its other kernel
+	if selected "$1" | grep -qx unit; then
 		if meson test -C "$build" --suite unit --no-rebuild --print-errorlogs >"$build/unit.log" 2>&1; then
 			echo "ok $arch/unit"
 		else
@@ -169,10 +173,10 @@ foreign() {
 		fi
 		echo "time $arch/unit $((SECONDS - start))"
 	fi
-	build_modules "$STOCK"
-	guest "$arch"
+	build_modules "$kernel"
+	guest "$1" "$kernel"
 	# The same system PMUs, which the firmware describes in the other way.
-	if selected "$arch" | grep -qx 26-real-cspmu; then
+	if selected "$1" | grep -qx 26-real-cspmu; then
 		tests/vm/run --arch "$arch" --kernel "$STOCK-apmt" --name cases --bare --timeout 1200 -- \
 			/tests/run-cases --short 26-real-cspmu | sed -unE "s,^(ok|not ok|skip) ,&$arch/,p" ||
 			echo "not ok $arch/guest-apmt - see $vm/logs/cases-$arch-$STOCK-apmt.console"
@@ -182,7 +186,7 @@ foreign() {
 # The jobs of the selection, the longest first. Each keeps one processor busy.
 jobs_of() {
 	local job tests
-	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} $ARCHES sanitized fuzz; do
+	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} $ARCHES $NAMED sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/[df])' ;;
 		modules) tests='mutations/[abce]' ;;
@@ -223,7 +227,7 @@ run_job() {
 		build_modules debug
 		guest debug
 		;;
-	s390x | arm64) foreign "$1" ;;
+	s390x* | arm64) foreign "$1" ;;
 	*) guest "$1" ;;
 	esac || true # what has not run is seen by the plan
 }
@@ -258,13 +262,14 @@ run_tests() {
 	for name; do
 		case ${name%%/*} in
 		--list | all | unit | bpf | vm | debug | debug-kernel | mutations) ;;
-		*) [[ " $GUESTS $ARCHES " = *" ${name%%/*} "* ]] ||
+		*) [[ " $GUESTS $ARCHES $NAMED " = *" ${name%%/*} "* ]] ||
 			die "no test $name; ./dev test --list names them all" ;;
 		esac
 	done
 	# All packages in one go.
 	if [ "${1:-}" = all ]; then
-		need build guests debug-kernel fuzz
+		# shellcheck disable=SC2086 # words
+		need build guests debug-kernel fuzz $ARCHES
 		# Without these their tests are skipped.
 		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
 		[ -e "$build/npm/node_modules" ] || ! command -v npm >/dev/null ||
@@ -295,7 +300,7 @@ run_tests() {
 		need guests
 		! grep -q ^debug/ "$build/selected" || need debug-kernel
 		for name in $ARCHES; do
-			! grep -q "^$name/" "$build/selected" || need "$name"
+			! grep -q "^${name}[-/]" "$build/selected" || need "$name"
 		done
 		build_variant
 		# What does not build fails by itself, and the tests that need it.
@@ -318,7 +323,7 @@ run_tests() {
 	echo "the slowest, in seconds:" >&2
 	awk '$1 == "time" { print $3, $2 }' "$log" | sort -rn | head -n 20 >&2
 	left=$(grep -vxFf "$build/selected" "$build/plan" | cut -d / -f 1 | sort | uniq -c || true)
-	[ -z "$left" ] || say "not run (./dev test all runs them, but for other architectures):" \
+	[ -z "$left" ] || say "not run (./dev test all runs all but $NAMED):" \
 		"$(awk '{ printf "%s%s of %s", n++ ? ", " : "", $1, $2 }' <<<"$left")"
 	passed=$(grep -c '^ok ' "$log" || true)
 	failed=$(grep -c '^not ok ' "$log" || true)

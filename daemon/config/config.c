@@ -358,7 +358,6 @@ static struct config *config_new(void)
 	config->events_max = 128;
 	config->events_max_cgroup_series = 4096;
 	config->pai_max_cgroups = 64;
-	config->cspmu_max_events = 256;
 	/* The unit binds the directory to a path that its user can access. */
 	if (config_set_string(&config->state_dir,
 			      getenv("PAIMOND_STATE_DIR") ?: DEFAULT_STATE_DIR) < 0 ||

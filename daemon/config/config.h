@@ -73,7 +73,7 @@ struct config {
 	bool pai_per_cpu;
 	/* [cspmu] */
 	enum source_wanted cspmu;
-	uint32_t cspmu_max_events; /* 1 to 4096; takes a restart with cleared state */
+	uint32_t cspmu_max_events; /* 1 to 4096, 0: not given; takes a restart with cleared state */
 	/* [event NAME] */
 	struct config_event *events;
 	size_t nr_events;

@@ -234,7 +234,8 @@ static void test_counts(void **data)
 	/* What the PMU does not list is left out, and named. */
 	assert_int_equal(served(EVENTS, SCF, "absent", NULL), -1);
 	cspmu = source.data;
-	assert_non_null(strstr(cspmu->left_out, SCF "/absent/"));
+	assert_non_null(strstr(cspmu->left_out, SCF " does not list these events of event set scf, "
+						    "which are not counted: absent"));
 	assert_non_null(strstr(cspmu->left_out, "does not list"));
 	assert_string_equal(source.reason, "");
 }
@@ -612,7 +613,7 @@ static void test_cpum_cf(void **data)
 	const struct cspmu *cspmu;
 
 	setenv("PAIMON_EVENT_SETS", EVENT_SETS, 1);
-	config.cspmu_max_events = 2 * nr;
+	config.cspmu_max_events = 0;
 	/* Before z16 there is nothing to learn, and nothing is counted. */
 	make_cpu_pmu("cpum_cf", events, 1);
 	assert_int_equal(cspmu_source.probe(&source), -ENODEV);
@@ -627,6 +628,13 @@ static void test_cpum_cf(void **data)
 		assert_int_equal(served(EVENTS, "cpum_cf", events[i], ""), i < 5 ? 0 : -1);
 		assert_int_equal(!strstr(cspmu->left_out, events[i]), i < 5);
 	}
+	assert_null(strchr(cspmu->left_out, '\n')); /* one line about all of them */
+	/* There is room on all CPUs, however many. */
+	assert_int_equal(cspmu->reader->nr_slots, 256 + 5 * get_nprocs_conf());
+	assert_null(cspmu_source.restart(&source));
+	config.cspmu_max_events = 256;
+	assert_string_equal(cspmu_source.restart(&source), "max_events");
+	config.cspmu_max_events = 0;
 	load(0, 3);
 	load(1, 2);
 	for (size_t i = 0; i < 5; i++)

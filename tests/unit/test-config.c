@@ -98,7 +98,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config->pai_max_cgroups, 64);
 	assert_false(config->pai_per_cpu);
 	assert_int_equal(config->cspmu, SOURCE_AUTO);
-	assert_int_equal(config->cspmu_max_events, 256);
+	assert_int_equal(config->cspmu_max_events, 0);
 	config_free(config);
 	assert_int_equal(config_load(path, true, &config, &error), -ENOENT);
 	assert_non_null(strstr(error, path));

@@ -49,6 +49,7 @@ struct check {
 	bool no_events;		   /* paimond is not permitted to open perf events */
 	bool pai;		   /* there is a configured PMU for NNPA or cryptography */
 	bool cspmu;		   /* there is a system PMU to count on */
+	uint32_t cspmu_max;	   /* perf events of system PMUs at most */
 	bool no_state;		   /* state cannot be pinned, so no source can start */
 	/* Names of sources, large enough for all; a source is in both if only a part of it
 	 * counts. */

@@ -62,6 +62,7 @@ static void check_found(struct check *check, const struct cspmu_found *found)
 		check_add(check, "event sets", CHECK_WARNING,
 			  "change the event set: paimon-event-set(5)", "%s", other);
 	check->cspmu = found->nr_pmus;
+	check->cspmu_max = cspmu_max_events(check->config, found);
 	if (waits) {
 		snprintf(next, sizeof(next), "as root: modprobe %.120s", waits->waits_for);
 		check_add(check, "system PMUs", CHECK_WARNING, next, "%.80s waits for %.80s%s%s",

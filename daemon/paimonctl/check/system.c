@@ -430,7 +430,7 @@ static uint64_t map_bytes(const struct check *check)
 
 	return iopf_map_bytes(config) + events_map_bytes(config) +
 	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config)) +
-	       (check->cspmu ? cspmu_map_bytes(config) : 0);
+	       (check->cspmu ? cspmu_map_bytes(check->cspmu_max) : 0);
 }
 
 /* The memory limit of the cgroup of this process, as in a container; UINT64_MAX: no limit. */

@@ -335,6 +335,27 @@ static void leave_out(struct buffer *lines, const struct cspmu_pmu *pmu, const c
 	buffer_add_string(lines, why);
 }
 
+/* Adds one line on the events that a PMU does not list, as an older generation of a family. */
+static void leave_out_absent(struct buffer *lines, const struct cspmu_pmu *pmu)
+{
+	size_t nr = 0;
+
+	for (size_t e = 0; e < pmu->set->nr_events; e++) {
+		if (cspmu_lists(pmu->pmu, pmu->set->events[e]))
+			continue;
+		if (nr++) {
+			buffer_add_string(lines, ", ");
+		} else {
+			buffer_add_string(lines, lines->size ? "\n" : "");
+			buffer_add_string(lines, pmu->pmu->name);
+			buffer_add_string(lines, " does not list these events of event set ");
+			buffer_add_string(lines, pmu->set->name);
+			buffer_add_string(lines, ", which are not counted: ");
+		}
+		buffer_add_string(lines, pmu->set->events[e]);
+	}
+}
+
 /* 1: added; 0: left out; -ENOMEM. */
 static int want(const struct cspmu_pmu *pmu, const char *event, struct wanted *ret_wanted,
 		struct buffer *left_out)
@@ -343,10 +364,8 @@ static int want(const struct cspmu_pmu *pmu, const char *event, struct wanted *r
 	_cleanup_free_ char *text = NULL, *error = NULL;
 	int r;
 
-	if (!cspmu_lists(pmu->pmu, event)) {
-		leave_out(left_out, pmu, event, "this PMU does not list it");
+	if (!cspmu_lists(pmu->pmu, event))
 		return 0;
-	}
 	if (asprintf(&text, "%s/%s/", pmu->pmu->name, event) < 0) {
 		text = NULL;
 		return -ENOMEM;
@@ -399,6 +418,8 @@ static int list_wanted(const struct cspmu_found *found, struct wanted **ret_want
 			r = want(pmu, pmu->set->events[e], &wanted[nr], &left_out);
 			nr += r == 1;
 		}
+		if (pmu->set)
+			leave_out_absent(&left_out, pmu);
 	}
 	r = r < 0 ? r : left_out.error;
 	if (r < 0) {

@@ -159,12 +159,15 @@ static void give_reason(struct source *source, bool say)
 static int set_up(struct source *source, struct cspmu *cspmu)
 {
 	const struct pins pins = {source, FOLDER, EVENTS_LAYOUT};
-	uint32_t max = source->config->cspmu_max_events;
+	uint32_t max;
 	int r = load_sets(source, &cspmu->sets, &cspmu->wrong);
 
 	say_lines(cspmu->wrong, NULL, NULL);
 	r = r ?: cspmu_find(cspmu->sets, &cspmu->found);
-	r = r ?: reader_new(source, &pins, ARRAY, max, max, &cspmu->reader);
+	if (r < 0)
+		return r;
+	max = cspmu_max_events(source->config, &cspmu->found);
+	r = reader_new(source, &pins, ARRAY, max, max, &cspmu->reader);
 	if (r < 0)
 		return r;
 	if (cspmu->reader->nr_events < cspmu->reader->nr_slots)
@@ -267,8 +270,11 @@ static void cspmu_retry(struct source *source, bool soon)
 static const char *cspmu_restart(const struct source *source)
 {
 	const struct cspmu *cspmu = source->data;
+	uint32_t max = cspmu_max_events(source->config, &cspmu->found);
+	uint32_t nr_slots = cspmu->reader->nr_slots;
+	bool too_many = source->config->cspmu_max_events && nr_slots > max;
 
-	return cspmu->reader->nr_slots != source->config->cspmu_max_events ? "max_events" : NULL;
+	return nr_slots < max || too_many ? "max_events" : NULL;
 }
 
 static int cspmu_reload(struct source *source)
@@ -284,10 +290,11 @@ static int cspmu_reload(struct source *source)
 	cspmu->wrong = wrong;
 	say_lines(wrong, NULL, NULL);
 	if (cspmu_restart(source))
-		log_warning("cspmu: max_events changed: it stays %u until paimond starts without "
-			    "the pinned maps (stop it, then run paimonctl purge cspmu-%d; this "
-			    "loses %s)",
-			    cspmu->reader->nr_slots, EVENTS_LAYOUT, state_loses(FOLDER));
+		log_warning(
+			"cspmu: max_events is another one now: it stays %u until paimond starts without "
+			"the pinned maps (stop it, then run paimonctl purge cspmu-%d; this "
+			"loses %s)",
+			cspmu->reader->nr_slots, EVENTS_LAYOUT, state_loses(FOLDER));
 	cspmu_read_counters(source);
 	r = look(source, sets);
 	if (r < 0) {

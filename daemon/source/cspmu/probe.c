@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
+#include "../../config/keys.h"
 #include "../../util/cleanup.h"
 #include "../../util/event_spec.h"
 #include "events.h"
@@ -123,8 +125,23 @@ const struct system_pmu *cspmu_waits(const struct cspmu_found *found)
 	return NULL;
 }
 
-uint64_t cspmu_map_bytes(const struct config *config)
+uint32_t cspmu_max_events(const struct config *config, const struct cspmu_found *found)
 {
-	return (uint64_t)config->cspmu_max_events *
-	       (EVENTS_SLOT_BYTES + sizeof(struct events_event));
+	uint32_t max = 256;
+
+	if (config->cspmu_max_events)
+		return config->cspmu_max_events;
+	for (size_t p = 0; p < found->nr_pmus; p++) {
+		const struct cspmu_pmu *pmu = &found->pmus[p];
+
+		for (size_t e = 0; pmu->pmu->of_cpus && e < pmu->set->nr_events; e++)
+			if (cspmu_lists(pmu->pmu, pmu->set->events[e]))
+				max += get_nprocs_conf();
+	}
+	return max < CONFIG_MAX_EVENTS ? max : CONFIG_MAX_EVENTS;
+}
+
+uint64_t cspmu_map_bytes(uint32_t max_events)
+{
+	return (uint64_t)max_events * (EVENTS_SLOT_BYTES + sizeof(struct events_event));
 }

@@ -42,7 +42,13 @@ bool cspmu_tell_other(const struct cspmu_found *found, char *text, size_t size);
 /* The first device that waits for a module, or NULL. */
 const struct system_pmu *cspmu_waits(const struct cspmu_found *found);
 
-/* The maximum size of the maps in bytes. */
-uint64_t cspmu_map_bytes(const struct config *config);
+/*
+ * How many perf events there may be: max_events, or as many as the events that PMUs of CPUs list
+ * need on all CPUs that there may be, and 256 more; at most CONFIG_MAX_EVENTS.
+ */
+uint32_t cspmu_max_events(const struct config *config, const struct cspmu_found *found);
+
+/* The size of the maps for so many, in bytes. */
+uint64_t cspmu_map_bytes(uint32_t max_events);
 
 #endif
