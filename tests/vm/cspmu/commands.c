@@ -10,8 +10,8 @@
  *	cspmu-test storm DEVICE EVENT TIMES
  *					so often some events occur, half of what a counter goes
  *					before it overflows or more, while reads fail and tear;
- *					goes on, up to 50 times as often, until reads have failed,
- *					and overflows or torn reads occurred; prints the number of
+ *					goes on, up to 50 times as often, until reads have failed
+ *					and, where counters have halves, torn; prints the number of
  *					overflows, failed and torn reads
  *	cspmu-test plug DEVICE 0|1	takes the device out, or puts it in
  *	cspmu-test record DEVICE EVENT	what the device has counted of an event
@@ -129,20 +129,19 @@ static uint32_t event_named(const char *text)
 	return strcmp(text, "cycles") ? strtoul(text, NULL, 0) : CYCLES;
 }
 
-/* Counters of 64 bits do not overflow here: their low halves do. */
 static void storm(unsigned int number, uint32_t event, unsigned int times)
 {
 	struct device device = find_soft(number);
 	const struct paimon_soft_cspmu_record *record = device.record;
 	uint64_t overflows = record->overflows, failing = record->failed, torn = record->torn;
-	uint64_t dice = 28;
+	unsigned int width = number_of(PARAMETERS, "", "cspmu_width");
+	uint64_t dice = 28, quarter = 1ull << (width - 2);
 	bool all = false; /* has happened: it depends on who reads meanwhile */
 
 	for (unsigned int i = 0; i < times || (!all && i < 50 * times); i++) {
-		all = record->failed > failing &&
-		      (record->overflows > overflows || record->torn > torn);
+		all = record->failed > failing && (width == 32 || record->torn > torn);
 		go_wrong(&device, draw(&dice, 40), draw(&dice, 4));
-		occur(&device, event, (1u << 30) + draw(&dice, 1u << 30));
+		occur(&device, event, quarter + ((uint64_t)draw(&dice, 1u << 30) << (width - 32)));
 	}
 	go_wrong(&device, 0, 0);
 	printf("%llu %llu %llu\n", (unsigned long long)(record->overflows - overflows),
