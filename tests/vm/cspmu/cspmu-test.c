@@ -252,32 +252,32 @@ static void test_torn(void)
 	close(fd);
 }
 
-/* A read that fails leaves the count; the next good one brings all of it. */
-static void test_failing(void)
+/* b12: a read that fails leaves the count; the next good one brings all of it. */
+static void test_b12(void)
 {
 	uint64_t before = recorded(&soft0, 0x1a5);
 	int fd = count_event(&soft0, 0x1a5);
 	long errors = read_errors(&soft0);
 
 	occur(&soft0, 0x1a5, 10);
-	expect("failing", value(fd) == 10);
+	expect("b12", value(fd) == 10);
 	occur(&soft0, 0x1a5, 5);
 	go_wrong(&soft0, 0, 1000000);
-	expect("failing", value(fd) == 10 && read_errors(&soft0) > errors);
+	expect("b12", value(fd) == 10 && read_errors(&soft0) > errors);
 	go_wrong(&soft0, 0, 0);
-	expect("failing", value(fd) == 15);
+	expect("b12", value(fd) == 15);
 
 	/* At a stop: it takes what is in the counter before it writes to it at the next start. */
 	occur(&soft0, 0x1a5, 6);
 	go_wrong(&soft0, 0, 1000000);
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
-	expect("failing", value(fd) == 15);
+	expect("b12", value(fd) == 15);
 	occur(&soft0, 0x1a5, 1000);
 	go_wrong(&soft0, 0, 0);
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
 	occur(&soft0, 0x1a5, 7);
-	expect("failing", value(fd) == 28);
-	expect("failing", recorded(&soft0, 0x1a5) - before == 28);
+	expect("b12", value(fd) == 28);
+	expect("b12", recorded(&soft0, 0x1a5) - before == 28);
 
 	/* At an overflow, and as long as it takes until the counter can be read. */
 	go_wrong(&soft0, 0, 20);
@@ -285,7 +285,7 @@ static void test_failing(void)
 	occur(&soft0, 0x1a5, 1);
 	go_wrong(&soft0, 0, 0);
 	occur(&soft0, 0x1a5, 1ull << (width - 2));
-	expect("failing", value(fd) == recorded(&soft0, 0x1a5) - before);
+	expect("b12", value(fd) == recorded(&soft0, 0x1a5) - before);
 	close(fd);
 }
 
@@ -561,6 +561,86 @@ static void test_hotplug(void)
 	soft0 = find_soft(0);
 }
 
+enum { START, STOP, READ, OVERFLOW, READ_ERROR, NR_OPS };
+
+struct traced {
+	unsigned int bound, released;
+	unsigned int ops[NR_OPS];
+	uint64_t delta;
+	bool elsewhere; /* something was done on another CPU than that of the events */
+};
+
+/* What the trace says of an event of a device, and of the device's binding to its backend. */
+static struct traced read_trace(char *trace, const struct device *device, uint64_t config)
+{
+	struct traced traced = {};
+	char *rest = trace, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		char *fields = strstr(line, ": paimon_cspmu_"), *on = strchr(line, '[');
+		unsigned long long of, delta;
+		char pmu[64], impl[64];
+		unsigned int op;
+
+		if (!fields || !on)
+			continue;
+		if (sscanf(fields, ": paimon_cspmu_impl: pmu=%63s impl=%63s op=%u", pmu, impl,
+			   &op) == 3 &&
+		    !strcmp(pmu, device->pmu) && !strcmp(impl, "nvidia")) {
+			traced.bound += op == 1;
+			traced.released += op == 2;
+		}
+		if (sscanf(fields, ": paimon_cspmu_event: pmu=%63s config=%llx delta=%llu op=%u",
+			   pmu, &of, &delta, &op) != 4 ||
+		    strcmp(pmu, device->pmu) || of != config || op >= NR_OPS)
+			continue;
+		traced.ops[op]++;
+		traced.delta += delta;
+		traced.elsewhere |= atoi(on + 1) != device->cpu;
+	}
+	return traced;
+}
+
+/* b11: counters are looked after on the CPU of the events, wherever the device counts, and what is
+ * done has a trace event: the sum of what these say is the count. */
+static void test_b11(void)
+{
+	uint64_t half = 1ull << (width - 1), before, count;
+	struct traced traced;
+	char *trace;
+	int fd;
+
+	start_trace();
+	pin_to(1);
+	expect("b11", !plug(0, false) && !plug(0, true));
+	pin_to(0);
+	soft0 = find_soft(0);
+	expect("b11", soft0.cpu == 1);
+	before = recorded(&soft0, 0x1a5);
+	fd = count_event(&soft0, 0x1a5);
+	occur(&soft0, 0x1a5, 10);
+	expect("b11", value(fd) == 10);
+	occur(&soft0, 0x1a5, 5);
+	go_wrong(&soft0, 0, 1);
+	expect("b11", value(fd) == 10);
+	go_wrong(&soft0, 0, 0);
+	expect("b11", value(fd) == 15);
+	occur(&soft0, 0x1a5, half);
+	occur(&soft0, 0x1a5, 7);
+	close(fd);
+	unpin();
+	count = recorded(&soft0, 0x1a5) - before;
+	trace = end_trace();
+	traced = read_trace(trace, &soft0, 0x1a5);
+	free(trace);
+	expect("b11", traced.released == 1 && traced.bound == 1);
+	expect("b11", traced.ops[START] == 1 && traced.ops[STOP] == 1);
+	expect("b11", traced.ops[READ] == 2 && traced.ops[READ_ERROR] == 1);
+	expect("b11", traced.ops[OVERFLOW] == 1);
+	expect("b11", count == half + 22 && traced.delta == count);
+	expect("b11", !traced.elsewhere);
+}
+
 /*
  * Wrap-arounds under load, with torn and failing reads, stops and starts, and somebody who
  * opens and closes other events: what perf says is what the device has recorded.
@@ -699,15 +779,25 @@ int main(int argc, char **argv)
 		void (*run)(void);
 		bool named; /* runs only if it is: the devices are others */
 	} tests[] = {
-		{"sysfs", test_sysfs, false},	  {"count", test_count, false},
-		{"disable", test_disable, false}, {"half-range", test_half_range, false},
-		{"torn", test_torn, false},	  {"failing", test_failing, false},
-		{"refused", test_refused, false}, {"no-counter", test_no_counter, false},
-		{"group", test_group, false},	  {"b2", test_b2, false},
-		{"b3", test_b3, false},		  {"b4", test_b4, false},
-		{"b5", test_b5, false},		  {"hotplug", test_hotplug, false},
-		{"wraps", test_wraps, false},	  {"ioctl", test_ioctl, false},
-		{"signal", test_signal, false},	  {"b7", test_b7, true},
+		{"sysfs", test_sysfs, false},
+		{"count", test_count, false},
+		{"disable", test_disable, false},
+		{"half-range", test_half_range, false},
+		{"torn", test_torn, false},
+		{"b12", test_b12, false},
+		{"refused", test_refused, false},
+		{"no-counter", test_no_counter, false},
+		{"group", test_group, false},
+		{"b2", test_b2, false},
+		{"b3", test_b3, false},
+		{"b4", test_b4, false},
+		{"b5", test_b5, false},
+		{"hotplug", test_hotplug, false},
+		{"b11", test_b11, false},
+		{"wraps", test_wraps, false},
+		{"ioctl", test_ioctl, false},
+		{"signal", test_signal, false},
+		{"b7", test_b7, true},
 		{"ports", test_ports, true},
 	};
 	bool any_failed = false;

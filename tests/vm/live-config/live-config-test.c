@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of live configuration, the rules e1 to e9 by number, through libpaimon(3) and /dev/paimon,
+ * Tests of live configuration, the rules e1 to e10 by number, through libpaimon(3) and /dev/paimon,
  * with the software system PMUs soft0 and soft1, on the two backends of paimon_config_test.ko.
  * 29-live-config loads them, and has what paimond does.
  *
@@ -146,7 +146,8 @@ static void expect_malformed(const char *name, int fd)
 {
 	static const unsigned long ops[] = {PAIMON_SET_DRV_CONFIG, PAIMON_GET_DRV_CONFIG};
 	const struct paimon_drv_config good = {.size = sizeof(good), .fd = fd, .config1 = 4};
-	struct paimon_drv_config bad;
+	long page = sysconf(_SC_PAGESIZE);
+	struct paimon_drv_config *constant, bad;
 
 	for (int i = 0; i < 2; i++) {
 		for (uint32_t size = 0; size < 64; size++) {
@@ -161,6 +162,17 @@ static void expect_malformed(const char *name, int fd)
 		bad.reserved = 1;
 		expect(name, ask(ops[i], bad) == -EINVAL);
 	}
+	/* Nobody's memory, and memory that cannot be written to. */
+	for (int i = 0; i < 2; i++)
+		expect(name, ioctl(live, ops[i], NULL) < 0 && errno == EFAULT);
+	constant = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (constant == MAP_FAILED)
+		die("mmap");
+	*constant = good;
+	if (mprotect(constant, page, PROT_READ))
+		die("mprotect");
+	expect(name, ioctl(live, PAIMON_GET_DRV_CONFIG, constant) < 0 && errno == EFAULT);
+	munmap(constant, page);
 	expect(name, ask(_IOW(PAIMON_IOC, 2, struct paimon_drv_config), good) == -ENOTTY);
 	expect(name, ask(_IOW(PAIMON_IOC + 1, 0, struct paimon_drv_config), good) == -ENOTTY);
 }
@@ -812,12 +824,55 @@ static void test_e9(const char *name)
 	}
 }
 
+/* How often the trace has a request for an event of a device, with this outcome. */
+static unsigned int nr_traced(const char *trace, const char *pmu, uint64_t id, int op, int result)
+{
+	char line[160];
+	unsigned int nr = 0;
+
+	snprintf(line, sizeof(line), ": paimon_drv_config: pmu=%s event_id=%lu op=%d ret=%d\n", pmu,
+		 id, op, result);
+	while ((trace = strstr(trace, line))) {
+		trace += strlen(line);
+		nr++;
+	}
+	return nr;
+}
+
+/* e10: each request for an event that can be configured has a trace event, whatever comes of it. */
+static void test_e10(const char *name)
+{
+	int fd = count_event(&watched, 1, 1), other = count_event(&plain, 1, 0);
+	unsigned int of_other = 0;
+	uint64_t id, id_of_other;
+	char *trace;
+
+	if (ioctl(fd, PERF_EVENT_IOC_ID, &id) || ioctl(other, PERF_EVENT_IOC_ID, &id_of_other))
+		die("PERF_EVENT_IOC_ID");
+	start_trace();
+	expect(name, !set(fd, 2, 0, 0) && !set(fd, 4, 0, 0));
+	expect(name, set(fd, 1ull << 32, 0, 0) == -EINVAL);
+	expect(name, is_in_force(fd, 4, 0, 0));
+	expect(name, set(other, 1, 0, 0) == -EOPNOTSUPP);
+	trace = end_trace();
+	expect(name, nr_traced(trace, watched.pmu, id, 0, 0) == 2);
+	expect(name, nr_traced(trace, watched.pmu, id, 0, -EINVAL) == 1);
+	expect(name, nr_traced(trace, watched.pmu, id, 1, 0) == 1);
+	for (int op = 0; op < 2; op++)
+		of_other += nr_traced(trace, plain.pmu, id_of_other, op, -EOPNOTSUPP);
+	expect(name, !of_other);
+	free(trace);
+	close(fd);
+	close(other);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const char *name);
 } tests[] = {
-	{"e1", test_e1}, {"e2", test_e2}, {"e3", test_e3}, {"e4", test_e4}, {"e5", test_e5},
-	{"e6", test_e6}, {"e7", test_e7}, {"e8", test_e8}, {"e9", test_e9}, {"load", test_load},
+	{"e1", test_e1}, {"e2", test_e2},     {"e3", test_e3},	 {"e4", test_e4},
+	{"e5", test_e5}, {"e6", test_e6},     {"e7", test_e7},	 {"e8", test_e8},
+	{"e9", test_e9}, {"load", test_load}, {"e10", test_e10},
 };
 
 static bool is_wanted(const char *name, char **names)
