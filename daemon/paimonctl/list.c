@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../util/cleanup.h"
+#include "../util/event_set.h"
 #include "../util/system_pmu.h"
 #include "command.h"
 #include "escape.h"
 #include "json.h"
 #include "pmu.h"
+#include "view/cspmu.h"
 #include "view/table.h"
 
 /* NULL matches all; a pattern without wildcards matches as a part of the name. */
@@ -45,6 +48,12 @@ static const struct content {
 	{"cspmu", "pmus", "paimon_cspmu_info", "pmu", "PMU"},
 };
 
+/* Of an item; NULL: it is no system PMU. */
+static struct json_object *values_of(struct json_object *item)
+{
+	return json_object_object_get(item, "values");
+}
+
 /* NULL: paimonctl does not know the items of this source. */
 static const struct content *find_content(const char *source)
 {
@@ -54,7 +63,36 @@ static const struct content *find_content(const char *source)
 	return NULL;
 }
 
-/* Prints the items of a source as SOURCE/NAME; the path of a cgroup begins with a slash. */
+/* Adds the values of a system PMU that its counts have, as top shows them. */
+static int add_values(struct json_object *item, const char *name, struct json_object *snapshot,
+		      struct json_object *info, const char *pattern)
+{
+	const struct event_set *set = cspmu_event_set(info);
+	struct json_object *values = json_object_new_array(), *value;
+	int r = json_add(item, "values", values);
+
+	for (size_t i = 0; set && i < set->nr_formulas && !r; i++) {
+		const struct event_set_formula *formula = &set->formulas[i];
+		_cleanup_free_ char *of = NULL;
+
+		if (!cspmu_has_value(snapshot, point_label(info, "pmu"), set, formula))
+			continue;
+		if (asprintf(&of, "%s/%s", name, formula->name) < 0) {
+			of = NULL;
+			return -ENOMEM;
+		}
+		if (!matches(pattern, of))
+			continue;
+		value = json_object_new_object();
+		r = json_append(values, value);
+		r = r ?: json_add_text(value, "name", of);
+		r = r ?: json_add_text(value, "unit", event_set_units[formula->unit]);
+		r = r ?: json_add_text(value, "help", formula->help);
+	}
+	return r;
+}
+
+/* The items of a source as SOURCE/NAME; the path of a cgroup begins with a slash. */
 static int add_contents(struct json_object *array, struct json_object *snapshot,
 			const struct content *content, const char *pattern)
 {
@@ -65,20 +103,24 @@ static int add_contents(struct json_object *array, struct json_object *snapshot,
 		struct json_object *item, *point = json_at(points, i);
 		const char *spec = point_label(point, "spec");
 		const char *label = point_label(point, content->label);
-		char *name;
+		_cleanup_free_ char *name = NULL;
 
 		if (!points_first(points, i, content->label))
 			continue;
-		if (asprintf(&name, "%s%s%s", content->source, *label == '/' ? "" : "/", label) < 0)
+		if (asprintf(&name, "%s%s%s", content->source, *label == '/' ? "" : "/", label) <
+		    0) {
+			name = NULL;
 			return -ENOMEM;
-		if (matches(pattern, name)) {
-			item = json_object_new_object();
-			r = json_append(array, item);
-			r = r ?: json_add_text(item, "name", name);
-			if (*spec)
-				r = r ?: json_add_text(item, "spec", spec);
 		}
-		free(name);
+		item = json_object_new_object();
+		r = json_add_text(item, "name", name);
+		if (*spec)
+			r = r ?: json_add_text(item, "spec", spec);
+		if (!strcmp(content->key, "pmus"))
+			r = r ?: add_values(item, name, snapshot, point, pattern);
+		if (!r && (matches(pattern, name) || json_length(values_of(item))))
+			r = json_append(array, json_object_get(item));
+		json_object_put(item);
 	}
 	json_object_array_sort(array, compare_names);
 	return r;
@@ -242,10 +284,18 @@ static size_t print_source(struct json_object *source, const char *pattern)
 	if (matches(pattern, name))
 		lines += print_line(name, "source", detail);
 	for (size_t i = 0; i < json_length(array); i++) {
-		struct json_object *item = json_at(array, i);
+		struct json_object *item = json_at(array, i), *values = values_of(item);
 
-		lines += print_line(json_text(item, "name", "?"), content->kind,
-				    json_text(item, "spec", ""));
+		if (matches(pattern, json_text(item, "name", "?")))
+			lines += print_line(json_text(item, "name", "?"), content->kind,
+					    json_text(item, "spec", ""));
+		for (size_t j = 0; j < json_length(values); j++) {
+			struct json_object *value = json_at(values, j);
+
+			snprintf(detail, sizeof(detail), "%s: %s", json_text(value, "unit", "?"),
+				 json_text(value, "help", ""));
+			lines += print_line(json_text(value, "name", "?"), "value", detail);
+		}
 	}
 	return lines;
 }

@@ -56,7 +56,8 @@ MODULE_PARM_DESC(cspmu_counters,
 		 "counters of a system PMU with its cycle counter, 2 to 32 (default 8)");
 
 module_param_named(cspmu_width, cspmu.width, uint, 0444);
-MODULE_PARM_DESC(cspmu_width, "bits of a counter of a system PMU, 32 (default) or 64");
+MODULE_PARM_DESC(cspmu_width,
+		 "bits of a counter of a system PMU, 32 (default) to 64 in steps of 4");
 
 module_param_named(cspmu_rate, cspmu.rate, ullong, 0444);
 MODULE_PARM_DESC(
@@ -107,9 +108,9 @@ static void __init complete_lists(void)
 
 static bool __init width_ok(void)
 {
-	if (cspmu.width == 32 || cspmu.width == 64)
+	if (cspmu.width >= 32 && cspmu.width <= 64 && cspmu.width % 4 == 0)
 		return true;
-	pr_err("cspmu_width=%u is no width of a counter: load with cspmu_width=32 or 64\n",
+	pr_err("cspmu_width=%u is no width of a counter: load with cspmu_width=32 to 64 in steps of 4\n",
 	       cspmu.width);
 	return false;
 }

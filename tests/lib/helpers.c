@@ -81,6 +81,35 @@ int mount_tracefs(void)
 		       : 0;
 }
 
+#define TRACING "/sys/kernel/tracing/"
+
+void start_trace(void)
+{
+	if (mount_tracefs())
+		die("mount of tracefs");
+	write_text(TRACING "trace", "\n"); /* opening it is what empties it */
+	write_text(TRACING "events/paimon/enable", "1");
+}
+
+char *end_trace(void)
+{
+	char *text = NULL;
+	size_t size = 0, length;
+	FILE *in, *out = open_memstream(&text, &size);
+	char part[4096];
+
+	write_text(TRACING "events/paimon/enable", "0");
+	in = fopen(TRACING "trace", "re");
+	if (!in || !out)
+		die(TRACING "trace");
+	while ((length = fread(part, 1, sizeof(part), in)))
+		fwrite(part, 1, length, out);
+	fclose(in);
+	if (fclose(out))
+		die("memory for the trace");
+	return text;
+}
+
 int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
 {
 	attr->size = sizeof(*attr);

@@ -34,6 +34,11 @@ int own_mounts(void);
 /* Mounts tracefs if it is not mounted. Returns 0, or -1 with errno. */
 int mount_tracefs(void);
 
+/* Has the kernel trace what paimon.ko fires, from an empty trace on; ends that, and returns the
+ * lines of the trace, to be freed. */
+void start_trace(void);
+char *end_trace(void);
+
 /* perf_event_open(2), which libc does not have; sets attr->size. Returns -1 with errno. */
 int perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group);
 

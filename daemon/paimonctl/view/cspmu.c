@@ -14,6 +14,7 @@
 #include "../../util/cleanup.h"
 #include "../../util/event_set.h"
 #include "../../util/system_pmu.h"
+#include "cspmu.h"
 #include "table.h"
 
 #define EVENTS "paimon_cspmu_events_total"
@@ -53,7 +54,7 @@ static const struct event_sets *event_sets(void)
 	return sets;
 }
 
-static const struct event_set *find_set(struct json_object *info)
+const struct event_set *cspmu_event_set(struct json_object *info)
 {
 	const char *identifier = point_label(info, "identifier");
 	const char *implementer = point_label(info, "implementer");
@@ -64,6 +65,20 @@ static const struct event_set *find_set(struct json_object *info)
 	};
 
 	return event_sets() ? event_sets_find(event_sets(), &pmu) : NULL;
+}
+
+bool cspmu_has_value(struct json_object *snapshot, const char *pmu, const struct event_set *set,
+		     const struct event_set_formula *formula)
+{
+	for (size_t i = 0; i < set->nr_events; i++) {
+		const char *const labels[] = {"pmu", pmu, "event", set->events[i], NULL};
+		uint64_t sum;
+
+		if (formula_uses(formula->formula, i) &&
+		    !sample_find(snapshot, EVENTS, labels, &sum))
+			return false;
+	}
+	return true;
 }
 
 /* A row of a PMU on a socket. several: the PMU has more sockets than this one. NULL: no memory. */
@@ -137,7 +152,7 @@ static bool is_summed(struct json_object *now, const struct event_set *set)
 		struct json_object *info = json_object_array_get_idx(infos, i);
 		const char *first = NULL;
 
-		if (find_set(info) != set)
+		if (cspmu_event_set(info) != set)
 			continue;
 		for (size_t p = 0; points && p < json_object_array_length(points); p++) {
 			struct json_object *point = json_object_array_get_idx(points, p);
@@ -230,7 +245,7 @@ static int add_pmu(struct json_object *before, struct json_object *now, struct t
 	const char *pmu = point_label(info, "pmu"), *last = NULL;
 	struct json_object *points = sample_points(now, EVENTS);
 	size_t nr = points ? json_object_array_length(points) : 0;
-	const struct event_set *set = find_set(info);
+	const struct event_set *set = cspmu_event_set(info);
 	bool sums = set && !table->pick.only && is_summed(now, set), several = false;
 	int r = 0;
 

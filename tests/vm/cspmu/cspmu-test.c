@@ -6,21 +6,7 @@
  *
  *	cspmu-test [NAME...]		all tests, or these: prints "ok NAME" or "not ok
  *					NAME - why"
- *	cspmu-test count DEVICE EVENT COUNT [DEVICE EVENT COUNT]...
- *					events occur; EVENT may be cycles
- *	cspmu-test counts PMU DEVICE EVENT COUNT
- *					events occur while one of the PMU is open: prints its count
- *	cspmu-test storm DEVICE EVENT TIMES
- *					so often some events occur, half of what a counter goes
- *					before it overflows or more, while reads fail and tear;
- *					goes on, up to 50 times as often, until reads have failed,
- *					and overflows or torn reads occurred; prints the number of
- *					overflows, failed and torn reads
- *	cspmu-test plug DEVICE 0|1	takes the device out, or puts it in
- *	cspmu-test record DEVICE EVENT	what the device has counted of an event
- *	cspmu-test hold PMU CONFIG	opens an event, says so, and counts until it is killed
- *	cspmu-test race MODULE FILE ROUNDS
- *					loads and unloads a module as events open and close
+ *	cspmu-test COMMAND ARGUMENT...	commands.c
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,88 +28,15 @@
 #include <paimon/uapi.h>
 
 #include "lib/helpers.h"
+#include "lib/soft_cspmu.h"
+#include "cspmu-test.h"
 
-#define CLASS "/sys/class/paimon_cspmu/"
-#define PMUS "/sys/bus/event_source/devices/"
-#define PARAMETERS "/sys/module/paimon_soft/parameters/"
-#define CYCLES PAIMON_SOFT_CSPMU_CYCLES
 #define MAX_COUNTERS 32
 
-/* Registers of a CoreSight PMU. */
-enum {
-	PMEVTYPER = 0x400,
-	PMEVFILTR = 0xa00,
-	PMCNTENSET = 0xc00,
-};
-
-struct device {
-	unsigned int number;
-	char pmu[64];
-	int type, cpu;
-	const struct paimon_soft_cspmu_record *record;
-};
-
-static bool failed;
-static int soft;
-static unsigned int width, counters;
+static unsigned int width, counters; /* of all devices */
 static struct device soft0, soft1;
 
-#define expect(name, condition)                                                                    \
-	do {                                                                                       \
-		if (!(condition) && !failed) {                                                     \
-			printf("not ok %s - line %d: %s (errno %d)\n", name, __LINE__, #condition, \
-			       errno);                                                             \
-			failed = true;                                                             \
-		}                                                                                  \
-	} while (0)
-
-/* The first line of a file, or "" where there is none. */
-static void read_line(char *ret_line, size_t size, const char *folder, const char *name,
-		      const char *file)
-{
-	char path[256];
-	FILE *stream;
-
-	snprintf(path, sizeof(path), "%s%s%s%s", folder, name, *name ? "/" : "", file);
-	*ret_line = '\0';
-	stream = fopen(path, "r");
-	if (!stream)
-		return;
-	if (!fgets(ret_line, size, stream))
-		*ret_line = '\0';
-	ret_line[strcspn(ret_line, "\n")] = '\0';
-	fclose(stream);
-}
-
-static long number_of(const char *folder, const char *name, const char *file)
-{
-	char line[64];
-
-	read_line(line, sizeof(line), folder, name, file);
-	return strtol(line, NULL, 0);
-}
-
-static struct device find_device(unsigned int number)
-{
-	long page = sysconf(_SC_PAGESIZE);
-	struct device device = {.number = number};
-	char name[16];
-
-	snprintf(name, sizeof(name), "soft%u", number);
-	read_line(device.pmu, sizeof(device.pmu), CLASS, name, "pmu");
-	device.type = -1;
-	if (*device.pmu) {
-		device.type = number_of(PMUS, device.pmu, "type");
-		device.cpu = number_of(PMUS, device.pmu, "cpumask");
-	}
-	device.record = mmap(NULL, page, PROT_READ, MAP_SHARED, soft, number * page);
-	if (device.record == MAP_FAILED)
-		die("mmap of a record");
-	return device;
-}
-
-/* The sum over all filters. */
-static uint64_t recorded(const struct device *device, uint32_t event)
+uint64_t recorded(const struct device *device, uint32_t event)
 {
 	uint32_t nr = __atomic_load_n(&device->record->nr, __ATOMIC_ACQUIRE);
 	uint64_t sum = 0;
@@ -132,63 +45,6 @@ static uint64_t recorded(const struct device *device, uint32_t event)
 		if (device->record->entries[i].event == event)
 			sum += __atomic_load_n(&device->record->entries[i].count, __ATOMIC_RELAXED);
 	return sum;
-}
-
-static void occur_at(const struct device *device, uint32_t event, uint64_t count, uint32_t ports)
-{
-	struct paimon_soft_cspmu_count call = {
-		.size = sizeof(call),
-		.device = device->number,
-		.event = event,
-		.count = count,
-		.ports = ports,
-	};
-
-	if (ioctl(soft, PAIMON_SOFT_CSPMU_COUNT, &call) || call.done != count)
-		die("PAIMON_SOFT_CSPMU_COUNT");
-}
-
-static void occur(const struct device *device, uint32_t event, uint64_t count)
-{
-	occur_at(device, event, count, 0);
-}
-
-static uint32_t reg(const struct device *device, uint32_t offset)
-{
-	struct paimon_soft_cspmu_register call = {
-		.size = sizeof(call),
-		.device = device->number,
-		.offset = offset,
-	};
-
-	if (ioctl(soft, PAIMON_SOFT_CSPMU_REGISTER, &call))
-		die("PAIMON_SOFT_CSPMU_REGISTER");
-	return call.value;
-}
-
-static void go_wrong(const struct device *device, uint32_t torn, uint32_t failing)
-{
-	struct paimon_soft_cspmu_fault call = {
-		.size = sizeof(call),
-		.device = device->number,
-		.torn = torn,
-		.failing = failing,
-	};
-
-	if (ioctl(soft, PAIMON_SOFT_CSPMU_FAULT, &call))
-		die("PAIMON_SOFT_CSPMU_FAULT");
-}
-
-/* 0, or a negative errno. */
-static int plug(unsigned int number, bool present)
-{
-	struct paimon_soft_cspmu_plug call = {
-		.size = sizeof(call),
-		.device = number,
-		.present = present,
-	};
-
-	return ioctl(soft, PAIMON_SOFT_CSPMU_PLUG, &call) ? -errno : 0;
 }
 
 static uint64_t counter_value(const struct device *device, unsigned int index)
@@ -225,15 +81,7 @@ static struct perf_event_attr attr_of(const struct device *device, uint64_t conf
 	};
 }
 
-/* A descriptor, or a negative errno. */
-static int open_attr(struct perf_event_attr attr, pid_t pid, int cpu, int leader)
-{
-	int fd = perf_event_open(&attr, pid, cpu, leader);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static int count_event(const struct device *device, uint64_t config)
+int count_event(const struct device *device, uint64_t config)
 {
 	return open_attr(attr_of(device, config), -1, device->cpu, -1);
 }
@@ -246,7 +94,7 @@ static int outcome(int fd)
 	return fd < 0 ? fd : 0;
 }
 
-static uint64_t value(int fd)
+uint64_t value(int fd)
 {
 	uint64_t number = 0;
 
@@ -404,32 +252,32 @@ static void test_torn(void)
 	close(fd);
 }
 
-/* A read that fails leaves the count; the next good one brings all of it. */
-static void test_failing(void)
+/* b12: a read that fails leaves the count; the next good one brings all of it. */
+static void test_b12(void)
 {
 	uint64_t before = recorded(&soft0, 0x1a5);
 	int fd = count_event(&soft0, 0x1a5);
 	long errors = read_errors(&soft0);
 
 	occur(&soft0, 0x1a5, 10);
-	expect("failing", value(fd) == 10);
+	expect("b12", value(fd) == 10);
 	occur(&soft0, 0x1a5, 5);
 	go_wrong(&soft0, 0, 1000000);
-	expect("failing", value(fd) == 10 && read_errors(&soft0) > errors);
+	expect("b12", value(fd) == 10 && read_errors(&soft0) > errors);
 	go_wrong(&soft0, 0, 0);
-	expect("failing", value(fd) == 15);
+	expect("b12", value(fd) == 15);
 
 	/* At a stop: it takes what is in the counter before it writes to it at the next start. */
 	occur(&soft0, 0x1a5, 6);
 	go_wrong(&soft0, 0, 1000000);
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
-	expect("failing", value(fd) == 15);
+	expect("b12", value(fd) == 15);
 	occur(&soft0, 0x1a5, 1000);
 	go_wrong(&soft0, 0, 0);
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
 	occur(&soft0, 0x1a5, 7);
-	expect("failing", value(fd) == 28);
-	expect("failing", recorded(&soft0, 0x1a5) - before == 28);
+	expect("b12", value(fd) == 28);
+	expect("b12", recorded(&soft0, 0x1a5) - before == 28);
 
 	/* At an overflow, and as long as it takes until the counter can be read. */
 	go_wrong(&soft0, 0, 20);
@@ -437,7 +285,7 @@ static void test_failing(void)
 	occur(&soft0, 0x1a5, 1);
 	go_wrong(&soft0, 0, 0);
 	occur(&soft0, 0x1a5, 1ull << (width - 2));
-	expect("failing", value(fd) == recorded(&soft0, 0x1a5) - before);
+	expect("b12", value(fd) == recorded(&soft0, 0x1a5) - before);
 	close(fd);
 }
 
@@ -545,7 +393,7 @@ static void test_b2(void)
 	struct device again;
 
 	expect("b2", fd >= 0 && plug(0, false) == -EBUSY);
-	again = find_device(0);
+	again = find_soft(0);
 	expect("b2", again.type == soft0.type);
 	occur(&soft0, 0x1a5, 5);
 	expect("b2", value(fd) == 5);
@@ -564,7 +412,7 @@ static void test_b3(void)
 		occur(&soft0, 0x1a5, i);
 		expect("b3", value(fd) == (uint64_t)i);
 		close(fd);
-		expect("b3", find_device(0).type == type);
+		expect("b3", find_soft(0).type == type);
 	}
 }
 
@@ -580,14 +428,14 @@ static void test_b4(void)
 	expect("b4", value(fd) == 9);
 	expect("b4", !plug(1, true));
 	close(fd);
-	soft1 = find_device(1);
+	soft1 = find_soft(1);
 	fd = count_event(&soft1, 0x1a5);
 	occur(&soft1, 0x1a5, 2);
 	expect("b4", value(fd) == 2);
 	close(fd);
 	/* And of the device that has no event any more: */
 	expect("b4", !plug(0, false) && !plug(0, true) && plug(0, true) == -EALREADY);
-	soft0 = find_device(0);
+	soft0 = find_soft(0);
 }
 
 static long users(const char *module)
@@ -676,7 +524,7 @@ static void test_hotplug(void)
 	pin_to(1);
 	expect("hotplug", !plug(0, false) && !plug(0, true));
 	unpin();
-	soft0 = find_device(0);
+	soft0 = find_soft(0);
 	expect("hotplug", soft0.cpu == 1);
 	fd = count_event(&soft0, 0x1a5);
 	occur(&soft0, 0x1a5, 5);
@@ -693,7 +541,7 @@ static void test_hotplug(void)
 	pin_to(1);
 	expect("hotplug", !plug(0, false) && !plug(0, true));
 	unpin();
-	soft0 = find_device(0);
+	soft0 = find_soft(0);
 	fd = count_event(&soft0, 0x1a5);
 	before = recorded(&soft0, 0x1a5);
 	occur(&soft0, 0x1a5, 7);
@@ -710,7 +558,87 @@ static void test_hotplug(void)
 	expect("hotplug", value(fd) == recorded(&soft0, 0x1a5) - before);
 	expect("hotplug", recorded(&soft0, 0x1a5) - before == 24);
 	close(fd);
-	soft0 = find_device(0);
+	soft0 = find_soft(0);
+}
+
+enum { START, STOP, READ, OVERFLOW, READ_ERROR, NR_OPS };
+
+struct traced {
+	unsigned int bound, released;
+	unsigned int ops[NR_OPS];
+	uint64_t delta;
+	bool elsewhere; /* something was done on another CPU than that of the events */
+};
+
+/* What the trace says of an event of a device, and of the device's binding to its backend. */
+static struct traced read_trace(char *trace, const struct device *device, uint64_t config)
+{
+	struct traced traced = {};
+	char *rest = trace, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		char *fields = strstr(line, ": paimon_cspmu_"), *on = strchr(line, '[');
+		unsigned long long of, delta;
+		char pmu[64], impl[64];
+		unsigned int op;
+
+		if (!fields || !on)
+			continue;
+		if (sscanf(fields, ": paimon_cspmu_impl: pmu=%63s impl=%63s op=%u", pmu, impl,
+			   &op) == 3 &&
+		    !strcmp(pmu, device->pmu) && !strcmp(impl, "nvidia")) {
+			traced.bound += op == 1;
+			traced.released += op == 2;
+		}
+		if (sscanf(fields, ": paimon_cspmu_event: pmu=%63s config=%llx delta=%llu op=%u",
+			   pmu, &of, &delta, &op) != 4 ||
+		    strcmp(pmu, device->pmu) || of != config || op >= NR_OPS)
+			continue;
+		traced.ops[op]++;
+		traced.delta += delta;
+		traced.elsewhere |= atoi(on + 1) != device->cpu;
+	}
+	return traced;
+}
+
+/* b11: counters are looked after on the CPU of the events, wherever the device counts, and what is
+ * done has a trace event: the sum of what these say is the count. */
+static void test_b11(void)
+{
+	uint64_t half = 1ull << (width - 1), before, count;
+	struct traced traced;
+	char *trace;
+	int fd;
+
+	start_trace();
+	pin_to(1);
+	expect("b11", !plug(0, false) && !plug(0, true));
+	pin_to(0);
+	soft0 = find_soft(0);
+	expect("b11", soft0.cpu == 1);
+	before = recorded(&soft0, 0x1a5);
+	fd = count_event(&soft0, 0x1a5);
+	occur(&soft0, 0x1a5, 10);
+	expect("b11", value(fd) == 10);
+	occur(&soft0, 0x1a5, 5);
+	go_wrong(&soft0, 0, 1);
+	expect("b11", value(fd) == 10);
+	go_wrong(&soft0, 0, 0);
+	expect("b11", value(fd) == 15);
+	occur(&soft0, 0x1a5, half);
+	occur(&soft0, 0x1a5, 7);
+	close(fd);
+	unpin();
+	count = recorded(&soft0, 0x1a5) - before;
+	trace = end_trace();
+	traced = read_trace(trace, &soft0, 0x1a5);
+	free(trace);
+	expect("b11", traced.released == 1 && traced.bound == 1);
+	expect("b11", traced.ops[START] == 1 && traced.ops[STOP] == 1);
+	expect("b11", traced.ops[READ] == 2 && traced.ops[READ_ERROR] == 1);
+	expect("b11", traced.ops[OVERFLOW] == 1);
+	expect("b11", count == half + 22 && traced.delta == count);
+	expect("b11", !traced.elsewhere);
 }
 
 /*
@@ -844,183 +772,6 @@ static void test_signal(void)
 	expect("signal", ended_by_signal(first));
 }
 
-/* All that is known of a device, and of its events, comes and goes as others open and close. */
-static long opened;
-
-static void *open_what_is_there(void *seed)
-{
-	uint64_t dice = (uintptr_t)seed;
-
-	while (!stop) {
-		struct perf_event_attr attr = {.size = sizeof(attr), .config = 0x1a5};
-		char pmu[64], line[64];
-		int fd, cpu;
-
-		usleep(draw(&dice, 500));
-		read_line(pmu, sizeof(pmu), CLASS, "soft0", "pmu");
-		if (!*pmu)
-			continue;
-		read_line(line, sizeof(line), PMUS, pmu, "type");
-		attr.type = strtoul(line, NULL, 0);
-		cpu = number_of(PMUS, pmu, "cpumask");
-		/* It is tried again and again with a number that may be nobody's any more. */
-		for (int i = 0; attr.type && i < 20 && !stop; i++) {
-			fd = open_attr(attr, -1, cpu, -1);
-			if (fd < 0)
-				break;
-			close(fd);
-			__atomic_add_fetch(&opened, 1, __ATOMIC_RELAXED);
-			/* Now and then there is no event, so that all of it can go. */
-			usleep(draw(&dice, 500));
-		}
-	}
-	return NULL;
-}
-
-/* Comes and goes: the module, or the device where there is none. Returns 0 or -1 with errno. */
-static int come(const char *file)
-{
-	int fd, ret;
-
-	if (!file)
-		return plug(0, true);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ret = syscall(SYS_finit_module, fd, "", 0);
-	close(fd);
-	return ret;
-}
-
-static int go(const char *module)
-{
-	int ret = module ? syscall(SYS_delete_module, module, O_NONBLOCK) : plug(0, false);
-
-	if (ret && (module ? errno == EWOULDBLOCK : ret == -EBUSY))
-		return 1; /* there are events */
-	return ret;
-}
-
-static int race(const char *module, const char *file, long rounds)
-{
-	pthread_t openers[2];
-	long refused = 0;
-
-	for (int i = 0; i < 2; i++)
-		if (pthread_create(&openers[i], NULL, open_what_is_there,
-				   (void *)(uintptr_t)(i + 1)))
-			die("thread");
-	for (long round = 0; round < rounds; round++) {
-		long before = opened;
-		int ret;
-
-		/* So that there is something to race with. */
-		while (__atomic_load_n(&opened, __ATOMIC_RELAXED) == before)
-			usleep(100);
-		while ((ret = go(module)) > 0) {
-			refused++;
-			usleep(100);
-		}
-		if (ret || come(file)) {
-			printf("not ok race - round %ld: %s\n", round, strerror(errno));
-			return 1;
-		}
-	}
-	stop = true;
-	for (int i = 0; i < 2; i++)
-		pthread_join(openers[i], NULL);
-	printf("%ld rounds, %ld events opened, %ld times refused\n", rounds, opened, refused);
-	return 0;
-}
-
-static uint32_t event_named(const char *text)
-{
-	return strcmp(text, "cycles") ? strtoul(text, NULL, 0) : CYCLES;
-}
-
-/* Counters of 64 bits do not overflow here: their low halves do. */
-static void storm(unsigned int number, uint32_t event, unsigned int times)
-{
-	struct device device = find_device(number);
-	const struct paimon_soft_cspmu_record *record = device.record;
-	uint64_t overflows = record->overflows, failing = record->failed, torn = record->torn;
-	uint64_t dice = 28;
-	bool all = false; /* has happened: it depends on who reads meanwhile */
-
-	for (unsigned int i = 0; i < times || (!all && i < 50 * times); i++) {
-		all = record->failed > failing &&
-		      (record->overflows > overflows || record->torn > torn);
-		go_wrong(&device, draw(&dice, 40), draw(&dice, 4));
-		occur(&device, event, (1u << 30) + draw(&dice, 1u << 30));
-	}
-	go_wrong(&device, 0, 0);
-	printf("%llu %llu %llu\n", (unsigned long long)(record->overflows - overflows),
-	       (unsigned long long)(record->failed - failing),
-	       (unsigned long long)(record->torn - torn));
-}
-
-static int command(int argc, char **argv)
-{
-	if (!strcmp(argv[1], "count")) {
-		for (int i = 2; i + 2 < argc; i += 3) {
-			struct device device = {.number = atoi(argv[i])};
-
-			occur(&device, event_named(argv[i + 1]), strtoull(argv[i + 2], NULL, 0));
-		}
-		return 0;
-	}
-	if (!strcmp(argv[1], "counts") && argc == 6) {
-		struct device device = {.number = atoi(argv[3]),
-					.type = number_of(PMUS, argv[2], "type"),
-					.cpu = number_of(PMUS, argv[2], "cpumask")};
-		int fd = count_event(&device, strtoull(argv[4], NULL, 0));
-
-		occur(&device, event_named(argv[4]), strtoull(argv[5], NULL, 0));
-		printf("%llu\n", (unsigned long long)value(fd));
-		return 0;
-	}
-	if (!strcmp(argv[1], "storm") && argc == 5) {
-		storm(atoi(argv[2]), event_named(argv[3]), atoi(argv[4]));
-		return 0;
-	}
-	if (!strcmp(argv[1], "plug") && argc == 4) {
-		int ret = plug(atoi(argv[2]), atoi(argv[3]));
-
-		if (ret)
-			printf("%s\n", strerror(-ret));
-		return !!ret;
-	}
-	if (!strcmp(argv[1], "record") && argc == 4) {
-		struct device device = find_device(atoi(argv[2]));
-
-		printf("%llu\n", (unsigned long long)recorded(&device, event_named(argv[3])));
-		return 0;
-	}
-	if (!strcmp(argv[1], "hold") && argc == 4) {
-		struct device device = {.type = number_of(PMUS, argv[2], "type"),
-					.cpu = number_of(PMUS, argv[2], "cpumask")};
-		int fd = count_event(&device, strtoull(argv[3], NULL, 0));
-
-		if (fd < 0) {
-			printf("%s\n", strerror(-fd));
-			return 1;
-		}
-		close(soft); /* the event alone holds */
-		printf("open\n");
-		while (getchar() != EOF)
-			printf("%llu\n", (unsigned long long)value(fd));
-		return 0;
-	}
-	if (!strcmp(argv[1], "race") && argc == 5) {
-		bool device = !strcmp(argv[2], "plug");
-
-		if (!device)
-			close(soft);
-		return race(device ? NULL : argv[2], device ? NULL : argv[3], atol(argv[4]));
-	}
-	return -1;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -1028,32 +779,40 @@ int main(int argc, char **argv)
 		void (*run)(void);
 		bool named; /* runs only if it is: the devices are others */
 	} tests[] = {
-		{"sysfs", test_sysfs, false},	  {"count", test_count, false},
-		{"disable", test_disable, false}, {"half-range", test_half_range, false},
-		{"torn", test_torn, false},	  {"failing", test_failing, false},
-		{"refused", test_refused, false}, {"no-counter", test_no_counter, false},
-		{"group", test_group, false},	  {"b2", test_b2, false},
-		{"b3", test_b3, false},		  {"b4", test_b4, false},
-		{"b5", test_b5, false},		  {"hotplug", test_hotplug, false},
-		{"wraps", test_wraps, false},	  {"ioctl", test_ioctl, false},
-		{"signal", test_signal, false},	  {"b7", test_b7, true},
+		{"sysfs", test_sysfs, false},
+		{"count", test_count, false},
+		{"disable", test_disable, false},
+		{"half-range", test_half_range, false},
+		{"torn", test_torn, false},
+		{"b12", test_b12, false},
+		{"refused", test_refused, false},
+		{"no-counter", test_no_counter, false},
+		{"group", test_group, false},
+		{"b2", test_b2, false},
+		{"b3", test_b3, false},
+		{"b4", test_b4, false},
+		{"b5", test_b5, false},
+		{"hotplug", test_hotplug, false},
+		{"b11", test_b11, false},
+		{"wraps", test_wraps, false},
+		{"ioctl", test_ioctl, false},
+		{"signal", test_signal, false},
+		{"b7", test_b7, true},
 		{"ports", test_ports, true},
 	};
 	bool any_failed = false;
 	int ret;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
-	soft = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
-	if (soft < 0)
-		die("/dev/paimon-soft");
+	soft_cspmu_open();
 	ret = argc > 1 ? command(argc, argv) : -1;
 	if (ret >= 0)
 		return ret;
 	width = number_of(PARAMETERS, "", "cspmu_width");
 	counters = number_of(PARAMETERS, "", "cspmu_counters");
-	soft0 = find_device(0);
+	soft0 = find_soft(0);
 	if (number_of(PARAMETERS, "", "cspmu") > 1)
-		soft1 = find_device(1);
+		soft1 = find_soft(1);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		bool wanted = argc == 1 && !tests[i].named;
 

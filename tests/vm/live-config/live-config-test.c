@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of live configuration, the rules e1 to e9 by number, through libpaimon(3) and /dev/paimon,
+ * Tests of live configuration, the rules e1 to e10 by number, through libpaimon(3) and /dev/paimon,
  * with the software system PMUs soft0 and soft1, on the two backends of paimon_config_test.ko.
- * 29-live-config loads them, and has what paimond does. One file, because the tests share the
- * devices and what reads them.
+ * 29-live-config loads them, and has what paimond does.
  *
  *	live-config-test [--short] [NAME...]
  *					all tests, or these: prints "ok NAME" or "not ok NAME -
@@ -33,97 +32,30 @@
 #include <paimon/uapi.h>
 
 #include "lib/helpers.h"
+#include "lib/soft_cspmu.h"
 
-#define CLASS "/sys/class/paimon_cspmu/"
-#define PMUS "/sys/bus/event_source/devices/"
 #define WATCH "/sys/module/paimon_config_test/parameters/"
 #define CPU1 "/sys/devices/system/cpu/cpu1/online"
 
-/* Registers of a CoreSight PMU. */
-enum {
-	PMEVTYPER = 0x400,
-	PMEVFILTR = 0xa00,
-	PMCNTENSET = 0xc00,
-};
-
-struct device {
-	char name[16], pmu[64];
-	unsigned int number; /* of paimon_soft */
-	int type;
-	const struct paimon_soft_cspmu_record *record;
-};
-
-static bool failed, is_short;
-static int soft, live; /* /dev/paimon-soft, /dev/paimon */
+static bool is_short;
+static int live; /* /dev/paimon */
 static struct device watched, plain;
-
-#define expect(name, condition)                                                                    \
-	do {                                                                                       \
-		if (!(condition) && !failed) {                                                     \
-			printf("not ok %s - line %d: %s (errno %d)\n", name, __LINE__, #condition, \
-			       errno);                                                             \
-			failed = true;                                                             \
-		}                                                                                  \
-	} while (0)
-
-static void read_line(char *ret_line, size_t size, const char *folder, const char *name,
-		      const char *file)
-{
-	char path[256];
-	FILE *stream;
-
-	snprintf(path, sizeof(path), "%s%s%s%s", folder, name, *name ? "/" : "", file);
-	stream = fopen(path, "r");
-	if (!stream || !fgets(ret_line, size, stream))
-		die(path);
-	ret_line[strcspn(ret_line, "\n")] = '\0';
-	fclose(stream);
-}
-
-static long number_of(const char *folder, const char *name, const char *file)
-{
-	char line[64];
-
-	read_line(line, sizeof(line), folder, name, file);
-	return strtol(line, NULL, 0);
-}
 
 /* What paimon_config_test saw. */
 static long watch(const char *parameter)
 {
-	return number_of(WATCH, "", parameter);
-}
+	char line[64];
 
-/* A device of this name in the class. */
-static struct device find_device(const char *name)
-{
-	struct device device = {};
-
-	snprintf(device.name, sizeof(device.name), "%s", name);
-	read_line(device.pmu, sizeof(device.pmu), CLASS, name, "pmu");
-	device.type = number_of(PMUS, device.pmu, "type");
-	return device;
+	read_line(line, sizeof(line), WATCH, "", parameter);
+	if (!*line)
+		die(parameter);
+	return strtol(line, NULL, 0);
 }
 
 /* It changes when a CPU goes off. */
 static int cpu_of(const struct device *device)
 {
 	return number_of(PMUS, device->pmu, "cpumask");
-}
-
-static struct device find_soft(unsigned int number)
-{
-	long page = sysconf(_SC_PAGESIZE);
-	struct device device;
-	char name[16];
-
-	snprintf(name, sizeof(name), "soft%u", number);
-	device = find_device(name);
-	device.number = number;
-	device.record = mmap(NULL, page, PROT_READ, MAP_SHARED, soft, number * page);
-	if (device.record == MAP_FAILED)
-		die("mmap of a record");
-	return device;
 }
 
 /* What the device has counted of an event while this was in its filter register. */
@@ -138,45 +70,6 @@ static uint64_t recorded(const struct device *device, uint32_t event, uint32_t f
 			return __atomic_load_n(&entry->count, __ATOMIC_RELAXED);
 	}
 	return 0;
-}
-
-static void occur(unsigned int device, uint32_t event, uint64_t count, uint32_t ports)
-{
-	struct paimon_soft_cspmu_count call = {
-		.size = sizeof(call),
-		.device = device,
-		.event = event,
-		.count = count,
-		.ports = ports,
-	};
-
-	if (ioctl(soft, PAIMON_SOFT_CSPMU_COUNT, &call) || call.done != count)
-		die("PAIMON_SOFT_CSPMU_COUNT");
-}
-
-static uint32_t reg(const struct device *device, uint32_t offset)
-{
-	struct paimon_soft_cspmu_register call = {
-		.size = sizeof(call),
-		.device = device->number,
-		.offset = offset,
-	};
-
-	if (ioctl(soft, PAIMON_SOFT_CSPMU_REGISTER, &call))
-		die("PAIMON_SOFT_CSPMU_REGISTER");
-	return call.value;
-}
-
-/* 0, or a negative errno. */
-static int plug(unsigned int number, bool present)
-{
-	struct paimon_soft_cspmu_plug call = {
-		.size = sizeof(call),
-		.device = number,
-		.present = present,
-	};
-
-	return ioctl(soft, PAIMON_SOFT_CSPMU_PLUG, &call) ? -errno : 0;
 }
 
 /* The filter of the enabled counter that counts this, or -1: there is none. */
@@ -198,14 +91,6 @@ static struct perf_event_attr attr_of(const struct device *device, uint64_t conf
 		.config1 = filter,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
 	};
-}
-
-/* A descriptor, or a negative errno. */
-static int open_attr(struct perf_event_attr attr, pid_t pid, int cpu, int leader)
-{
-	int fd = perf_event_open(&attr, pid, cpu, leader);
-
-	return fd < 0 ? -errno : fd;
 }
 
 static int count_event(const struct device *device, uint64_t config, uint64_t filter)
@@ -261,7 +146,8 @@ static void expect_malformed(const char *name, int fd)
 {
 	static const unsigned long ops[] = {PAIMON_SET_DRV_CONFIG, PAIMON_GET_DRV_CONFIG};
 	const struct paimon_drv_config good = {.size = sizeof(good), .fd = fd, .config1 = 4};
-	struct paimon_drv_config bad;
+	long page = sysconf(_SC_PAGESIZE);
+	struct paimon_drv_config *constant, bad;
 
 	for (int i = 0; i < 2; i++) {
 		for (uint32_t size = 0; size < 64; size++) {
@@ -276,6 +162,17 @@ static void expect_malformed(const char *name, int fd)
 		bad.reserved = 1;
 		expect(name, ask(ops[i], bad) == -EINVAL);
 	}
+	/* Nobody's memory, and memory that cannot be written to. */
+	for (int i = 0; i < 2; i++)
+		expect(name, ioctl(live, ops[i], NULL) < 0 && errno == EFAULT);
+	constant = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (constant == MAP_FAILED)
+		die("mmap");
+	*constant = good;
+	if (mprotect(constant, page, PROT_READ))
+		die("mprotect");
+	expect(name, ioctl(live, PAIMON_GET_DRV_CONFIG, constant) < 0 && errno == EFAULT);
+	munmap(constant, page);
 	expect(name, ask(_IOW(PAIMON_IOC, 2, struct paimon_drv_config), good) == -ENOTTY);
 	expect(name, ask(_IOW(PAIMON_IOC + 1, 0, struct paimon_drv_config), good) == -ENOTTY);
 }
@@ -342,7 +239,7 @@ static void test_e2(const char *name)
 	int fd = count_event(&watched, 1, 1), other = count_event(&watched, 2, 1);
 	long objects = watch("objects");
 
-	occur(watched.number, 1, 10, 1);
+	occur_at(&watched, 1, 10, 1);
 	expect(name, set(fd, 1ull << 32, 0, 0) == -EINVAL);
 	expect(name, set(fd, 2, 4, 0) == -EINVAL);
 	expect(name, set(fd, 2, 0, 1 << 16) == -EINVAL);
@@ -352,8 +249,8 @@ static void test_e2(const char *name)
 	expect(name, set(fd, 2, 0, 0) == -ENOMEM);
 	expect(name, is_in_force(fd, 1, 0, 0) && filter_of(&watched, 1) == 1);
 	expect(name, watch("objects") == objects);
-	occur(watched.number, 1, 100, 2);
-	occur(watched.number, 1, 5, 1);
+	occur_at(&watched, 1, 100, 2);
+	occur_at(&watched, 1, 5, 1);
 	expect(name, value_of(fd) == 15);
 	/* What all counters share is free when no other event uses it. */
 	close(other);
@@ -376,19 +273,19 @@ static void e3_running_or_not(const char *name)
 	for (int cpu = 0; cpu < 2; cpu++) {
 		fd = count_event(&watched, 3, 1);
 		pin_to(cpu);
-		occur(watched.number, 3, 100, 1);
+		occur_at(&watched, 3, 100, 1);
 		expect(name, !set(fd, 2, 0, 0) && filter_of(&watched, 3) == 2);
-		occur(watched.number, 3, 70, 1); /* not counted any more */
-		occur(watched.number, 3, 50, 2);
+		occur_at(&watched, 3, 70, 1); /* not counted any more */
+		occur_at(&watched, 3, 50, 2);
 		expect(name, value_of(fd) == 150);
 		ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
 		expect(name, !set(fd, 4, 0, 0) && filter_of(&watched, 3) == -1);
-		occur(watched.number, 3, 9, 4);
+		occur_at(&watched, 3, 9, 4);
 		expect(name, value_of(fd) == 150);
 		ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
 		expect(name, filter_of(&watched, 3) == 4);
-		occur(watched.number, 3, 9, 4);
-		occur(watched.number, 3, 9, 2);
+		occur_at(&watched, 3, 9, 4);
+		occur_at(&watched, 3, 9, 2);
 		expect(name, value_of(fd) == 159);
 		close(fd);
 	}
@@ -458,7 +355,7 @@ static void e3_user_disables(const char *name)
 		second = reading_of(fd);
 		undone += second.enabled != first.enabled || second.value != first.value;
 		ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
-		occur(watched.number, 3, 1, 0);
+		occur_at(&watched, 3, 1, 0);
 	}
 	ends = true;
 	pthread_join(setter.thread, NULL);
@@ -481,7 +378,7 @@ static void e3_siblings(const char *name)
 	expect(name, sibling >= 0);
 	start_setter(&setter, leader, 2, &ends);
 	for (unsigned int i = 0; i < rounds; i++)
-		occur(watched.number, 5, 3, 1 << i % 4);
+		occur_at(&watched, 5, 3, 1 << i % 4);
 	while (setter.nr < 100)
 		sched_yield();
 	ends = true;
@@ -730,7 +627,7 @@ static void test_e8(const char *name)
 	expect(name, set(fd, 1, 0, 0) == -EOPNOTSUPP);
 	expect(name, strstr(paimon_error(), "open the perf event anew"));
 	expect(name, !is_in_force(fd, 0, 0, 0));
-	occur(plain.number, 1, 7, 0);
+	occur_at(&plain, 1, 7, 0);
 	expect(name, value_of(fd) == 7);
 	close(fd);
 	attr.type = number_of(PMUS, "pai_ext", "type");
@@ -779,7 +676,7 @@ static void *inject(void *data)
 			continue;
 		}
 		for (int i = 0; i < 2; i++)
-			occur(watched.number, loaded[i].event, 1ull << port * DIGIT, 1 << port);
+			occur_at(&watched, loaded[i].event, 1ull << port * DIGIT, 1 << port);
 		nr_injected++;
 	}
 	return NULL;
@@ -927,12 +824,55 @@ static void test_e9(const char *name)
 	}
 }
 
+/* How often the trace has a request for an event of a device, with this outcome. */
+static unsigned int nr_traced(const char *trace, const char *pmu, uint64_t id, int op, int result)
+{
+	char line[160];
+	unsigned int nr = 0;
+
+	snprintf(line, sizeof(line), ": paimon_drv_config: pmu=%s event_id=%lu op=%d ret=%d\n", pmu,
+		 id, op, result);
+	while ((trace = strstr(trace, line))) {
+		trace += strlen(line);
+		nr++;
+	}
+	return nr;
+}
+
+/* e10: each request for an event that can be configured has a trace event, whatever comes of it. */
+static void test_e10(const char *name)
+{
+	int fd = count_event(&watched, 1, 1), other = count_event(&plain, 1, 0);
+	unsigned int of_other = 0;
+	uint64_t id, id_of_other;
+	char *trace;
+
+	if (ioctl(fd, PERF_EVENT_IOC_ID, &id) || ioctl(other, PERF_EVENT_IOC_ID, &id_of_other))
+		die("PERF_EVENT_IOC_ID");
+	start_trace();
+	expect(name, !set(fd, 2, 0, 0) && !set(fd, 4, 0, 0));
+	expect(name, set(fd, 1ull << 32, 0, 0) == -EINVAL);
+	expect(name, is_in_force(fd, 4, 0, 0));
+	expect(name, set(other, 1, 0, 0) == -EOPNOTSUPP);
+	trace = end_trace();
+	expect(name, nr_traced(trace, watched.pmu, id, 0, 0) == 2);
+	expect(name, nr_traced(trace, watched.pmu, id, 0, -EINVAL) == 1);
+	expect(name, nr_traced(trace, watched.pmu, id, 1, 0) == 1);
+	for (int op = 0; op < 2; op++)
+		of_other += nr_traced(trace, plain.pmu, id_of_other, op, -EOPNOTSUPP);
+	expect(name, !of_other);
+	free(trace);
+	close(fd);
+	close(other);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(const char *name);
 } tests[] = {
-	{"e1", test_e1}, {"e2", test_e2}, {"e3", test_e3}, {"e4", test_e4}, {"e5", test_e5},
-	{"e6", test_e6}, {"e7", test_e7}, {"e8", test_e8}, {"e9", test_e9}, {"load", test_load},
+	{"e1", test_e1}, {"e2", test_e2},     {"e3", test_e3},	 {"e4", test_e4},
+	{"e5", test_e5}, {"e6", test_e6},     {"e7", test_e7},	 {"e8", test_e8},
+	{"e9", test_e9}, {"load", test_load}, {"e10", test_e10},
 };
 
 static bool is_wanted(const char *name, char **names)
@@ -949,12 +889,11 @@ int main(int argc, char **argv)
 	int failures = 0;
 
 	setlinebuf(stdout);
-	soft = open("/dev/paimon-soft", O_RDWR | O_CLOEXEC);
-	if (soft < 0)
-		die("/dev/paimon-soft");
+	soft_cspmu_open();
 	if (argc == 6 && !strcmp(argv[1], "occur")) {
-		occur(strtoul(argv[2], NULL, 0), strtoul(argv[3], NULL, 0),
-		      strtoull(argv[4], NULL, 0), strtoul(argv[5], NULL, 0));
+		watched.number = strtoul(argv[2], NULL, 0);
+		occur_at(&watched, strtoul(argv[3], NULL, 0), strtoull(argv[4], NULL, 0),
+			 strtoul(argv[5], NULL, 0));
 		return 0;
 	}
 	live = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC);
