@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -402,7 +403,10 @@ void check_live(struct check *check)
 
 void check_descriptors(struct check *check)
 {
-	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + events_max_slots(check->config);
+	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS +
+			    (check->config->events_wanted == SOURCE_NO
+				     ? 0
+				     : events_max_slots(check->config, get_nprocs_conf()));
 	char next[160];
 	struct rlimit limit = {};
 
@@ -425,11 +429,11 @@ void check_descriptors(struct check *check)
 static uint64_t map_bytes(const struct check *check)
 {
 	const struct config *config = check->config;
-	uint32_t type;
+	uint32_t type, nr_cpus = get_nprocs_conf();
 	bool own;
 
-	return iopf_map_bytes(config) + events_map_bytes(config) +
-	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config)) +
+	return iopf_map_bytes(config) + events_map_bytes(config, nr_cpus) +
+	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config, nr_cpus)) +
 	       (check->cspmu ? cspmu_map_bytes(config) : 0);
 }
 
