@@ -32,6 +32,7 @@
 #include "util/clock.h"
 #include "util/lock.h"
 #include "util/log.h"
+#include "util/namespaces.h"
 #include "version.h"
 
 #define RETRY_USEC                                                              \
@@ -306,6 +307,10 @@ static int setup(struct daemon *daemon)
 			      &handoff_fd)) < 0 ||
 	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
+	if (!namespaces_pid_is_initial())
+		log_warning(
+			"paimond is in a PID namespace of its own: counts are attributed to cgroups, but not to processes (" NAMESPACES_PID_NEXT
+			")");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
