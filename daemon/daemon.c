@@ -32,6 +32,7 @@
 #include "util/clock.h"
 #include "util/lock.h"
 #include "util/log.h"
+#include "util/namespaces.h"
 #include "version.h"
 
 #define RETRY_USEC                                                              \
@@ -53,13 +54,49 @@ struct daemon {
 	struct http *http;
 	struct handoff *handoff;
 	sd_event_source *retry;
-	int lock;
+	int lock; /* of state_dir; negative: it is not held */
 };
+
+/* Locks state_dir, so that no other paimond uses it. 0, also if there is nothing to lock: the
+ * sources report the next step. -EBUSY: another one has it. */
+static int take_lock(struct daemon *daemon)
+{
+	const char *path = daemon->config->state_dir;
+	pid_t holder;
+
+	if (daemon->options->replay)
+		return 0;
+	daemon->lock = lock_folder(path, &holder);
+	if (daemon->lock == -EWOULDBLOCK && holder)
+		log_error(
+			"%s is in use by another paimond, process %d (each paimond needs its own state_dir)",
+			path, (int)holder);
+	else if (daemon->lock == -EWOULDBLOCK)
+		log_error("%s is in use by another paimond (each paimond needs its own state_dir)",
+			  path);
+	return daemon->lock == -EWOULDBLOCK ? -EBUSY : 0;
+}
+
+/* bpffs may be mounted over state_dir after the start: the lock is then of another folder. */
+static int renew_lock(struct daemon *daemon)
+{
+	int old = daemon->lock, r;
+
+	if (daemon->options->replay || lock_is_of(old, daemon->config->state_dir))
+		return 0;
+	r = take_lock(daemon);
+	if (old >= 0)
+		close(old);
+	return r;
+}
 
 static int on_retry(sd_event_source *event_source, uint64_t usec, void *data)
 {
 	struct daemon *daemon = data;
+	int r = renew_lock(daemon);
 
+	if (r < 0)
+		return sd_event_exit(daemon->event, r);
 	sources_retry(&daemon->sources);
 	cost_tick(&daemon->self.cost);
 	sd_event_source_set_time_relative(event_source, RETRY_USEC);
@@ -227,31 +264,15 @@ static void raise_descriptors(void)
 		log_warning("cannot raise the limit on file descriptors: %s", strerror(errno));
 }
 
-static int take_lock(struct daemon *daemon)
+static void say_no_state(const struct daemon *daemon)
 {
 	const char *path = daemon->config->state_dir;
-	pid_t holder;
 
-	if (daemon->options->replay)
-		return 0;
-	daemon->lock = lock_folder(path, &holder);
-	if (daemon->lock == -EWOULDBLOCK && holder)
-		log_error(
-			"%s is in use by another paimond, process %d (each paimond needs its own state_dir)",
-			path, (int)holder);
-	else if (daemon->lock == -EWOULDBLOCK)
-		log_error("%s is in use by another paimond (each paimond needs its own state_dir)",
-			  path);
-	else if (daemon->lock < 0)
-		log_warning("cannot use %s: %s (%sset state_dir in the configuration)", path,
-			    strerror(-daemon->lock),
-			    daemon->lock == -ENOENT && !strncmp(path, BPFFS, strlen(BPFFS))
-				    ? "as root: mount -t bpf bpf /sys/fs/bpf, or "
-				    : path_advice(daemon->lock));
-	if (daemon->lock == -EWOULDBLOCK)
-		return -EBUSY;
-	/* Without the directory there is nothing to lock; the sources report the next step. */
-	return 0;
+	log_warning("cannot use %s: %s (%sset state_dir in the configuration)", path,
+		    strerror(-daemon->lock),
+		    daemon->lock == -ENOENT && !strncmp(path, BPFFS, strlen(BPFFS))
+			    ? "as root: mount -t bpf bpf /sys/fs/bpf, or "
+			    : path_advice(daemon->lock));
 }
 
 static int setup(struct daemon *daemon)
@@ -279,11 +300,17 @@ static int setup(struct daemon *daemon)
 		return r;
 	}
 	r = take_lock(daemon);
+	if (!r && daemon->lock < 0 && !daemon->options->replay)
+		say_no_state(daemon);
 	if (r < 0 ||
 	    (r = sockets_open(&daemon->sockets, daemon->config, daemon->options->replay,
 			      &handoff_fd)) < 0 ||
 	    (r = privileges_drop(daemon->options->replay ? NULL : daemon->config->state_dir)) < 0)
 		return r;
+	if (!namespaces_pid_is_initial())
+		log_warning(
+			"paimond is in a PID namespace of its own: counts are attributed to cgroups, but not to processes (" NAMESPACES_PID_NEXT
+			")");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

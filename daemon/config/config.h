@@ -60,8 +60,9 @@ struct config {
 	char **iopf_exclude; /* patterns of devices not to serve; NULL-terminated, as above */
 	/* [events] */
 	enum source_wanted events_wanted;
-	uint32_t events_max;		   /* 1 to 4096; takes a restart with cleared state */
-	uint32_t events_max_cgroup_series; /* 1 to 32768; the same */
+	uint32_t events_max; /* 1 to 4096; 0: events_max_events(); takes a restart with
+			      * cleared state */
+	uint32_t events_max_cgroup_series; /* 1 to 32768; takes a restart in the same way */
 	bool events_transient_scopes;	   /* have cgroups of their own */
 	bool events_per_cpu;
 	/* [pai] */

@@ -44,6 +44,7 @@ struct status {
 	const char *version, *revision;
 	uint32_t pid;
 	double uptime_seconds;
+	bool sees_processes;   /* it is in the initial PID namespace */
 	const char *input;     /* "replay" or NULL */
 	const char *state_dir; /* or NULL */
 	struct status_listener *listen;

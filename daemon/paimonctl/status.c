@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "../util/namespaces.h"
 #include "command.h"
 #include "json.h"
 #include "view/format.h"
@@ -77,6 +78,17 @@ static void print_listen(struct json_object *listen)
 	}
 }
 
+/* Whether it can attribute to processes. */
+static void print_processes(struct json_object *status)
+{
+	struct json_object *seen;
+
+	if (json_object_object_get_ex(status, "sees_processes", &seen) &&
+	    !json_object_get_boolean(seen))
+		show("processes      not shown, only cgroups: paimond is in a PID namespace of its own\n"
+		     "               (" NAMESPACES_PID_NEXT ")\n");
+}
+
 /* The counts are then too low. */
 static void print_misses(struct json_object *cost)
 {
@@ -119,6 +131,7 @@ static int run(struct context *context, int argc, char **argv)
 	show("state          %s\n", json_text(status, "state_dir", "none"));
 	print_listen(json_object_object_get(status, "listen"));
 	show("hand-off       %s\n", json_text(status, "handoff", "none"));
+	print_processes(status);
 	print_cost(json_object_object_get(status, "cost"), json_text(status, "input", NULL));
 	print_misses(json_object_object_get(status, "cost"));
 	show("\n");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../util/clock.h"
+#include "../util/namespaces.h"
 #include "process.h"
 #include "version.h"
 
@@ -64,6 +65,7 @@ void self_status(const struct self *self, struct status *status)
 	status->version = PAIMON_VERSION;
 	status->revision = PAIMON_REVISION;
 	status->pid = getpid();
+	status->sees_processes = namespaces_pid_is_initial();
 	status->uptime_seconds = (clock_ns(CLOCK_MONOTONIC) - self->started_ns) * 1e-9;
 	status->last_reload_successful = self->last_reload_successful;
 }

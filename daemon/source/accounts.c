@@ -14,6 +14,7 @@
 
 #include "../util/cleanup.h"
 #include "../util/log.h"
+#include "../util/namespaces.h"
 #include "cgroup_root.h"
 #include "places.h"
 #include "windows.h"
@@ -171,7 +172,8 @@ static bool is_cgroup_gone(const struct attribution *attribution, uint32_t index
 	       errno == ENOENT;
 }
 
-/* Has a process ended? Its PID may be that of a later one. */
+/* Has a process ended? Its PID may be that of a later one. What an earlier daemon left is nobody's
+ * if this one cannot tell. */
 static bool is_process_gone(const struct attribution *attribution, uint32_t index)
 {
 	const struct switch_range *range = &attribution->state->ranges[SWITCH_PROCESSES];
@@ -179,7 +181,7 @@ static bool is_process_gone(const struct attribution *attribution, uint32_t inde
 
 	if (!account->tgid || account->tgid == SWITCH_DEPARTED)
 		return false;
-	if (kill(account->tgid, 0) < 0 && errno == ESRCH)
+	if (!namespaces_pid_is_initial() || (kill(account->tgid, 0) < 0 && errno == ESRCH))
 		return true;
 	for (uint32_t i = range->first; i < range->first + range->nr; i++)
 		if (attribution->accounts[i].tgid == account->tgid &&

@@ -13,6 +13,7 @@
 #include "../util/cleanup.h"
 #include "../util/cpulist.h"
 #include "../util/log.h"
+#include "../util/namespaces.h"
 #include "accounts.h"
 #include "load.h"
 #include "map_memory.h"
@@ -163,6 +164,8 @@ static int load(struct attribution *attribution, const struct attribution_option
 	r = load_begin(source);
 	if (r < 0)
 		return r;
+	if (load_is_locked_down())
+		return load_failed(source, -EPERM);
 	attribution->bpf = switch_bpf__open_opts(&open_options);
 	if (!attribution->bpf)
 		return source_fail(source, -errno, "cannot open the BPF object: %m");
@@ -209,13 +212,31 @@ static int load(struct attribution *attribution, const struct attribution_option
 	return attribution->reused ? 0 : pins_put(&attribution->pins, maps, NR_MAPS);
 }
 
+/* Do the entries charge processes as they would in this PID namespace? */
+static bool fits_namespace(const struct attribution *attribution)
+{
+	const struct switch_column *columns = attribution->state->columns;
+
+	for (uint32_t cpu = 0; cpu < attribution->nr_cpus; cpu++)
+		for (uint32_t column = 0; column < SWITCH_COLUMNS; column++) {
+			uint64_t entry = attribution->cpus[cpu].entries[column];
+
+			if (entry && columns[column].by_process &&
+			    !!(entry & SWITCH_PROCESS) != namespaces_pid_is_initial())
+				return false;
+		}
+	return true;
+}
+
 /* Without a program that runs, perf events have counted unattributed, or are others by now. */
 static void take_over(struct attribution *attribution)
 {
-	_cleanup_close_ int fd = attribution->reused
-					 ? pins_take(&attribution->pins, attribution->link)
-					 : -1;
+	_cleanup_close_ int fd = -1;
 
+	if (!fits_namespace(attribution))
+		pins_drop(&attribution->pins, attribution->link);
+	else if (attribution->reused)
+		fd = pins_take(&attribution->pins, attribution->link);
 	attribution->kept = fd >= 0;
 	for (uint32_t cpu = 0; cpu < attribution->nr_cpus && !attribution->kept; cpu++) {
 		struct switch_cpu *c = &attribution->cpus[cpu];
@@ -347,8 +368,10 @@ static int run_on(struct bpf_program *program, uint32_t cpu, const uint64_t args
 int attribution_set(struct attribution *attribution, uint32_t cpu, uint32_t column, uint32_t slot,
 		    uint64_t flags, bool begins)
 {
-	const uint64_t args[3] = {column, flags | (slot + 1), begins};
+	uint64_t args[3] = {column, flags | (slot + 1), begins};
 
+	if (!namespaces_pid_is_initial())
+		args[1] &= ~SWITCH_PROCESS;
 	return run_on(attribution->bpf->progs.switch_set, cpu, args);
 }
 

@@ -83,8 +83,9 @@ void attribution_release(struct attribution *attribution, uint32_t column);
  * Sets the entry of a column on a CPU: slot and flags (SWITCH_LATE, SWITCH_PROCESS, SWITCH_GATE);
  * the perf event that was there is charged for the last time. What the new one has counted before
  * is charged to account 0; but not if it replaces one, or if begins is true, for a perf event that
- * has counted unattributed: attribution_reconcile() does it then. 0, -ENXIO (the CPU is offline),
- * or the errno of its first reading: there is no entry then.
+ * has counted unattributed: attribution_reconcile() does it then. Outside the initial PID
+ * namespace, SWITCH_PROCESS has no effect. 0, -ENXIO (the CPU is offline), or the errno of its
+ * first reading: there is no entry then.
  */
 int attribution_set(struct attribution *attribution, uint32_t cpu, uint32_t column, uint32_t slot,
 		    uint64_t flags, bool begins);

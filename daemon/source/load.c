@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../util/cleanup.h"
+#include "../util/namespaces.h"
 #include "source.h"
 
 #define BTF "/sys/kernel/btf/vmlinux"
@@ -23,6 +24,7 @@
  * one. */
 static char first[160];
 static bool verdict;
+static bool locked_down;
 
 /* The verdict is the last line before the verifier's statistics. */
 static const char *find_verdict(const char *log)
@@ -52,12 +54,21 @@ static int keep_first(enum libbpf_print_level level, const char *format, va_list
 	log = strstr(text, LOG);
 	found = log ? find_verdict(log + strlen(LOG)) : NULL;
 	verdict = found;
+	/* "program of this type cannot use helper bpf_probe_read#4", "unknown func
+	 * bpf_probe_read#4" */
+	locked_down |= found && (strstr(found, "helper bpf_probe_read") ||
+				 strstr(found, "func bpf_probe_read"));
 	if (found) /* "prog 'x': " */
 		snprintf(first, sizeof(first), "%.*s%.*s", (int)(log - line), line,
 			 (int)strcspn(found, "\n"), found);
 	else if (!first[0])
 		snprintf(first, sizeof(first), "%.*s", (int)strcspn(line, "\n"), line);
 	return 0;
+}
+
+bool load_is_locked_down(void)
+{
+	return locked_down;
 }
 
 int load_begin(struct source *source)
@@ -78,25 +89,40 @@ int load_begin(struct source *source)
 	return source_fail(source, -errno, "cannot read the kernel's BTF, " BTF ": %m");
 }
 
-static bool has_capabilities(void)
+static bool has_capability(cap_value_t capability)
 {
-	cap_flag_value_t bpf = CAP_CLEAR, perfmon = CAP_CLEAR, admin = CAP_CLEAR;
+	cap_flag_value_t has = CAP_CLEAR;
 	cap_t caps = cap_get_proc();
 
-	if (!caps)
-		return false;
-	cap_get_flag(caps, CAP_BPF, CAP_EFFECTIVE, &bpf);
-	cap_get_flag(caps, CAP_PERFMON, CAP_EFFECTIVE, &perfmon);
-	cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin);
+	if (caps)
+		cap_get_flag(caps, capability, CAP_EFFECTIVE, &has);
 	cap_free(caps);
-	return admin || (bpf && perfmon);
+	return has;
+}
+
+/* Which capabilities are missing, or why those that are there do not count; NULL: nothing of this.
+ */
+static const char *lacks(void)
+{
+	bool bpf = has_capability(CAP_BPF), perfmon = has_capability(CAP_PERFMON);
+
+	if (!has_capability(CAP_SYS_ADMIN) && (!bpf || !perfmon))
+		return bpf	 ? "paimond lacks CAP_PERFMON" LOAD_CAPABILITIES_NEXT
+		       : perfmon ? "paimond lacks CAP_BPF" LOAD_CAPABILITIES_NEXT
+				 : "paimond lacks CAP_BPF and CAP_PERFMON" LOAD_CAPABILITIES_NEXT;
+	return namespaces_user_is_initial()
+		       ? NULL
+		       : "paimond has capabilities in a user namespace only: " NAMESPACES_USER_NEXT;
 }
 
 void load_why(int error, char *ret_text, size_t size)
 {
-	if ((error == -EPERM || error == -EACCES) && !has_capabilities())
-		snprintf(ret_text, size, "%s (paimond lacks CAP_BPF and CAP_PERFMON)",
-			 strerror(-error));
+	const char *lacking = error == -EPERM || error == -EACCES ? lacks() : NULL;
+
+	if (lacking)
+		snprintf(ret_text, size, "%s (%s)", strerror(-error), lacking);
+	else if (locked_down && (error == -EPERM || verdict))
+		snprintf(ret_text, size, "%s (%s)", strerror(-error), LOAD_LOCKED_DOWN);
 	else
 		snprintf(ret_text, size, "%s%s%s%s", strerror(-error), first[0] ? " (" : "", first,
 			 first[0] ? ")" : "");

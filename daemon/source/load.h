@@ -12,6 +12,16 @@
 
 struct source;
 
+#define LOAD_CAPABILITIES_NEXT \
+	": paimond.service gives it both; a container needs both added, as by docker --cap-add"
+
+#define LOAD_LOCKED_DOWN \
+	"lockdown=confidentiality forbids BPF programs to read kernel memory: boot with lockdown=integrity"
+
+/* Has the kernel refused a program because it reads kernel memory? So it will until it is booted
+ * again, with a line in its log each time: such programs are not loaded again. */
+bool load_is_locked_down(void);
+
 /*
  * Called before an object is opened; checks that the kernel has BTF. From here on, messages of
  * libbpf are stored for load_failed(), and not printed. 0, or a negative errno and the source's

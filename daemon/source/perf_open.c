@@ -2,6 +2,7 @@
 #include "perf_open.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static int ask(const struct opener_request *request, int refused, struct opener_
 	return error ?: refused;
 }
 
-bool perf_is_paranoid(void)
+int perf_paranoid(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
 	int level = 0;
@@ -105,7 +106,7 @@ bool perf_is_paranoid(void)
 		level = 0;
 	if (file)
 		fclose(file);
-	return level > 2;
+	return level;
 }
 
 static struct affinity affinity;

@@ -8,7 +8,6 @@
 #ifndef PAIMON_PERF_OPEN_H
 #define PAIMON_PERF_OPEN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* Opens an event that counts everything on a CPU. attr: a struct perf_event_attr, of a kernel
@@ -24,9 +23,9 @@ int perf_open(const void *attr, int cpu);
 void perf_open_begin(void);
 void perf_open_end(void);
 
-/* Is CAP_PERFMON not enough to open perf events on this machine (kernel.perf_event_paranoid =
- * 3)? */
-bool perf_is_paranoid(void);
+/* kernel.perf_event_paranoid; 0 if it cannot be read. Above 2, kernels of Debian and Ubuntu may
+ * require more than CAP_PERFMON to open perf events. */
+int perf_paranoid(void);
 
 /*
  * The number of the tracepoint system:event on this kernel. events: NULL, or a directory that a

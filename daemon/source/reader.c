@@ -374,6 +374,17 @@ static bool has_cpu_pmu(void)
 	return found;
 }
 
+static const char *advise_paranoid(int level)
+{
+	static char text[192];
+
+	snprintf(
+		text, sizeof(text),
+		" (kernel.perf_event_paranoid = %d requires more than CAP_PERFMON on kernels of Debian and Ubuntu: systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)",
+		level);
+	return text;
+}
+
 const char *reader_advice(int error, uint32_t type)
 {
 	bool of_cpus = type == PERF_TYPE_HARDWARE || type == PERF_TYPE_HW_CACHE ||
@@ -384,8 +395,7 @@ const char *reader_advice(int error, uint32_t type)
 	case -EPERM:
 		if (sets_probes(type))
 			return " (only root may set probes: open it as root, and hand it over)";
-		return perf_is_paranoid()
-			       ? " (Debian's kernel.perf_event_paranoid = 3 requires more than CAP_PERFMON: systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2)"
+		return perf_paranoid() > 2 ? advise_paranoid(perf_paranoid())
 		       : type == PERF_TYPE_TRACEPOINT
 			       ? " (the kernel refuses this tracepoint even to root)"
 			       : " (the PMU requires more than CAP_PERFMON: open it as root, and hand it over)";

@@ -53,3 +53,11 @@ int lock_folder(const char *path, pid_t *ret_holder)
 	fd = -1;
 	return r;
 }
+
+bool lock_is_of(int fd, const char *path)
+{
+	struct stat locked, now;
+
+	return fd >= 0 && !fstat(fd, &locked) && !stat(path, &now) && locked.st_dev == now.st_dev &&
+	       locked.st_ino == now.st_ino;
+}

@@ -6,6 +6,7 @@
 #ifndef PAIMON_LOCK_H
 #define PAIMON_LOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -13,5 +14,8 @@
  * *ret_holder is the PID of the holder, or 0 if it is unknown.
  */
 int lock_folder(const char *path, pid_t *ret_holder);
+
+/* Is a descriptor, or a negative number, of the directory that is at this path now? */
+bool lock_is_of(int fd, const char *path);
 
 #endif

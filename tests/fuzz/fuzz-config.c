@@ -44,7 +44,7 @@ static void check(const struct config *config)
 	must(!config->iopf_group_timeout_ns || config->iopf_group_timeout_ns >= 1000000);
 	must(config->events_wanted <= SOURCE_NO && config->pai <= SOURCE_NO);
 	must(config->pai_mode <= PAI_SAMPLING && config->pai_backend <= PAI_BACKEND_PERF_EVENT);
-	must(config->events_max >= 1 && config->events_max <= 4096);
+	must(config->events_max <= 4096);
 	must(config->pai_max_cgroups >= 1 && config->pai_max_cgroups <= 1024);
 	for (size_t i = 0; i < config->nr_events; i++) {
 		const struct config_event *event = &config->events[i];

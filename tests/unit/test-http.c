@@ -421,7 +421,7 @@ static void test_status(void **state)
 	assert_string_equal(
 		body_of(expect(s, false, "GET /v1/status", "200 OK")),
 		"{\"version\":\"9.8\",\"revision\":null,\"pid\":0,\"uptime_seconds\":1.5,"
-		"\"input\":null,\"state_dir\":null,"
+		"\"sees_processes\":false,\"input\":null,\"state_dir\":null,"
 		"\"listen\":[{\"address\":\"127.0.0.1:1\",\"loopback\":true},"
 		"{\"address\":\"[::]:2\",\"loopback\":false}],"
 		"\"handoff\":null,\"config\":{\"path\":null,\"last_reload_successful\":false},"

@@ -18,6 +18,7 @@
 #include "../../util/address.h"
 #include "../../util/cleanup.h"
 #include "../../util/list.h"
+#include "../../util/namespaces.h"
 #include "../command.h"
 #include "../json.h"
 
@@ -96,6 +97,20 @@ static void check_handoff(struct check *check, struct json_object *status)
 		check_add(check, "hand-off", CHECK_WARNING,
 			  "journalctl -u paimond; or set handoff = no in paimond.conf",
 			  "paimond has no hand-off socket, so events cannot be handed over");
+}
+
+/* In a PID namespace of its own, a running paimond, or one that is started here, does not attribute
+ * to processes. */
+static void check_processes(struct check *check, struct json_object *status)
+{
+	struct json_object *seen;
+
+	if (json_object_object_get_ex(status, "sees_processes", &seen)
+		    ? !json_object_get_boolean(seen)
+		    : !namespaces_pid_is_initial())
+		check_add(
+			check, "processes", CHECK_WARNING, NAMESPACES_PID_NEXT,
+			"paimond is in a PID namespace of its own: counts are attributed to cgroups, but not to processes");
 }
 
 /* Returns the status of paimond, or NULL. */
@@ -241,19 +256,20 @@ static void check_sources(struct check *check, struct json_object *status)
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		const char *finding = sources[i].finding, *name = sources[i].name;
 		struct json_object *said = find_source(status, name);
+		bool there = sources[i].there || !strcmp(json_text(said, "state", ""), "failed");
 		bool cannot = true, counts = false;
 
 		if (sources[i].wanted == SOURCE_NO) {
 			check_add(check, finding, CHECK_OK, NULL, "off, as configured");
 			continue;
 		}
-		if (!sources[i].there && sources[i].wanted == SOURCE_AUTO) {
+		if (!there && sources[i].wanted == SOURCE_AUTO) {
 			check_add(check, finding, CHECK_OK, NULL,
 				  "off: this machine has nothing to count (see %s)",
 				  sources[i].see);
 			continue;
 		}
-		if (!sources[i].there)
+		if (!there)
 			check_add(check, finding, CHECK_MISSING, "set enable = auto",
 				  "enable = yes, but this machine has nothing to count (see %s)",
 				  sources[i].see);
@@ -376,6 +392,7 @@ static int run(struct context *context, int argc, char **argv)
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](&check);
 	status = check_daemon(&check, context);
+	check_processes(&check, status);
 	check_listen(&check, status);
 	check_sources(&check, status);
 	counts = find_source(status, "events");

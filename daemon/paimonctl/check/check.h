@@ -40,6 +40,7 @@ struct check {
 	bool privileged; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 	bool btf;	 /* the kernel has BTF, and it is readable */
 	bool bpf;	 /* maps and programs may be loaded, and run */
+	bool locked;	 /* programs may not read kernel memory */
 	bool no_modules; /* this kernel loads no modules */
 	bool module;	 /* paimon.ko is loaded, with the expected tracepoints */
 	bool functions;	 /* the functions of the fault handler are in BTF */

@@ -70,6 +70,25 @@ static int try_program(void)
 	return r;
 }
 
+/* Loads a program that reads kernel memory. */
+static int try_reading(void)
+{
+	static const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_10},
+		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_1, .imm = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "paimon_check", "GPL", insns,
+			       sizeof(insns) / sizeof(*insns), NULL);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
 static int try_map(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
@@ -100,6 +119,7 @@ void check_bpf(struct check *check)
 			"a %s is refused: %s", map ? "map" : "program", strerror(-r));
 	} else {
 		check->bpf = true;
+		check->locked = try_reading();
 		check_add(check, "BPF", CHECK_OK, NULL, "maps and programs load and run");
 	}
 }
@@ -160,6 +180,11 @@ void check_attach(struct check *check)
 	if (!check->privileged) {
 		check_add(check, "fentry", CHECK_WARNING, AS_ROOT,
 			  "not tried: this requires CAP_BPF and CAP_PERFMON");
+		return;
+	}
+	if (!check->btf) {
+		check_add(check, "fentry", CHECK_WARNING, "see BTF above",
+			  "unknown: this requires BTF");
 		return;
 	}
 	r = try_attach(BPF_TRACE_FENTRY);

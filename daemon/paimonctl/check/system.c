@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* paimonctl check: file systems, modules, privileges and limits, from files in /proc and /sys. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,15 +9,20 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <linux/perf_event.h>
 #include <mntent.h>
 #include <paimon/uapi.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../config/config.h"
@@ -26,6 +32,7 @@
 #include "../../source/iopf/probe.h"
 #include "../../source/pai/probe.h"
 #include "../../util/list.h"
+#include "../../util/namespaces.h"
 #include "../escape.h"
 #include "check.h"
 
@@ -72,9 +79,18 @@ void check_capabilities(struct check *check)
 
 	read_field("/proc/self/status", "CapEff:", "%" SCNx64, &effective);
 	check->privileged = (effective & need) == need || effective & 1ULL << CAP_SYS_ADMIN;
-	if (check->privileged)
+	if (check->privileged && !namespaces_user_is_initial())
+		check_add(
+			check, "privileges", CHECK_MISSING, NAMESPACES_USER_NEXT,
+			"this user has capabilities in a user namespace only: they permit neither BPF nor perf events");
+	else if (check->privileged)
 		check_add(check, "privileges", CHECK_OK, NULL,
 			  "this user has CAP_BPF and CAP_PERFMON");
+	else if (!geteuid())
+		check_add(
+			check, "privileges", CHECK_MISSING,
+			"in a container, add CAP_BPF and CAP_PERFMON to its capabilities, as by docker --cap-add",
+			"root lacks CAP_BPF and CAP_PERFMON here");
 	else if (!access(CHECK_UNIT, F_OK))
 		check_add(
 			check, "privileges", CHECK_OK, NULL,
@@ -88,17 +104,18 @@ void check_capabilities(struct check *check)
 
 void check_lockdown(struct check *check)
 {
-	char text[128];
+	char text[128] = "";
 
-	if (!check_read("/sys/kernel/security/lockdown", text, sizeof(text)))
+	if (!check_read("/sys/kernel/security/lockdown", text, sizeof(text)) && !check->locked)
 		check_add(check, "lockdown", CHECK_OK, NULL,
 			  "unknown (%s); the lines below show what works",
 			  errno == ENOENT ? "securityfs is not mounted, or not built in"
 					  : strerror(errno));
-	else if (strstr(text, "[confidentiality]"))
-		check_add(check, "lockdown", CHECK_FATAL,
-			  "boot with lockdown=integrity on the kernel's command line",
-			  "confidentiality: BPF programs cannot read kernel memory");
+	else if (check->locked || strstr(text, "[confidentiality]"))
+		check_add(
+			check, "lockdown", CHECK_WARNING,
+			"boot with lockdown=integrity on the kernel's command line, if you want these",
+			"confidentiality: BPF programs cannot read kernel memory, so page faults are not counted, nothing is attributed to cgroups and processes, and no event is handed over");
 	else if (strstr(text, "[integrity]"))
 		check_add(check, "lockdown", CHECK_OK, NULL,
 			  "integrity: only signed modules can be loaded");
@@ -208,13 +225,15 @@ void check_tracefs(struct check *check)
 	     !access("/sys/kernel/debug/tracing/events", F_OK)))
 		check_add(check, "tracefs", CHECK_OK, NULL, "mounted at %s", where);
 	else if (kernel_has_filesystem("tracefs"))
-		check_add(check, "tracefs", CHECK_WARNING,
-			  "as root: mount -t tracefs tracefs /sys/kernel/tracing",
-			  "not mounted: paimond does not need it, perf and bpftrace do");
+		check_add(
+			check, "tracefs", CHECK_WARNING,
+			"as root: mount -t tracefs tracefs /sys/kernel/tracing",
+			"not mounted: paimond needs it for events that are tracepoints only, perf and bpftrace do too");
 	else
-		check_add(check, "tracefs", CHECK_WARNING,
-			  "nothing to do; for perf and bpftrace boot a kernel with CONFIG_FTRACE=y",
-			  "this kernel has none: paimond does not need it, perf and bpftrace do");
+		check_add(
+			check, "tracefs", CHECK_WARNING,
+			"nothing to do; for perf and bpftrace boot a kernel with CONFIG_FTRACE=y",
+			"this kernel has none, so tracepoints cannot be counted: paimond needs it for nothing else");
 }
 
 /* The path of paimon.ko in the directory of modules, from modules.dep of the running kernel. */
@@ -312,10 +331,11 @@ void check_iopf(struct check *check)
 		[IOPF_BACKEND_KPROBE] = check->kprobe,
 	};
 	const enum iopf_backend *order = iopf_backend_order(check->preempts);
-	enum iopf_backend best = check->module ? IOPF_BACKEND_MODULE : IOPF_NR_BACKENDS;
+	enum iopf_backend best = check->module && !check->locked ? IOPF_BACKEND_MODULE
+								 : IOPF_NR_BACKENDS;
 	const char *backend;
 
-	for (int i = 0; i < IOPF_NR_FUNCTION_BACKENDS && check->functions; i++)
+	for (int i = 0; i < IOPF_NR_FUNCTION_BACKENDS && check->functions && !check->locked; i++)
 		if (best == IOPF_NR_BACKENDS && works[order[i]])
 			best = order[i];
 	backend = best < IOPF_NR_BACKENDS ? iopf_backend_names[best] : NULL;
@@ -326,6 +346,9 @@ void check_iopf(struct check *check)
 		check_add(check, "page faults", CHECK_OK, NULL, "counted with %s%s", backend,
 			  check->module ? ""
 					: ": those of devices that use the kernel's own handler");
+	else if (check->locked)
+		check_add(check, "page faults", CHECK_MISSING, "see lockdown",
+			  "cannot be counted: BPF programs cannot read kernel memory");
 	else if (check->iopf)
 		check_add(check, "page faults", CHECK_WARNING, "as root: paimonctl check",
 			  "unknown: attaching was not tried");
@@ -402,7 +425,10 @@ void check_live(struct check *check)
 
 void check_descriptors(struct check *check)
 {
-	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS + events_max_slots(check->config);
+	const rlim_t need = OWN_DESCRIPTORS + CONNECTIONS +
+			    (check->config->events_wanted == SOURCE_NO
+				     ? 0
+				     : events_max_slots(check->config, get_nprocs_conf()));
 	char next[160];
 	struct rlimit limit = {};
 
@@ -425,11 +451,11 @@ void check_descriptors(struct check *check)
 static uint64_t map_bytes(const struct check *check)
 {
 	const struct config *config = check->config;
-	uint32_t type;
+	uint32_t type, nr_cpus = get_nprocs_conf();
 	bool own;
 
-	return iopf_map_bytes(config) + events_map_bytes(config) +
-	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config)) +
+	return iopf_map_bytes(config) + events_map_bytes(config, nr_cpus) +
+	       (pai_find_pmu("pai_ext", &type, &own) ? 0 : pai_map_bytes(config, nr_cpus)) +
 	       (check->cspmu ? cspmu_map_bytes(check->cspmu_max) : 0);
 }
 
@@ -466,27 +492,61 @@ void check_memory(struct check *check)
 			  available / 0x1p20);
 }
 
+/* Opens a perf event as paimond does: with its two capabilities alone. 0 or a negative errno. */
+static int try_perf_event(void)
+{
+	const uint32_t own = CAP_TO_MASK(CAP_BPF) | CAP_TO_MASK(CAP_PERFMON);
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {
+		[CAP_TO_INDEX(CAP_BPF)] = {.effective = own, .permitted = own},
+	};
+	struct perf_event_attr attr = {.size = sizeof(attr),
+				       .type = PERF_TYPE_SOFTWARE,
+				       .config = PERF_COUNT_SW_DUMMY};
+	pid_t child = fork();
+	int status;
+
+	static_assert(CAP_TO_INDEX(CAP_BPF) == CAP_TO_INDEX(CAP_PERFMON), "one element has both");
+	if (!child)
+		_exit(syscall(SYS_capset, &header, data) < 0 ||
+				      syscall(SYS_perf_event_open, &attr, -1, sched_getcpu(), -1,
+					      0UL) < 0
+			      ? errno
+			      : 0);
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
 void check_sysctls(struct check *check)
 {
-	char paranoid[16] = "?", unprivileged[16] = "?";
+	char paranoid[16] = "?", unprivileged[16] = "?", settings[96];
+	bool high;
+	int r;
 
 	check_read("/proc/sys/kernel/perf_event_paranoid", paranoid, sizeof(paranoid));
 	check_read("/proc/sys/kernel/unprivileged_bpf_disabled", unprivileged,
 		   sizeof(unprivileged));
-	/* Only kernels of Debian and Ubuntu support more than 2, and then require CAP_SYS_ADMIN. */
-	check->no_events = atoi(paranoid) > 2 && access(OPENER_SOCKET, F_OK);
-	if (check->no_events)
-		check_add(check, "sysctl", CHECK_WARNING,
-			  "as root: systemctl start paimon-opener.socket",
-			  "perf_event_paranoid %s: paimond cannot open perf events", paranoid);
-	else if (atoi(paranoid) > 2)
+	snprintf(settings, sizeof(settings), "perf_event_paranoid %s, unprivileged_bpf_disabled %s",
+		 paranoid, unprivileged);
+	/* Only kernels of Debian and Ubuntu make a difference of more than 2. */
+	high = atoi(paranoid) > 2;
+	r = check->privileged ? try_perf_event() : high ? -EACCES : 0;
+	check->no_events = r && access(OPENER_SOCKET, F_OK);
+	if (!r)
+		check_add(check, "sysctl", CHECK_OK, NULL,
+			  "%s: the capabilities of paimond override both", settings);
+	else if (!check->no_events)
+		check_add(check, "sysctl", CHECK_OK, NULL,
+			  "%s: paimon-opener opens perf events for paimond", settings);
+	else if (high)
 		check_add(
-			check, "sysctl", CHECK_OK, NULL,
-			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: paimon-opener opens perf events for paimond",
-			paranoid, unprivileged);
+			check, "sysctl", CHECK_WARNING,
+			"as root: systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2",
+			"%s: paimond cannot open perf events", settings);
 	else
 		check_add(
-			check, "sysctl", CHECK_OK, NULL,
-			"perf_event_paranoid %s, unprivileged_bpf_disabled %s: the capabilities of paimond override both",
-			paranoid, unprivileged);
+			check, "sysctl", CHECK_WARNING,
+			"allow perf_event_open(2) in the seccomp profile of the container, or in the security module (journalctl -k)",
+			"%s, and yet paimond cannot open perf events: %s", settings, strerror(-r));
 }

@@ -60,6 +60,7 @@ void encode_status(const struct status *status, struct json *json)
 	json_string(json, "revision", status->revision);
 	json_integer(json, "pid", status->pid);
 	json_real(json, "uptime_seconds", status->uptime_seconds);
+	json_boolean(json, "sees_processes", status->sees_processes);
 	json_string(json, "input", status->input);
 	json_string(json, "state_dir", status->state_dir);
 	add_listeners(status, json);

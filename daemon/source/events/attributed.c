@@ -9,6 +9,7 @@
 #include "../../util/event_spec.h"
 #include "../../util/fail.h"
 #include "../../util/log.h"
+#include "../../util/namespaces.h"
 #include "../perf_open.h"
 #include "probe.h"
 
@@ -20,10 +21,16 @@ static struct pins accounts_pins(struct source *source)
 	return (struct pins){source, "events-accounts", SWITCH_LAYOUT};
 }
 
-int events_can_attribute(const struct event_spec *spec, char **ret_error)
+int events_can_attribute(const struct event_spec *spec, enum kept_by by, char **ret_error)
 {
 	uint64_t id;
 
+	if (by == KEPT_BY_PROCESS && !namespaces_pid_is_initial())
+		return fail(
+			ret_error, -EOPNOTSUPP,
+			"%s: cannot be attributed to processes, only by cgroup: paimond is in a PID namespace of its own, and does not see when others end (" NAMESPACES_PID_NEXT
+			")",
+			spec->text);
 	if (spec->uncore)
 		return fail(
 			ret_error, -EOPNOTSUPP,
@@ -246,11 +253,11 @@ static int begin(struct source *source)
 }
 
 int events_prepare_attribution(struct source *source, const struct event_spec *spec,
-			       char **ret_error)
+			       enum kept_by by, char **ret_error)
 {
 	struct events *events = source->data;
 	char reason[sizeof(source->reason)];
-	int r = events_can_attribute(spec, ret_error);
+	int r = events_can_attribute(spec, by, ret_error);
 
 	if (r < 0)
 		return r;

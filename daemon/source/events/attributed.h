@@ -8,10 +8,10 @@
 #include "registry.h"
 
 /* 0, or -EOPNOTSUPP with *ret_error: it cannot be attributed. */
-int events_can_attribute(const struct event_spec *spec, char **ret_error);
+int events_can_attribute(const struct event_spec *spec, enum kept_by by, char **ret_error);
 /* Prepares to attribute an event, before it is opened. 0, or a negative errno with *ret_error. */
 int events_prepare_attribution(struct source *source, const struct event_spec *spec,
-			       char **ret_error);
+			       enum kept_by by, char **ret_error);
 /* Attributes an event with its filled slots, which is not in force yet. 0, or a negative errno with
  * *ret_error: nothing is attributed then. */
 int events_attribute(struct events *events, const struct events_event *event, uint64_t id,

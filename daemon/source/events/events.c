@@ -14,6 +14,7 @@
 #include "../source.h"
 #include "attributed.h"
 #include "perf_file.h"
+#include "probe.h"
 #include "registry.h"
 
 static enum source_wanted events_wanted(const struct config *config)
@@ -31,7 +32,7 @@ static void warn_max(const struct source *source)
 	const struct pins pins = {NULL, "events", EVENTS_LAYOUT};
 	const struct events *events = source->data;
 
-	if (events->reader->nr_events != source->config->events_max)
+	if (events->reader->nr_events != events_max_events(source->config))
 		log_warning(
 			"events: max stays %u, the size of the pinned maps (to change it " PINS_PURGE
 			")",
@@ -86,7 +87,6 @@ static int ask_tracepoint(const char *text, uint64_t *ret_id)
 static int events_attach(struct source *source)
 {
 	const struct pins pins = {source, "events", EVENTS_LAYOUT};
-	uint32_t max = source->config->events_max;
 	struct events *events = calloc(1, sizeof(*events));
 	uint32_t nr_slots;
 	int r;
@@ -95,9 +95,8 @@ static int events_attach(struct source *source)
 		return -ENOMEM;
 	source->data = events;
 	event_spec_ask_tracepoint = ask_tracepoint;
-	/* One slot per CPU more than events: a reopened perf event and the one it replaces exist
-	 * together for a moment. */
-	r = reader_new(source, &pins, NULL, (max + 1) * get_nprocs_conf(), max, &events->reader);
+	r = reader_new(source, &pins, NULL, events_nr_slots(source->config, get_nprocs_conf()),
+		       events_max_events(source->config), &events->reader);
 	if (r < 0) {
 		free(events);
 		return r;
@@ -181,7 +180,7 @@ static const char *needs_restart(const struct source *source)
 {
 	const struct events *events = source->data;
 
-	if (events->reader->nr_events != source->config->events_max)
+	if (events->reader->nr_events != events_max_events(source->config))
 		return "[events] max";
 	return events->attribution && events->attribution->bpf->rodata->folds ==
 					      source->config->events_transient_scopes

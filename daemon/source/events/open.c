@@ -15,6 +15,7 @@
 #include "../../util/event_spec.h"
 #include "../../util/fail.h"
 #include "../../util/log.h"
+#include "../load.h"
 #include "../source.h"
 #include "attributed.h"
 #include "perf_file.h"
@@ -45,8 +46,11 @@ static int check_scope(struct events *events, const struct events_event *event, 
 		return 0;
 	r = events_inspect(events, index, &file);
 	if (r < 0)
-		return fail(ret_error, r, "%s: cannot be inspected: %s", events_terms(event)->spec,
-			    strerror(-r));
+		return fail(ret_error, r, "%s: cannot be inspected: %s%s%s%s",
+			    events_terms(event)->spec, strerror(-r),
+			    load_is_locked_down() ? " (" : "",
+			    load_is_locked_down() ? LOAD_LOCKED_DOWN : "",
+			    load_is_locked_down() ? ")" : "");
 	return file.faults ? fail(ret_error, -EOPNOTSUPP, EVENTS_FAULTS, events_terms(event)->spec)
 			   : 0;
 }
@@ -235,7 +239,7 @@ int events_open(struct source *source, const char *text, const char *name, const
 	slots = calloc(nr, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
-	r = by == KEPT_BY_NOTHING ? 0 : events_prepare_attribution(source, spec, ret_error);
+	r = by == KEPT_BY_NOTHING ? 0 : events_prepare_attribution(source, spec, by, ret_error);
 	if (r < 0)
 		return r;
 	filled.flags |= by == KEPT_BY_PROCESS  ? EVENTS_BY_PROCESS
@@ -271,7 +275,7 @@ int events_try(const struct config_event *wanted, bool opens, char **ret_error)
 	r = event_spec_parse(EVENT_SPEC_PMUS, EVENT_SPEC_TRACEPOINTS, wanted->spec, &spec,
 			     ret_error);
 	if (!r && wanted->by != KEPT_BY_NOTHING)
-		r = events_can_attribute(spec, ret_error);
+		r = events_can_attribute(spec, wanted->by, ret_error);
 	if (r < 0)
 		return r;
 	if (strlen(spec->text) >= sizeof(event.terms[0].spec))
@@ -379,7 +383,7 @@ int events_set(struct source *source, uint64_t id, const char *terms, char **ret
 			    spec->text, before->spec);
 	r = events_by(event) == KEPT_BY_NOTHING
 		    ? 0
-		    : events_prepare_attribution(source, spec, ret_error);
+		    : events_prepare_attribution(source, spec, KEPT_BY_CGROUP, ret_error);
 	if (r < 0)
 		return r;
 	/* First, because it reopens events on CPUs that are online again, which moves slots. */

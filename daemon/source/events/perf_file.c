@@ -32,6 +32,8 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 	if (!inspect)
 		return -ENOMEM;
 	r = load_begin(NULL);
+	if (!r && load_is_locked_down())
+		r = -EPERM;
 	if (!r)
 		inspect->bpf = perf_file_bpf__open_opts(&open);
 	if (!r)

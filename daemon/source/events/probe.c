@@ -2,7 +2,6 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <sys/sysinfo.h>
 
 #include "../../model/kept.h"
 #include "../attribution.h"
@@ -10,11 +9,26 @@
 #include "events.skel.h"
 #include "perf_file.skel.h"
 
-uint64_t events_max_slots(const struct config *config)
+/* Without max in the configuration. With so many perf events, the maps of all sources take at most
+ * 16 MiB on 1,024 CPUs. */
+#define DEFAULT_MAX 128
+#define DEFAULT_MAX_SLOTS 16384
+
+uint32_t events_max_events(const struct config *config)
 {
-	return config->events_wanted == SOURCE_NO
-		       ? 0
-		       : (uint64_t)config->events_max * get_nprocs_conf();
+	return config->events_max ?: DEFAULT_MAX;
+}
+
+uint32_t events_max_slots(const struct config *config, uint32_t nr_cpus)
+{
+	uint32_t nr = events_max_events(config) * nr_cpus;
+
+	return !config->events_max && nr > DEFAULT_MAX_SLOTS ? DEFAULT_MAX_SLOTS : nr;
+}
+
+uint32_t events_nr_slots(const struct config *config, uint32_t nr_cpus)
+{
+	return events_max_slots(config, nr_cpus) + nr_cpus;
 }
 
 struct attribution_options events_attribution_options(const struct config *config)
@@ -31,23 +45,23 @@ struct attribution_options events_attribution_options(const struct config *confi
 }
 
 /* Of attribution, if an event of the configuration needs it. */
-static uint64_t attribution_bytes(const struct config *config)
+static uint64_t attribution_bytes(const struct config *config, uint32_t nr_cpus)
 {
 	const struct attribution_options options = events_attribution_options(config);
 	bool any = false;
 
 	for (size_t i = 0; i < config->nr_events; i++)
 		any |= config->events[i].by != KEPT_BY_NOTHING;
-	return any ? attribution_map_bytes(&options, get_nprocs_conf(), events_max_slots(config))
-		   : 0;
+	return any ? attribution_map_bytes(&options, nr_cpus, events_nr_slots(config, nr_cpus)) : 0;
 }
 
-uint64_t events_map_bytes(const struct config *config)
+uint64_t events_map_bytes(const struct config *config, uint32_t nr_cpus)
 {
 	if (config->events_wanted == SOURCE_NO)
 		return 0;
-	return config->events_max * sizeof(struct events_event) +
-	       events_max_slots(config) * EVENTS_SLOT_BYTES + attribution_bytes(config);
+	return events_max_events(config) * sizeof(struct events_event) +
+	       events_nr_slots(config, nr_cpus) * EVENTS_SLOT_BYTES +
+	       attribution_bytes(config, nr_cpus);
 }
 
 int events_try_load(void)

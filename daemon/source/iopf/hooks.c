@@ -228,8 +228,8 @@ int iopf_hooks_attach(struct source *source, struct iopf *iopf)
 				source, hook->link, "cannot attach to %s: %s%s", hook->target,
 				strerror(-hook->link),
 				hook->link == -EACCES && hook->how == HOOK_KPROBE &&
-						perf_is_paranoid()
-					? " (Debian's kernel.perf_event_paranoid = 3 requires more than CAP_PERFMON: sysctl kernel.perf_event_paranoid=2)"
+						perf_paranoid() > 2
+					? " (this kernel.perf_event_paranoid requires more than CAP_PERFMON: sysctl kernel.perf_event_paranoid=2)"
 					: "");
 	}
 	for (int i = 0; i < iopf->nr_hooks; i++) {

@@ -15,6 +15,7 @@
 #include "../../model/snapshot.h"
 #include "../../util/cleanup.h"
 #include "../../util/log.h"
+#include "../../util/namespaces.h"
 #include "../../util/utf8.h"
 #include "../places.h"
 #include "../source.h"
@@ -254,7 +255,8 @@ int pai_samples_read(struct source *source, const struct pai_look *look, struct 
 		r = snapshot_add_integer(snapshot, &metric_dropped, &label, 1,
 					 samples->state->dropped[i]);
 	}
-	return r ?: add_tasks(source, snapshot, samples);
+	/* Whether they have ended is not known in another PID namespace. */
+	return r || !namespaces_pid_is_initial() ? r : add_tasks(source, snapshot, samples);
 }
 
 /* Has the cgroup with this path been removed? */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "../../util/event_spec.h"
@@ -72,15 +71,14 @@ struct attribution_options pai_attribution_options(const struct config *config)
 	};
 }
 
-uint64_t pai_map_bytes(const struct config *config)
+uint64_t pai_map_bytes(const struct config *config, uint32_t nr_cpus)
 {
 	const struct attribution_options options = pai_attribution_options(config);
-	uint32_t nr_slots = get_nprocs_conf() * 64;
+	uint32_t nr_slots = nr_cpus * 64;
 
-	return (config->pai_mode == PAI_AUTO
-			? attribution_map_bytes(&options, get_nprocs_conf(), nr_slots)
-			: 0) +
-	       get_nprocs_conf() * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
+	return (config->pai_mode == PAI_AUTO ? attribution_map_bytes(&options, nr_cpus, nr_slots)
+					     : 0) +
+	       nr_cpus * (sizeof(struct pai_cpu) + 64 * EVENTS_SLOT_BYTES) +
 	       (config->pai_max_cgroups + 1) *
 		       (sizeof(struct pai_cgroup) + sizeof(struct pai_counts) + MAP_HASH_BYTES +
 			PAI_CGROUP_PATH) +

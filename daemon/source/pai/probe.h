@@ -45,10 +45,10 @@ enum pai_refusal pai_plan_ext(const struct config *config, bool own, struct pai_
 struct attribution_options pai_attribution_options(const struct config *config);
 
 /*
- * The maximum size of the maps of pai_ext in bytes, without its events in the list; pai_crypto
- * needs less than half of that.
+ * The maximum size of the maps of pai_ext in bytes, on a machine with so many CPUs, without its
+ * events in the list; pai_crypto needs less than half of that.
  */
-uint64_t pai_map_bytes(const struct config *config);
+uint64_t pai_map_bytes(const struct config *config, uint32_t nr_cpus);
 
 /* Do the programs load that take samples? 0 or a negative errno. */
 int pai_try_load(void);

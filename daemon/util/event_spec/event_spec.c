@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../buffer.h"
 #include "parser.h"
@@ -143,10 +144,15 @@ static int parse_tracepoint(struct parser *p, const char *text)
 	if (r == -ETIMEDOUT)
 		return spec_wrong(p, r,
 				  "paimon-opener does not answer; see journalctl -u paimon-opener");
+	if (r < 0 && p->tracepoints && access(p->tracepoints, F_OK) && errno == ENOENT)
+		return spec_wrong(
+			p, r,
+			"tracefs is not mounted, and only it has the ids of tracepoints (as "
+			"root: mount -t tracefs tracefs /sys/kernel/tracing)");
 	if (r < 0)
 		return spec_wrong(
 			p, r,
-			"no id of tracepoint %s in %s: %s; correct the name, load its module, or mount tracefs",
+			"no id of tracepoint %s in %s: %s; correct the name, or load its module",
 			text, path, strerror(-r));
 	return spec_set_event(p, "tracepoint", PERF_TYPE_TRACEPOINT, id, text);
 }
