@@ -42,7 +42,8 @@ static struct config *make_config(const char *keys)
 
 static uint64_t sum(const struct config *config, uint32_t nr_cpus)
 {
-	uint64_t iopf = iopf_map_bytes(config), cspmu = cspmu_map_bytes(config);
+	uint64_t iopf = iopf_map_bytes(config);
+	uint64_t cspmu = cspmu_map_bytes(cspmu_max_events(config, &(struct cspmu_found){}));
 	uint64_t events = events_map_bytes(config, nr_cpus);
 
 	print_message("%u CPUs: iopf %.1f, events %.1f, cspmu %.1f MiB\n", nr_cpus,
