@@ -448,7 +448,7 @@ int accounts_recover(struct attribution *attribution)
 	attribution->cgroup_root = cgroup_root_open();
 	if (attribution->cgroup_root < 0)
 		log_warning(
-			"%s: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places",
+			"%s: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places (in a container, mount that of the host there)",
 			attribution->pins.name);
 	attribution->absent = calloc(attribution->nr_accounts, sizeof(*attribution->absent));
 	attribution->windows = windows_new();

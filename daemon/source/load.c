@@ -121,11 +121,20 @@ void load_why(int error, char *ret_text, size_t size)
 
 	if (lacking)
 		snprintf(ret_text, size, "%s (%s)", strerror(-error), lacking);
+	else if (error == -EPERM && !first[0] && !locked_down)
+		snprintf(
+			ret_text, size,
+			"%s (a seccomp profile or a security module refuses bpf(2): allow it there)",
+			strerror(-error));
 	else if (locked_down && (error == -EPERM || verdict))
 		snprintf(ret_text, size, "%s (%s)", strerror(-error), LOAD_LOCKED_DOWN);
 	else
-		snprintf(ret_text, size, "%s%s%s%s", strerror(-error), first[0] ? " (" : "", first,
-			 first[0] ? ")" : "");
+		/* The verifier gives up where libbpf does not know that the kernel has functions
+		 * that it verifies once: it looks only once, and takes no memory for no. */
+		snprintf(ret_text, size, "%s%s%s%s%s", strerror(-error), first[0] ? " (" : "",
+			 first, first[0] ? ")" : "",
+			 error == -E2BIG ? "; if memory was short at the start, restart paimond"
+					 : "");
 }
 
 int load_failed(struct source *source, int error)

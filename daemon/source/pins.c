@@ -107,12 +107,15 @@ static int reuse_map(const struct pins *pins, struct bpf_map *map, const char *p
 	struct source *source = pins->source;
 	struct bpf_map_info info = {};
 	__u32 size = sizeof(info);
+	char why[224];
 	int r;
 
 	if (fd == -ENOENT)
 		return -ENOENT;
-	if (fd < 0)
-		return source_fail(source, fd, "cannot open %s: %s", path, strerror(-fd));
+	if (fd < 0) {
+		load_why(fd, why, sizeof(why));
+		return source_fail(source, fd, "cannot open %s: %s", path, why);
+	}
 	r = bpf_obj_get_info_by_fd(fd, &info, &size);
 	if (r < 0)
 		return source_fail(source, r, "%s is not a map: %s", path, strerror(-r));

@@ -396,6 +396,8 @@ const char *reader_advice(int error, uint32_t type)
 		if (sets_probes(type))
 			return " (only root may set probes: open it as root, and hand it over)";
 		return perf_paranoid() > 2 ? advise_paranoid(perf_paranoid())
+		       : of_cpus || type == PERF_TYPE_SOFTWARE
+			       ? " (CAP_PERFMON permits this: a seccomp profile or a security module refuses perf_event_open(2), allow it there)"
 		       : type == PERF_TYPE_TRACEPOINT
 			       ? " (the kernel refuses this tracepoint even to root)"
 			       : " (the PMU requires more than CAP_PERFMON: open it as root, and hand it over)";

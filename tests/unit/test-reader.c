@@ -164,6 +164,10 @@ static void test_advice(void **state)
 	/* ftrace:function */
 	assert_string_equal(reader_advice(-EPERM, PERF_TYPE_TRACEPOINT),
 			    " (the kernel refuses this tracepoint even to root)");
+	assert_non_null(strstr(reader_advice(-EPERM, PERF_TYPE_SOFTWARE), "seccomp"));
+	paranoid = "4\n";
+	assert_non_null(
+		strstr(reader_advice(-EACCES, PERF_TYPE_SOFTWARE), "perf_event_paranoid = 4"));
 	paranoid = "3\n";
 	assert_non_null(strstr(reader_advice(-EPERM, 77), "perf_event_paranoid = 3"));
 	paranoid = "-1\n";

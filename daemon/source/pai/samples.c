@@ -209,7 +209,7 @@ static int watch_places(struct source *source, struct pai_samples *samples)
 	samples->cgroup_root = cgroup_root_open();
 	if (samples->cgroup_root < 0)
 		log_warning(
-			"pai: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places: max_cgroups limits the number of all that ever existed");
+			"pai: the root of cgroup v2 is not at /sys/fs/cgroup or /sys/fs/cgroup/unified, so removed cgroups keep their places, and max_cgroups limits the number of all that ever existed (in a container, mount that of the host there)");
 	return 0;
 }
 
