@@ -2,10 +2,12 @@
 #include "cost.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../util/clock.h"
 #include "process.h"
@@ -34,12 +36,12 @@ static const struct metric metric_map_bytes = {
 /* If it cannot be read, run times are treated as not measured. */
 static bool has_run_times(void)
 {
-	FILE *file = fopen("/proc/sys/kernel/bpf_stats_enabled", "re");
-	int c = file ? fgetc(file) : EOF;
+	static int fd = -1; /* stays open: opening takes longer than reading */
+	char c = '0';
 
-	if (file)
-		fclose(file);
-	return c == '1';
+	if (fd < 0)
+		fd = open("/proc/sys/kernel/bpf_stats_enabled", O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && pread(fd, &c, 1, 0) == 1 && c == '1';
 }
 
 static uint64_t map_bytes(int fd)

@@ -7,23 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-void buffer_add(struct buffer *buffer, const void *data, size_t size)
+char *buffer_grow(struct buffer *buffer, size_t size)
 {
-	if (buffer->error || !size)
-		return;
-	if (size > buffer->allocated - buffer->size) {
-		size_t allocated = (buffer->size + size) * 2 + 4096;
-		char *grown = realloc(buffer->data, allocated);
+	size_t allocated = (buffer->size + size) * 2 + 4096;
+	char *grown = buffer->error ? NULL : realloc(buffer->data, allocated);
 
-		if (!grown) {
-			buffer->error = -ENOMEM;
-			return;
-		}
-		buffer->data = grown;
-		buffer->allocated = allocated;
+	if (!grown) {
+		buffer->error = -ENOMEM;
+		return NULL;
 	}
-	memcpy(buffer->data + buffer->size, data, size);
-	buffer->size += size;
+	buffer->data = grown;
+	buffer->allocated = allocated;
+	return grown + buffer->size;
 }
 
 void buffer_add_string(struct buffer *buffer, const char *string)
@@ -31,15 +26,39 @@ void buffer_add_string(struct buffer *buffer, const char *string)
 	buffer_add(buffer, string, strlen(string));
 }
 
-void buffer_add_integer(struct buffer *buffer, uint64_t value)
+char *buffer_put_integer(char *to, uint64_t value)
 {
-	char digits[20], *p = digits + sizeof(digits);
+	char digits[BUFFER_INTEGER], *p = digits + sizeof(digits);
+	size_t nr;
 
 	do {
 		*--p = '0' + value % 10;
 		value /= 10;
 	} while (value);
-	buffer_add(buffer, p, digits + sizeof(digits) - p);
+	nr = digits + sizeof(digits) - p;
+	memcpy(to, p, nr);
+	return to + nr;
+}
+
+void buffer_add_integer(struct buffer *buffer, uint64_t value)
+{
+	char digits[BUFFER_INTEGER];
+
+	buffer_add(buffer, digits, buffer_put_integer(digits, value) - digits);
+}
+
+void buffer_add_billionths(struct buffer *buffer, uint64_t billionths)
+{
+	uint64_t rest = billionths % 1000000000;
+	char digits[] = ".000000000";
+	size_t nr = rest ? sizeof(digits) - 1 : 0;
+
+	for (size_t i = nr; rest; rest /= 10)
+		digits[--i] = '0' + rest % 10;
+	while (nr && digits[nr - 1] == '0')
+		nr--;
+	buffer_add_integer(buffer, billionths / 1000000000);
+	buffer_add(buffer, digits, nr);
 }
 
 void buffer_add_real(struct buffer *buffer, double value)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
 	char *data; /* not NUL-terminated; the owner frees it */
@@ -16,9 +17,32 @@ struct buffer {
 	int error; /* 0 or -ENOMEM */
 };
 
-void buffer_add(struct buffer *buffer, const void *data, size_t size);
+/* Makes room for so many further bytes: behind the text, to be counted in size. NULL: error. */
+char *buffer_grow(struct buffer *buffer, size_t size);
+static inline char *buffer_room(struct buffer *buffer, size_t size)
+{
+	return size <= buffer->allocated - buffer->size && !buffer->error
+		       ? buffer->data + buffer->size
+		       : buffer_grow(buffer, size);
+}
+
+static inline void buffer_add(struct buffer *buffer, const void *data, size_t size)
+{
+	char *room = size ? buffer_room(buffer, size) : NULL;
+
+	if (!room)
+		return;
+	memcpy(room, data, size);
+	buffer->size += size;
+}
+
 void buffer_add_string(struct buffer *buffer, const char *string);
 void buffer_add_integer(struct buffer *buffer, uint64_t value);
+#define BUFFER_INTEGER 20 /* bytes at most */
+/* The same to memory; returns the end. */
+char *buffer_put_integer(char *to, uint64_t value);
+/* billionths / 1e9, exactly. */
+void buffer_add_billionths(struct buffer *buffer, uint64_t billionths);
 /* The shortest text that gives the same value; NaN and +Inf as in Prometheus. */
 void buffer_add_real(struct buffer *buffer, double value);
 /* Returns the text with a terminating NUL, to be freed by the caller, and empties the buffer. NULL:

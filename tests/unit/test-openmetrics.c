@@ -130,7 +130,7 @@ static void test_labels(void **state)
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"5e-06\"} 1\n"
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"1.0\"} 1\n"
 		"x_seconds_bucket{device=\"long name \\\\\",stage=\"x\",le=\"+Inf\"} 1\n"
-		"x_seconds_sum{device=\"long name \\\\\",stage=\"x\"} 1e-09\n"
+		"x_seconds_sum{device=\"long name \\\\\",stage=\"x\"} 0.000000001\n"
 		"x_seconds_count{device=\"long name \\\\\",stage=\"x\"} 1\n"
 		"x_seconds_bucket{le=\"5e-06\"} 1\n"
 		"x_seconds_bucket{le=\"1.0\"} 1\n"

@@ -41,11 +41,15 @@ static void visit_slot(struct iopf *iopf, uint32_t device, const struct iopf_slo
 		       uint64_t now, struct in_flight *in_flight)
 {
 	const volatile struct iopf_slot *live = slot;
-	uint64_t key = live->key, first = live->first_ns;
-	uint64_t timeout = iopf->state->group_timeout_ns;
-	bool open = !live->closed;
+	uint64_t key = live->key, first, timeout;
+	bool open;
 
-	if (!key || !first)
+	if (!key) /* as most are */
+		return;
+	first = live->first_ns;
+	timeout = iopf->state->group_timeout_ns;
+	open = !live->closed;
+	if (!first)
 		return;
 	if (((open && live->epoch != iopf->devices[device].epoch) ||
 	     (timeout && now > first && now - first > timeout)) &&
@@ -234,15 +238,15 @@ static int add_stage(struct snapshot *snapshot, const struct metrics *metrics,
 		     const struct iopf_device *d, enum iopf_stage stage, const struct label *device)
 {
 	const struct iopf_histogram *h = &d->stages[stage];
-	uint64_t cells[PAIMON_HIST_CELLS], count = 0;
+	unsigned int cell = 0;
 
-	for (unsigned int i = 0; i <= PAIMON_HIST_BOUNDS; i++)
-		count += cells[i] = h->cells[i];
 	/* Absent instead of 0 if the kernel does not show when handling begins. */
-	if (!count && stage != IOPF_STAGE_TOTAL)
+	while (stage != IOPF_STAGE_TOTAL && cell <= PAIMON_HIST_BOUNDS && !h->cells[cell])
+		cell++;
+	if (cell > PAIMON_HIST_BOUNDS)
 		return 0;
-	return snapshot_add_histogram(snapshot, &metrics->stages[stage], device, !!device, cells,
-				      h->sum_ns);
+	return snapshot_add_histogram(snapshot, &metrics->stages[stage], device, !!device,
+				      (const uint64_t *)h->cells, h->sum_ns);
 }
 
 /* Adds the counts of a device. device: its label, or NULL. */
@@ -351,8 +355,14 @@ static void split(const struct iopf *iopf, uint32_t index, struct iopf_device *r
 	const volatile uint64_t *counts = counts_of(d);
 	const uint64_t *before = counts_of(&iopf->departed[index]);
 	uint64_t *own = counts_of(ret_own), *departed = counts_of(add_departed);
-	bool closing = place_phase(places_state(&d->state)) == PLACE_CLOSING;
+	uint32_t state = places_state(&d->state);
+	bool closing = place_phase(state) == PLACE_CLOSING;
 
+	/* Of this place nobody has departed yet. */
+	if (!place_state(state, 0) && !closing) {
+		memcpy(ret_own, d, sizeof(*d));
+		return;
+	}
 	memcpy(ret_own, d, COUNTS);
 	for (size_t i = 0; i < NR_COUNTS; i++) {
 		uint64_t all = counts[i], gone = closing ? all : before[i];
@@ -423,7 +433,7 @@ uint64_t iopf_events(const struct iopf *iopf)
 {
 	uint64_t events = 0;
 
-	for (uint32_t i = 0; i < iopf->max_devices; i++) {
+	for (uint32_t i = 0, nr = nr_places(iopf); i < nr; i++) {
 		const struct iopf_device *d = &iopf->devices[i];
 
 		for (int j = 0; j < 8; j++)

@@ -98,8 +98,11 @@ struct pai_look *pai_samples_look(const struct pai_samples *samples)
 	for (uint32_t i = 0; look && i < nr; i++) {
 		const volatile struct pai_counts *counts = &samples->cgroups[i].counts;
 		const struct pai_counts *departed = &samples->departed[i];
-		enum place_phase phase = place_phase(places_state(&samples->cgroups[i].state));
+		uint32_t state = places_state(&samples->cgroups[i].state);
+		enum place_phase phase = place_phase(state);
 
+		if (i && !state) /* never used */
+			continue;
 		/* Samples that arrive while the place opens are read next time. */
 		if (i && (phase == PLACE_FREE || phase == PLACE_TAKEN))
 			counts = departed;
@@ -145,8 +148,8 @@ static int add_departed(struct source *source, struct snapshot *snapshot,
 		struct label label = {"counter", pai_nnpa_counter(source, number)};
 		uint64_t all = look->departed[number];
 
-		for (uint32_t i = 0; i <= samples->max_cgroups; i++)
-			all |= look->own[i][number];
+		for (uint32_t i = 0; i <= samples->max_cgroups && *label.value && !all; i++)
+			all = look->own[i][number];
 		if (all && *label.value)
 			r = snapshot_add_integer(snapshot,
 						 &pai_metric_departed[pai_kind(PAI_EXT, number)],
