@@ -146,10 +146,15 @@ static __always_inline u64 argument(void *ctx, u32 n)
 	return value;
 }
 
-/* A global function, because the loop around it is long: it is verified only once. */
-__noinline int answer_removed(u64 dev, u32 pasid, u32 grpid, u32 code)
+/* A global function, because the loop around it is long: it is verified only once. For the verifier
+ * addresses are scalars. */
+__noinline int answer_removed(u64 dev, u64 address)
 {
-	on_response(dev, pasid, grpid, code);
+	const struct iopf_group *group = (const void *)address;
+
+	on_response(dev, BPF_CORE_READ(group, last_fault.fault.prm.pasid),
+		    BPF_CORE_READ(group, last_fault.fault.prm.grpid),
+		    PAIMON_IOPF_INVALID | group_handler(group));
 	return 0;
 }
 
@@ -175,10 +180,7 @@ static __always_inline void on_remove(u64 queue, const struct device *dev)
 			if (!node || node == end)
 				break;
 			/* For the verifier dev itself is not a scalar. */
-			answer_removed((u64)BPF_CORE_READ(param, dev),
-				       BPF_CORE_READ(group, last_fault.fault.prm.pasid),
-				       BPF_CORE_READ(group, last_fault.fault.prm.grpid),
-				       PAIMON_IOPF_INVALID | group_handler(group));
+			answer_removed((u64)BPF_CORE_READ(param, dev), (u64)group);
 			node = BPF_CORE_READ(group, pending_node.next);
 		}
 	}
