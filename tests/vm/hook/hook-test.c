@@ -9,9 +9,9 @@
  * groups by response, requests refused before the last of their group. Fails if
  * an answer is not the one that was due. The commands `flush`, `discard`, `remove`,
  * `partial N` (N groups of one open request each) and `held N` (N whole groups that the
- * handler leaves pending) do just that. `vmm N MS` reports N groups that user space is to
+ * handler leaves pending) do just that. `vmm N` reports N groups that user space is to
  * answer, and answers them as a virtual machine monitor would: at once with success, the last
- * but one as invalid, and the last one after that many milliseconds.
+ * but one as invalid, and the last one when its standard input ends.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -130,7 +130,7 @@ static struct totals play_all(uint32_t process, uint32_t groups, uint64_t seed)
 	return totals;
 }
 
-static int play_vmm(uint32_t nr, uint32_t ms)
+static int play_vmm(uint32_t nr)
 {
 	int fd = open_mock(NULL);
 	uint32_t pasid;
@@ -150,8 +150,8 @@ static int play_vmm(uint32_t nr, uint32_t ms)
 	for (uint32_t i = 0; i < nr; i++) {
 		struct mock_answer answer = {.grpid = VMM_GROUPS + i, .code = i + 2 == nr};
 
-		if (i + 1 == nr)
-			usleep(ms * 1000);
+		while (i + 1 == nr && getchar() != EOF)
+			;
 		if (ioctl(fd, MOCK_ANSWER, &answer) < 0)
 			die("MOCK_ANSWER");
 	}
@@ -208,8 +208,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	if (optind < argc)
-		return !strcmp(argv[optind], "vmm") && argc == optind + 3
-			       ? play_vmm(atoi(argv[optind + 1]), atoi(argv[optind + 2]))
+		return !strcmp(argv[optind], "vmm") && argc == optind + 2
+			       ? play_vmm(atoi(argv[optind + 1]))
 			       : command(argv[optind], argv[optind + 1]);
 	if (pipe(pipes) < 0)
 		die("pipe");
