@@ -12,6 +12,7 @@
 #include "process/fdstore.h"
 #include "serve/listen.h"
 #include "util/log.h"
+#include "util/tcp.h"
 
 const char *path_advice(int error)
 {
