@@ -662,7 +662,11 @@ static void log_mhd(void *data, const char *format, va_list ap)
 	logged_ns = now;
 	vsnprintf(line, sizeof(line), format, ap);
 	line[strcspn(line, "\n")] = '\0';
-	log_warning("%s", line);
+	log_warning(
+		"%s",
+		strstr(line, "handshake")
+			? "a TLS handshake has failed: no TLS, another version, or no certificate that is accepted"
+			: line);
 }
 
 /* Never called: a session has other credentials before its handshake. libmicrohttpd takes no server

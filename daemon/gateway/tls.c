@@ -9,8 +9,11 @@
 #include <time.h>
 
 #include "../util/cleanup.h"
+#include "../util/clock.h"
 #include "../util/log.h"
 #include "text.h"
+
+#define LOG_INTERVAL 60000000000ULL /* in ns */
 
 struct tls {
 	gnutls_certificate_credentials_t credentials;
@@ -147,6 +150,21 @@ struct tls *tls_free(struct tls *tls)
 	return NULL;
 }
 
+/* Logs, at most once a minute, why a certificate is refused. */
+static void log_refused(unsigned int status)
+{
+	static uint64_t logged_ns; /* on the loop's thread */
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	gnutls_datum_t why;
+
+	if ((logged_ns && now - logged_ns < LOG_INTERVAL) ||
+	    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &why, 0) < 0)
+		return;
+	logged_ns = now;
+	log_warning("the certificate of a client is refused: %s", why.data);
+	gnutls_free(why.data);
+}
+
 /* GnuTLS calls these in the handshake, also if the client has sent no certificate. Other than 0:
  * refused. */
 static int verify(gnutls_session_t session)
@@ -156,10 +174,13 @@ static int verify(gnutls_session_t session)
 		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
 	};
 	unsigned int status = 0;
+	int r = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
 
-	return gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 || status
-		       ? GNUTLS_E_CERTIFICATE_ERROR
-		       : 0;
+	if (!r && !status)
+		return 0;
+	if (!r)
+		log_refused(status);
+	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
 static int verify_if_given(gnutls_session_t session)
