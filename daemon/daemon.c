@@ -208,6 +208,7 @@ static void take_config(struct daemon *daemon, struct config *config, struct buf
 	keep_started("socket", &old->socket, &config->socket, restart);
 	keep_started("listen", &old->listen, &config->listen, restart);
 	keep_started("handoff", &old->handoff, &config->handoff, restart);
+	keep_started("gateway", &old->gateway, &config->gateway, restart);
 	if (restart->size)
 		log_warning("changed, but takes effect only after a restart of paimond: %.*s",
 			    (int)restart->size, restart->data);

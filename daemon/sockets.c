@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "process/fdstore.h"
 #include "serve/listen.h"
 #include "util/log.h"
+#include "util/tcp.h"
 
 const char *path_advice(int error)
 {
@@ -50,6 +52,19 @@ static int open_handoff(struct sockets *sockets, const struct config *config, bo
 	return fd;
 }
 
+/* Is it the unix socket of paimon-gateway? The unit has no other one of this name. */
+static bool is_gateway(int fd)
+{
+	struct sockaddr_un at = {};
+	socklen_t size = sizeof(at) - 1;
+	const char *name;
+
+	if (getsockname(fd, (struct sockaddr *)&at, &size) < 0)
+		return false;
+	name = strrchr(at.sun_path, '/');
+	return name && !strcmp(name, "/gateway.sock");
+}
+
 /* Takes ownership of fd, also on failure. */
 static int add_socket(struct sockets *sockets, int fd, bool is_unix)
 {
@@ -71,7 +86,7 @@ static int take_sockets(struct sockets *sockets, int *ret_handoff)
 	int fd, r = 0;
 
 	while (!r && (fd = fdstore_take_socket(AF_UNIX, SOCK_STREAM)) >= 0)
-		r = add_socket(sockets, fd, true);
+		r = add_socket(sockets, fd, !is_gateway(fd));
 	while (!r && (fd = fdstore_take_socket(AF_INET, SOCK_STREAM)) >= 0)
 		r = add_socket(sockets, fd, false);
 	while (!r && (fd = fdstore_take_socket(AF_INET6, SOCK_STREAM)) >= 0)
@@ -106,6 +121,15 @@ static int open_all(struct sockets *sockets, const struct config *config, bool r
 				  config->listen, strerror(-fd));
 		r = fd < 0 ? fd : add_socket(sockets, fd, false);
 	}
+	if (!r && config->gateway) {
+		fd = listen_unix(config->gateway);
+		if (fd < 0)
+			log_error("cannot listen at %s: %s (%sset gateway in the configuration)",
+				  config->gateway, strerror(-fd), path_advice(fd));
+		else
+			sockets->gateway_path = strdup(config->gateway);
+		r = fd < 0 ? fd : add_socket(sockets, fd, false);
+	}
 	if (!r)
 		*ret_handoff = open_handoff(sockets, config, replay);
 	return r;
@@ -132,8 +156,11 @@ void sockets_close(struct sockets *sockets)
 		unlink(sockets->unix_path);
 	if (sockets->handoff_path)
 		unlink(sockets->handoff_path);
+	if (sockets->gateway_path)
+		unlink(sockets->gateway_path);
 	free(sockets->unix_path);
 	free(sockets->handoff_path);
+	free(sockets->gateway_path);
 	free(sockets->http);
 }
 
@@ -146,7 +173,7 @@ int sockets_status(const struct sockets *sockets, struct status *status)
 	for (size_t i = 0; i < sockets->nr_http; i++) {
 		struct status_listener *listener = &status->listen[status->nr_listen];
 
-		if (sockets->http[i].is_unix)
+		if (sd_is_socket(sockets->http[i].fd, AF_UNIX, SOCK_STREAM, -1) > 0)
 			continue;
 		listener->loopback = listen_name(sockets->http[i].fd, listener->address);
 		status->nr_listen++;

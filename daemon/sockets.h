@@ -20,8 +20,8 @@ struct config;
 struct sockets {
 	struct http_socket *http; /* for the HTTP server, which owns the descriptors */
 	size_t nr_http;
-	struct sockaddr_un handoff_at;	/* address of the hand-off socket; "": none */
-	char *unix_path, *handoff_path; /* of own sockets, removed at the end */
+	struct sockaddr_un handoff_at; /* address of the hand-off socket; "": none */
+	char *unix_path, *handoff_path, *gateway_path; /* of own sockets, removed at the end */
 };
 
 /* Opens the sockets; the struct is zeroed before. The caller owns *ret_handoff, -1 if there is no

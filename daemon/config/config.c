@@ -57,6 +57,7 @@ static const struct config_key paimond_keys[] = {
 	{"socket", config_parse_path, CONFIG_AT(socket), .max = MAX_SOCKET},
 	{"listen", config_parse_listen, CONFIG_AT(listen)},
 	{"handoff", config_parse_path, CONFIG_AT(handoff), .max = MAX_SOCKET, .words = no_path},
+	{"gateway", config_parse_path, CONFIG_AT(gateway), .max = MAX_SOCKET, .words = no_path},
 	{"allowed_hosts", config_parse_hosts, CONFIG_AT(allowed_hosts)},
 };
 CONFIG_SECTION(paimond_section, "paimond", paimond_keys);
@@ -336,14 +337,24 @@ static void check_event(struct loader *loader, const char *name, const struct po
 static void check_whole(struct loader *loader)
 {
 	const struct config *config = loader->config;
+	const struct {
+		const char *key, *path;
+	} paths[] = {{"state_dir", config->state_dir},
+		     {"gateway", config->gateway},
+		     {"handoff", config->handoff},
+		     {"socket", config->socket}};
+	const size_t nr_paths = sizeof(paths) / sizeof(*paths);
 
 	for (size_t i = 0; i < config->nr_events; i++)
 		check_event(loader, config->events[i].name, &loader->events[i]);
-	check_path(loader, "state_dir", config->state_dir, "socket", config->socket);
-	check_path(loader, "state_dir", config->state_dir, "handoff", config->handoff);
-	check_path(loader, "handoff", config->handoff, "socket", config->socket);
-	if (config->handoff && strcmp(config->socket, config->handoff))
-		check_path(loader, "socket", config->socket, "handoff", config->handoff);
+	for (size_t i = 0; i < nr_paths; i++)
+		for (size_t k = i + 1; k < nr_paths; k++) {
+			check_path(loader, paths[i].key, paths[i].path, paths[k].key,
+				   paths[k].path);
+			if (i && paths[i].path && strcmp(paths[i].path, paths[k].path ?: ""))
+				check_path(loader, paths[k].key, paths[k].path, paths[i].key,
+					   paths[i].path);
+		}
 }
 
 static struct config *config_new(void)
@@ -420,6 +431,7 @@ struct config *config_free(struct config *config)
 	free(config->socket);
 	free(config->listen);
 	free(config->handoff);
+	free(config->gateway);
 	free(config);
 	return NULL;
 }

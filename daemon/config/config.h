@@ -49,6 +49,7 @@ struct config {
 	char *socket;	 /* path of the unix socket; not used under socket activation */
 	char *listen;  /* ADDRESS:PORT, [ADDRESS]:PORT or NULL; not used under socket activation */
 	char *handoff; /* path of the hand-off socket or NULL; not used under socket activation */
+	char *gateway; /* path of the socket of paimon-gateway or NULL; the same */
 	char **allowed_hosts; /* valid Host headers over TCP in addition to addresses, localhost
 			       * and the name of the machine; NULL-terminated, or NULL */
 	/* [iopf] */

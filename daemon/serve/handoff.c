@@ -12,8 +12,8 @@
 #include <sys/epoll.h>
 
 #include "../util/cleanup.h"
+#include "../util/clients.h"
 #include "../util/fail.h"
-#include "clients.h"
 #include "peer.h"
 
 #define MAX_CAME 253 /* SCM_MAX_FD: no message has more descriptors */

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 
 #include "../util/buffer.h"
+#include "../util/clients.h"
 #include "../util/clock.h"
 #include "../util/log.h"
-#include "clients.h"
 #include "reply.h"
 #include "routes.h"
 

@@ -38,8 +38,8 @@ struct http_callbacks {
 };
 
 struct http_socket {
-	int fd; /* a listening socket */
-	bool is_unix;
+	int fd;	      /* a listening socket */
+	bool is_unix; /* false: the rules of TCP apply, also to the unix socket of paimon-gateway */
 };
 
 /* Serves on listening sockets. Takes ownership of them, also on failure. 0 or a negative errno. */

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "../util/cleanup.h"
-#include "clients.h"
+#include "../util/clients.h"
 #include "encode/gzip.h"
 #include "encode/page.h"
 #include "json.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "../util/cleanup.h"
+#include "../util/clients.h"
 #include "../util/clock.h"
 #include "../util/list.h"
-#include "clients.h"
 #include "encode/gzip.h"
 #include "encode/json.h"
 #include "encode/page.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "serve/clients.h"
+#include "util/clients.h"
 
 #define NR 4
 
