@@ -26,7 +26,7 @@
 #include <linux/types.h>
 #endif
 
-#define IOPF_LAYOUT 3
+#define IOPF_LAYOUT 4
 #define IOPF_MAX_DEVICES 1024 /* upper limit of max_devices */
 #define IOPF_SLOTS 512	      /* direct slots of a device, indexed by grpid modulo this */
 #define IOPF_MAX_SPILLED 4096 /* groups whose direct slot is in use by another group */

@@ -354,7 +354,7 @@ static struct config *config_new(void)
 		return NULL;
 	config->iopf_backend = IOPF_BACKEND_AUTO;
 	config->iopf_max_devices = 64;
-	config->iopf_group_timeout_ns = 30000000000ULL;
+	config->iopf_group_timeout_ns = 60000000000ULL;
 	config->events_max_cgroup_series = 4096;
 	config->pai_max_cgroups = 64;
 	/* The unit binds the directory to a path that its user can access. */

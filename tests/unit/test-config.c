@@ -90,7 +90,7 @@ static void test_defaults(void **state)
 	assert_null(config->iopf_exclude);
 	assert_int_equal(config->iopf, SOURCE_AUTO);
 	assert_int_equal(config->iopf_max_devices, 64);
-	assert_int_equal(config->iopf_group_timeout_ns, 30000000000);
+	assert_int_equal(config->iopf_group_timeout_ns, 60000000000);
 	assert_int_equal(config->pai, SOURCE_AUTO);
 	assert_int_equal(config->pai_mode, PAI_AUTO);
 	assert_int_equal(config->pai_backend, PAI_BACKEND_AUTO);

@@ -30,10 +30,10 @@ static void test_bounds(void **state)
 
 	for (int i = PAIMON_HIST_NATIVE_FIRST; i <= PAIMON_HIST_NATIVE_LAST; i++)
 		bounds[nr++] = floorl(1e9L * exp2l(i / 8.0L));
-	for (unsigned long long decade = 1000; decade < 10000000000; decade *= 10)
+	for (unsigned long long decade = 1000; decade < 100000000000; decade *= 10)
 		for (int m = 1; m <= 5; m += m == 1 ? 1 : 3)
 			bounds[nr++] = m * decade;
-	bounds[nr++] = 10000000000;
+	bounds[nr++] = 100000000000;
 	qsort(bounds, nr, sizeof(*bounds), compare);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!i || bounds[i] != bounds[i - 1])
@@ -73,9 +73,9 @@ static void test_search(void **state)
 static void test_buckets(void **state)
 {
 	static const char *const les[] = {
-		"1e-06",  "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002",
-		"0.0005", "0.001", "0.002", "0.005", "0.01",  "0.02",  "0.05",	 "0.1",
-		"0.2",	  "0.5",   "1",	    "2",     "5",     "10",
+		"1e-06", "2e-06", "5e-06", "1e-05", "2e-05", "5e-05", "0.0001", "0.0002", "0.0005",
+		"0.001", "0.002", "0.005", "0.01",  "0.02",  "0.05",  "0.1",	"0.2",	  "0.5",
+		"1",	 "2",	  "5",	   "10",    "20",    "50",    "100",
 	};
 	const struct histogram_scheme *s = &histogram_latency;
 

@@ -26,7 +26,7 @@ void format_value(enum column_type type, double value, char text[16])
 	}
 	if (type == COLUMN_SECONDS) {
 		if (isinf(value)) {
-			strcpy(text, ">10.4s");
+			strcpy(text, ">107s");
 			return;
 		}
 		for (value *= 1e9; value >= 999.5 && i < 3; i++)

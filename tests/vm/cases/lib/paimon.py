@@ -90,7 +90,7 @@ def fresh_start():
     """Modules and daemon without a past: all counters are zero."""
     run("systemctl", "stop", "paimond")
     unload()
-    for pins in "iopf-3", "nnpa-2", "nnpa-accounts-1", "pai-2", "cspmu-2":
+    for pins in "iopf-4", "nnpa-2", "nnpa-accounts-1", "pai-2", "cspmu-2":
         shutil.rmtree(f"/sys/fs/bpf/paimon/{pins}", ignore_errors=True)
     run("modprobe", "paimon")
     run("modprobe", "paimon_soft")
@@ -162,7 +162,7 @@ def from_module(devices):
 def from_maps():
     """The pinned map, read by bpftool: struct iopf_device of bpf/iopf.h."""
     dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
-                          "/sys/fs/bpf/paimon/iopf-3/iopf_devices"))
+                          "/sys/fs/bpf/paimon/iopf-4/iopf_devices"))
     result = {}
     for element in dump:
         data = bytes(int(byte, 16) for byte in element["value"][:184])
