@@ -407,12 +407,12 @@ static __always_inline void observe_size(struct iopf_device *d, u32 nr)
  * (requests can be handled immediately), the last request did not wait.
  */
 static __always_inline void observe_group(struct iopf_device *d, const struct iopf_slot *slot,
-					  u64 first, u64 now)
+					  u64 first, u64 now, u32 handler)
 {
 	u64 last = slot->last_ns, handle = slot->handle_ns;
 
 	observe_size(d, slot->nr);
-	observe(&d->stages[IOPF_STAGE_TOTAL], first, now);
+	observe(&d->stages[IOPF_STAGE_TOTAL + masked(handler, 1)], first, now);
 	if (!handle)
 		return;
 	if (handle < last)
@@ -489,6 +489,7 @@ static __always_inline void on_handle(u64 dev, u32 pasid, u32 grpid)
 static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 {
 	u64 now = bpf_ktime_get_ns(), first;
+	u32 handler = code & PAIMON_IOPF_BY_USER ? IOPF_BY_USER : IOPF_BY_KERNEL;
 	struct iopf_slot *slot;
 	struct iopf_device *d;
 	u32 index;
@@ -496,9 +497,10 @@ static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 	d = known_device(dev, &index);
 	if (!d)
 		return;
+	code &= ~PAIMON_IOPF_BY_USER;
 	if (code > PAIMON_IOPF_NR_CODES)
 		code = PAIMON_IOPF_NR_CODES;
-	atomic_inc(&d->responses[masked(code, 3)]);
+	atomic_inc(&d->responses[masked(handler, 1)][masked(code, 3)]);
 	slot = find_group(index, iopf_slot_key(pasid, grpid));
 	first = slot ? atomic_xchg(&slot->first_ns, 0) : 0;
 	if (!first) {
@@ -508,7 +510,7 @@ static __always_inline void on_response(u64 dev, u32 pasid, u32 grpid, u32 code)
 	if (slot->untimed)
 		atomic_inc(&d->lost[IOPF_LOST_OVERLAP]);
 	else
-		observe_group(d, slot, first, now);
+		observe_group(d, slot, first, now, handler);
 	if (slot->overlaps) {
 		__sync_fetch_and_sub(&slot->overlaps, 1);
 		slot->untimed = 1;

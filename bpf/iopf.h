@@ -103,10 +103,18 @@ struct iopf_histogram {
 	__u64 cells[PAIMON_HIST_CELLS];
 };
 
+/* Who answers a group. */
+enum iopf_handler {
+	IOPF_BY_KERNEL,
+	IOPF_BY_USER, /* user space: PAIMON_IOPF_BY_USER */
+	IOPF_NR_HANDLERS,
+};
+
 enum iopf_stage {
 	IOPF_STAGE_QUEUE,   /* last request to handling */
 	IOPF_STAGE_SERVICE, /* handling to response */
-	IOPF_STAGE_TOTAL,   /* first request to response */
+	IOPF_STAGE_TOTAL,   /* first request to response; of IOPF_BY_KERNEL */
+	IOPF_STAGE_USER,    /* the same, of IOPF_BY_USER: total + enum iopf_handler */
 	IOPF_NR_STAGES,
 };
 
@@ -119,12 +127,12 @@ struct iopf_device {
 	char name[PAIMON_DEVICE_NAME_LEN]; /* without a name: "dev" and the number of the place,
 					      from 1 */
 	__u32 state;
-	__u32 removed;		  /* from its queue, without a request since */
-	__u64 address;		  /* at which a group was last opened; 0: none */
-	__u32 epoch;		  /* open groups of an older epoch were discarded as a whole */
-	__u32 epoch_reason;	  /* why, the last time */
-	__u64 requests[8];	  /* by perm & (READ | WRITE | EXEC) */
-	__u64 responses[4];	  /* by enum paimon_iopf_code; 3: any other code */
+	__u32 removed;	    /* from its queue, without a request since */
+	__u64 address;	    /* at which a group was last opened; 0: none */
+	__u32 epoch;	    /* open groups of an older epoch were discarded as a whole */
+	__u32 epoch_reason; /* why, the last time */
+	__u64 requests[8];  /* by perm & (READ | WRITE | EXEC) */
+	__u64 responses[IOPF_NR_HANDLERS][4]; /* by enum paimon_iopf_code; 3: any other code */
 	__u64 discarded[8];	  /* requests, by enum paimon_iopf_reason; 4: any other */
 	__u64 lost[IOPF_NR_LOST]; /* groups */
 	__u64 size_sum;
@@ -156,7 +164,7 @@ _Static_assert(sizeof(struct iopf_slot) == 64, "layout of iopf_slots");
 _Static_assert(sizeof(struct iopf_group_id) == 16, "layout of iopf_spilled");
 _Static_assert(sizeof(struct iopf_histogram) == 8 + 8 * PAIMON_HIST_CELLS,
 	       "layout of iopf_devices");
-_Static_assert(sizeof(struct iopf_device) == 368 + 3 * sizeof(struct iopf_histogram),
+_Static_assert(sizeof(struct iopf_device) == 400 + 4 * sizeof(struct iopf_histogram),
 	       "layout of iopf_devices");
 _Static_assert(sizeof(struct iopf_known) == 16, "layout of iopf_index");
 _Static_assert(sizeof(struct iopf_state) == 48, "layout of iopf_state");

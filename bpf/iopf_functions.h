@@ -21,6 +21,7 @@
 const volatile __u32 iopf_group_response_is_there = 0;
 
 #define IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE (1 << 1)
+#define __IOMMU_DOMAIN_SVA (1 << 4)
 #define MAX_PENDING 2048 /* groups of a removed device that wait for a response */
 
 static __always_inline bool is_page_request(const struct iommu_fault *fault)
@@ -63,6 +64,21 @@ static __always_inline u64 group_device(const struct iopf_group *group)
 	return (u64)BPF_CORE_READ(group, dev);
 }
 
+/*
+ * PAIMON_IOPF_BY_USER or 0. Only SVA domains are handled by the kernel itself; the handler of any
+ * other domain is iommufd's.
+ */
+static __always_inline u32 group_handler(const struct iopf_group *group)
+{
+	const struct iommu_domain *domain;
+
+	if (!bpf_core_field_exists(group->attach_handle))
+		return 0;
+	domain = BPF_CORE_READ(group, attach_handle, domain);
+	return domain && !(BPF_CORE_READ(domain, type) & __IOMMU_DOMAIN_SVA) ? PAIMON_IOPF_BY_USER
+									     : 0;
+}
+
 static __always_inline void on_work(const void *work)
 {
 	const struct iopf_group *group = work - bpf_core_field_offset(struct iopf_group, work);
@@ -89,7 +105,8 @@ static __always_inline void on_answer(u64 first, u64 second)
 		if (is_answered(group))
 			return;
 		on_response(group_device(group), BPF_CORE_READ(group, last_fault.fault.prm.pasid),
-			    BPF_CORE_READ(group, last_fault.fault.prm.grpid), second);
+			    BPF_CORE_READ(group, last_fault.fault.prm.grpid),
+			    (u32)second | group_handler(group));
 	} else {
 		const struct iommu_page_response *response = (const void *)second;
 
@@ -129,10 +146,15 @@ static __always_inline u64 argument(void *ctx, u32 n)
 	return value;
 }
 
-/* A global function, because the loop around it is long: it is verified only once. */
-__noinline int answer_removed(u64 dev, u32 pasid, u32 grpid)
+/* A global function, because the loop around it is long: it is verified only once. For the verifier
+ * addresses are scalars. */
+__noinline int answer_removed(u64 dev, u64 address)
 {
-	on_response(dev, pasid, grpid, PAIMON_IOPF_INVALID);
+	const struct iopf_group *group = (const void *)address;
+
+	on_response(dev, BPF_CORE_READ(group, last_fault.fault.prm.pasid),
+		    BPF_CORE_READ(group, last_fault.fault.prm.grpid),
+		    PAIMON_IOPF_INVALID | group_handler(group));
 	return 0;
 }
 
@@ -158,9 +180,7 @@ static __always_inline void on_remove(u64 queue, const struct device *dev)
 			if (!node || node == end)
 				break;
 			/* For the verifier dev itself is not a scalar. */
-			answer_removed((u64)BPF_CORE_READ(param, dev),
-				       BPF_CORE_READ(group, last_fault.fault.prm.pasid),
-				       BPF_CORE_READ(group, last_fault.fault.prm.grpid));
+			answer_removed((u64)BPF_CORE_READ(param, dev), (u64)group);
 			node = BPF_CORE_READ(group, pending_node.next);
 		}
 	}

@@ -131,10 +131,19 @@ struct work_struct {
 	int empty[0];
 };
 
+struct iommu_domain {
+	unsigned int type;
+};
+
+struct iommu_attach_handle {
+	struct iommu_domain *domain;
+};
+
 struct iopf_group {
 	struct iopf_fault last_fault;
 	struct list_head pending_node;
 	struct work_struct work;
+	struct iommu_attach_handle *attach_handle; /* 6.11 and later */
 	struct iommu_fault_param *fault_param;
 	struct device *dev;
 };

@@ -51,6 +51,23 @@ static inline struct device *paimon_group_device(const struct iopf_group *group)
 	return group->fault_param->dev;
 }
 
+/*
+ * PAIMON_IOPF_BY_USER or 0. Only SVA domains are handled by the kernel itself; the handler of any
+ * other domain is iommufd's. Kernels without an attach handle (before 6.11) have no such handler.
+ */
+static inline u32 paimon_group_handler(const struct iopf_group *group)
+{
+#ifdef PAIMON_ATTACH_HANDLE
+	struct iommu_domain *domain;
+	unsigned int type;
+
+	if (group->attach_handle && !get_kernel_nofault(domain, &group->attach_handle->domain) &&
+	    domain && !get_kernel_nofault(type, &domain->type) && !(type & __IOMMU_DOMAIN_SVA))
+		return PAIMON_IOPF_BY_USER;
+#endif
+	return 0;
+}
+
 /* The location of the pointer from a device to its queue. */
 static inline const void *paimon_queue_field(const struct dev_iommu *iommu)
 {

@@ -175,7 +175,7 @@ static int on_response(struct kprobe *probe, struct pt_regs *regs)
 	if (list_empty(&group->pending_node))
 		return 0;
 	paimon_fire(iopf_response, (u64)(uintptr_t)paimon_group_device(group), prm->pasid,
-		    prm->grpid, (u32)(uintptr_t)argument(regs, 1));
+		    prm->grpid, (u32)(uintptr_t)argument(regs, 1) | paimon_group_handler(group));
 	return 0;
 }
 #else
@@ -230,7 +230,7 @@ static void answer_pending(struct device *dev)
 					     sizeof(group)))
 			return;
 		paimon_fire(iopf_response, (u64)(uintptr_t)dev, prm->pasid, prm->grpid,
-			    PAIMON_IOPF_INVALID);
+			    PAIMON_IOPF_INVALID | paimon_group_handler(&group));
 		node = group.pending_node.next;
 	}
 #endif

@@ -62,14 +62,16 @@ TRACE_EVENT(paimon_iopf_handle, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr),
 	    TP_printk("dev=%llx pasid=%u grpid=%u nr=%u", __entry->dev, __entry->pasid,
 		      __entry->grpid, __entry->nr));
 
+/* The code has PAIMON_IOPF_BY_USER too; the record has both apart. */
 TRACE_EVENT(paimon_iopf_response, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 code),
 	    TP_ARGS(dev, pasid, grpid, code),
 	    TP_STRUCT__entry(__field(u64, dev) __field(u32, pasid) __field(u32, grpid)
-				     __field(u32, code)),
+				     __field(u32, code) __field(u32, handler)),
 	    TP_fast_assign(__entry->dev = paimon_trace_id(dev); __entry->pasid = pasid;
-			   __entry->grpid = grpid; __entry->code = code;),
-	    TP_printk("dev=%llx pasid=%u grpid=%u code=%u", __entry->dev, __entry->pasid,
-		      __entry->grpid, __entry->code));
+			   __entry->grpid = grpid; __entry->code = code & ~PAIMON_IOPF_BY_USER;
+			   __entry->handler = !!(code & PAIMON_IOPF_BY_USER);),
+	    TP_printk("dev=%llx pasid=%u grpid=%u code=%u handler=%u", __entry->dev, __entry->pasid,
+		      __entry->grpid, __entry->code, __entry->handler));
 
 TRACE_EVENT(paimon_iopf_discard, TP_PROTO(u64 dev, u32 pasid, u32 grpid, u32 nr, u32 reason),
 	    TP_ARGS(dev, pasid, grpid, nr, reason),

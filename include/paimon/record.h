@@ -69,6 +69,13 @@ enum paimon_iopf_code {
 };
 #define PAIMON_IOPF_NR_CODES 3
 
+/*
+ * A bit of the argument code of a response: the faults of the group go to user space, which
+ * answers them (a virtual machine monitor, through iommufd). The record of the event has it in
+ * a field of its own, handler.
+ */
+#define PAIMON_IOPF_BY_USER 0x100u
+
 /* reason of a discard. */
 enum paimon_iopf_reason {
 	PAIMON_IOPF_OVERFLOW = 0, /* the queue of page requests overflowed */

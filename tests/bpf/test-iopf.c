@@ -145,10 +145,10 @@ static void test_counts(void **data)
 	assert_string_equal(d->name, "dev1");
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(d->requests[i], 2);
-	assert_int_equal(d->responses[0], 1);
-	assert_int_equal(d->responses[1], 1);
-	assert_int_equal(d->responses[2], 1);
-	assert_int_equal(d->responses[3], 2);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][0], 1);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][1], 1);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][2], 1);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][3], 2);
 	assert_int_equal(occupied(f), 16 - 5);
 }
 
@@ -197,6 +197,35 @@ static void test_handled_early(void **data)
 		    d->stages[IOPF_STAGE_TOTAL].sum_ns);
 }
 
+/* Whose groups user space answers, has histogram and responses of its own. */
+static void test_answered_by_user(void **data)
+{
+	struct fixture *f = *data;
+	struct iopf_device *d = &f->devices[0];
+	uint64_t begin[2], end[2];
+
+	begin[0] = clock_ns(CLOCK_MONOTONIC);
+	request(f, DEV, 1, READ, LAST);
+	begin[1] = clock_ns(CLOCK_MONOTONIC);
+	usleep(2000);
+	end[0] = clock_ns(CLOCK_MONOTONIC);
+	respond(f, DEV, 1, PAIMON_IOPF_INVALID | PAIMON_IOPF_BY_USER);
+	end[1] = clock_ns(CLOCK_MONOTONIC);
+	assert_time(&d->stages[IOPF_STAGE_USER], end[0] - begin[1], end[1] - begin[0]);
+	assert_int_equal(count(&d->stages[IOPF_STAGE_TOTAL]), 0);
+	request(f, DEV, 2, READ, LAST);
+	respond(f, DEV, 2, 77 | PAIMON_IOPF_BY_USER);
+	request(f, DEV, 3, READ, LAST);
+	respond(f, DEV, 3, PAIMON_IOPF_SUCCESS);
+	assert_int_equal(count(&d->stages[IOPF_STAGE_USER]), 2);
+	assert_int_equal(count(&d->stages[IOPF_STAGE_TOTAL]), 1);
+	for (uint32_t code = 0; code < 4; code++) {
+		assert_int_equal(d->responses[IOPF_BY_USER][code], code & 1);
+		assert_int_equal(d->responses[IOPF_BY_KERNEL][code], !code);
+	}
+	assert_int_equal(occupied(f), 0);
+}
+
 static void test_not_handled(void **data)
 {
 	struct fixture *f = *data;
@@ -237,7 +266,7 @@ static void test_overlap(void **data)
 	assert_int_equal(count(&d->stages[IOPF_STAGE_TOTAL]), 1);
 	assert_int_equal(d->lost[IOPF_LOST_OVERLAP], 1);
 	assert_int_equal(d->lost[IOPF_LOST_UNSEEN], 0);
-	assert_int_equal(d->responses[0], 2);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][0], 2);
 	assert_int_equal(d->requests[READ], 3);
 	assert_int_equal(occupied(f), 0);
 	/* And then the number is good again. */
@@ -429,7 +458,8 @@ static void test_threads(void **data)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&barrier);
 	assert_int_equal(d->requests[READ], 1 + HAMMERS * ROUNDS * 2);
-	assert_int_equal(d->responses[0] + d->responses[1] + d->responses[2], 1 + HAMMERS * ROUNDS);
+	assert_int_equal(d->responses[0][0] + d->responses[0][1] + d->responses[0][2],
+			 1 + HAMMERS * ROUNDS);
 	assert_int_equal(count(&d->stages[IOPF_STAGE_TOTAL]), 1 + HAMMERS * ROUNDS);
 	assert_int_equal(count(&d->stages[IOPF_STAGE_QUEUE]), HAMMERS * ROUNDS);
 	assert_int_equal(d->size_sum, 1 + HAMMERS * ROUNDS * 2);
@@ -459,11 +489,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts),	TEST(test_times),    TEST(test_handled_early),
-		TEST(test_not_handled), TEST(test_sizes),    TEST(test_overlap),
-		TEST(test_timeout),	TEST(test_discard),  TEST(test_epoch),
-		TEST(test_spill),	TEST(test_given_up), TEST(test_device_limit),
-		TEST(test_threads),
+		TEST(test_counts),	  TEST(test_times),
+		TEST(test_handled_early), TEST(test_answered_by_user),
+		TEST(test_not_handled),	  TEST(test_sizes),
+		TEST(test_overlap),	  TEST(test_timeout),
+		TEST(test_discard),	  TEST(test_epoch),
+		TEST(test_spill),	  TEST(test_given_up),
+		TEST(test_device_limit),  TEST(test_threads),
 	};
 
 	if (geteuid() != 0) {

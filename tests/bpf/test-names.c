@@ -76,7 +76,7 @@ static void assert_device(const struct fixture *f, int index, const char *name, 
 
 	assert_string_equal(d->name, name);
 	assert_int_equal(d->requests[PAIMON_IOPF_PERM_READ], groups);
-	assert_int_equal(d->responses[PAIMON_IOPF_SUCCESS], groups);
+	assert_int_equal(d->responses[IOPF_BY_KERNEL][PAIMON_IOPF_SUCCESS], groups);
 }
 
 /* The device goes on where it was, wherever it is now. */

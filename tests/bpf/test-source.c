@@ -46,7 +46,7 @@ static void run(enum iopf_program program, uint64_t third, uint64_t fifth, uint6
 	assert_int_equal(iopf_source_run(&source, program, args), 0);
 }
 
-/* The value of a point (a histogram's count), or -1; value: of the second label, or NULL. */
+/* The value of a point (a histogram's count), or -1; value: of the last label, or NULL. */
 static int64_t value_of(const char *metric, const char *value)
 {
 	struct snapshot *snapshot = snapshot_new(NULL);
@@ -62,7 +62,7 @@ static int64_t value_of(const char *metric, const char *value)
 		for (size_t j = 0; j < family->nr_points; j++) {
 			const struct point *point = &family->points[j];
 
-			if (value && strcmp(point->labels[1].value, value))
+			if (value && strcmp(point->labels[point->nr_labels - 1].value, value))
 				continue;
 			assert_string_equal(point->labels[0].value, "dev1");
 			assert_int_equal(result, -1);
@@ -75,6 +75,20 @@ static int64_t value_of(const char *metric, const char *value)
 	}
 	snapshot_free(snapshot);
 	return result;
+}
+
+static size_t series_of(const char *metric)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	size_t nr = 0;
+
+	assert_non_null(snapshot);
+	assert_int_equal(iopf_source.read(&source, snapshot), 0);
+	for (size_t i = 0; i < snapshot->nr_families; i++)
+		if (!strcmp(snapshot->families[i].metric->name, metric))
+			nr = snapshot->families[i].nr_points;
+	snapshot_free(snapshot);
+	return nr;
 }
 
 static void test_read(void **data)
@@ -97,6 +111,7 @@ static void test_read(void **data)
 	assert_int_equal(value_of("paimon_iopf_groups_total", "success"), 0);
 	assert_int_equal(value_of("paimon_iopf_group_duration_seconds", NULL), 1);
 	assert_int_equal(value_of("paimon_iopf_group_requests", NULL), 1);
+	assert_int_equal(series_of("paimon_iopf_groups_total"), 3);
 	/* Nothing said when handling began: absent, not zero. */
 	assert_int_equal(value_of("paimon_iopf_group_queue_seconds", NULL), -1);
 
@@ -110,6 +125,10 @@ static void test_read(void **data)
 	assert_int_equal(value_of("paimon_iopf_outstanding_groups", NULL), 0);
 	run(IOPF_RESPONSE, PAIMON_IOPF_SUCCESS, 0, 0);
 	assert_int_equal(value_of("paimon_iopf_groups_lost_total", "unseen"), 1);
+	/* Of those that user space answers, once there is one. */
+	run(IOPF_RESPONSE, PAIMON_IOPF_FAILURE | PAIMON_IOPF_BY_USER, 0, 0);
+	assert_int_equal(series_of("paimon_iopf_groups_total"), 6);
+	assert_int_equal(series_of("paimon_iopf_group_duration_seconds"), 2);
 	iopf_source.detach(&source, false);
 }
 

@@ -37,7 +37,8 @@ static struct json_object *sample(const char *monotonic_ns, const char *source, 
 			 "{\"labels\":{\"device\":\"soft0\",\"access\":\"read\"},\"value\":%s},"
 			 "{\"labels\":{\"device\":\"soft0\",\"access\":\"write\"},\"value\":%s}]},"
 			 "{\"name\":\"paimon_iopf_groups_total\",\"points\":[{\"labels\":"
-			 "{\"device\":\"soft0\",\"response\":\"invalid\"},\"value\":%s}]},"
+			 "{\"device\":\"soft0\",\"handler\":\"kernel\",\"response\":\"invalid\"},"
+			 "\"value\":%s}]},"
 			 "{\"name\":\"paimon_iopf_outstanding_groups\",\"points\":[{\"labels\":"
 			 "{\"device\":\"soft0\"},\"value\":7}]},"
 			 "{\"name\":\"paimon_iopf_group_duration_seconds\",\"points\":["
@@ -103,6 +104,29 @@ static void test_rates(void **state)
 	assert_true(value(&table, "total", "max") == 0.5);
 	assert_true(isnan(value(&table, "queue", "p50")));
 	table_clear(&table);
+}
+
+/* Groups answered by the kernel and by user space are one histogram; the second one may be new. */
+static void test_handlers(void **state)
+{
+#define BY_USER "]},{\"labels\":{\"device\":\"soft0\",\"handler\":\"user\"},\"cells\":["
+	static const char *const before[] = {"[1e-6,40],[0.5,10]" BY_USER "[0.5,1],[20,1]",
+					     "[1e-6,40],[0.5,10]"};
+	static const char *const now[] = {"[1e-6,90],[0.5,10]" BY_USER "[0.5,49],[20,2],[50,1]",
+					  "[1e-6,90],[0.5,10]" BY_USER "[0.5,48],[20,1],[50,1]"};
+	struct table table;
+
+	for (size_t i = 0; i < 2; i++) {
+		compute(sample("1000000000", UP, "1", "1", "1", before[i]),
+			sample("2000000000", UP, "2", "1", "2", now[i]), &table);
+		assert_false(table.restarted);
+		/* 50 at 1 us, 48 at 0.5 s, 1 at 20 s and 1 at 50 s. */
+		assert_true(value(&table, "total", "p50") == 1e-6);
+		assert_true(value(&table, "total", "p90") == 0.5);
+		assert_true(value(&table, "total", "p99") == 20);
+		assert_true(value(&table, "total", "max") == 50);
+		table_clear(&table);
+	}
 }
 
 static void test_above_last_bound(void **state)
@@ -1118,6 +1142,7 @@ int main(void)
 		cmocka_unit_test(test_quantile),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_above_last_bound),
+		cmocka_unit_test(test_handlers),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_sort),
 		cmocka_unit_test(test_bands),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../util/cleanup.h"
 #include "../json.h"
 #include "table.h"
 
@@ -84,6 +85,22 @@ static double point_number(struct json_object *sample, const char *metric,
 	return 0;
 }
 
+/* The sum of the numbers at key of all points with these labels; absent is 0. */
+static double point_numbers(struct json_object *sample, const char *metric,
+			    const char *const *labels, const char *key)
+{
+	struct json_object *points = sample_points(sample, metric);
+	double sum = 0;
+
+	for (size_t i = 0; points && i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+
+		if (point_matches(point, labels))
+			sum += json_number(point, key, 0);
+	}
+	return sum;
+}
+
 bool sample_source_up(struct json_object *sample, const char *source)
 {
 	const char *labels[] = {"source", source, NULL};
@@ -104,21 +121,12 @@ double sample_real(struct json_object *sample, const char *metric, const char *c
 
 double sample_reals(struct json_object *sample, const char *metric, const char *const *labels)
 {
-	struct json_object *points = sample_points(sample, metric);
-	double sum = 0;
-
-	for (size_t i = 0; points && i < json_object_array_length(points); i++) {
-		struct json_object *point = json_object_array_get_idx(points, i);
-
-		if (point_matches(point, labels))
-			sum += json_number(point, "value", 0);
-	}
-	return sum;
+	return point_numbers(sample, metric, labels, "value");
 }
 
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels)
 {
-	return point_number(sample, metric, labels, "sum");
+	return point_numbers(sample, metric, labels, "sum");
 }
 
 uint64_t sample_delta(struct json_object *before, struct json_object *now, const char *metric,
@@ -164,22 +172,6 @@ uint64_t point_delta(struct json_object *before, struct json_object *point,
 	return to < from ? 0 : to - from;
 }
 
-/* The array of cells of one histogram, or NULL. */
-static struct json_object *find_cells(struct json_object *sample, const char *metric,
-				      const char *const *labels)
-{
-	struct json_object *points = sample_points(sample, metric);
-
-	for (size_t i = 0; points && i < json_object_array_length(points); i++) {
-		struct json_object *point = json_object_array_get_idx(points, i);
-		struct json_object *cells = json_object_object_get(point, "cells");
-
-		if (point_matches(point, labels))
-			return json_object_is_type(cells, json_type_array) ? cells : NULL;
-	}
-	return NULL;
-}
-
 static struct histogram_cell cell_at(struct json_object *cells, size_t i)
 {
 	struct json_object *cell = json_object_array_get_idx(cells, i), *upper;
@@ -193,37 +185,75 @@ static struct histogram_cell cell_at(struct json_object *cells, size_t i)
 	};
 }
 
+static int compare_upper(const void *a, const void *b)
+{
+	const struct histogram_cell *left = a, *right = b;
+
+	return (left->upper > right->upper) - (left->upper < right->upper);
+}
+
+/* The cells of all histograms with these labels, in ascending order, none twice. Their number, or
+ * -ENOMEM. */
+static int add_up_cells(struct json_object *sample, const char *metric, const char *const *labels,
+			struct histogram_cell **ret_cells)
+{
+	struct json_object *points = sample_points(sample, metric);
+	_cleanup_free_ struct histogram_cell *cells = calloc(1, sizeof(*cells));
+	size_t nr = 0, unique = 0;
+
+	for (size_t i = 0; cells && points && i < json_object_array_length(points); i++) {
+		struct json_object *point = json_object_array_get_idx(points, i);
+		struct json_object *more = json_object_object_get(point, "cells");
+		struct histogram_cell *all;
+		size_t nr_more;
+
+		if (!point_matches(point, labels) || !json_object_is_type(more, json_type_array))
+			continue;
+		nr_more = json_object_array_length(more);
+		all = reallocarray(cells, nr + nr_more + 1, sizeof(*all));
+		if (!all)
+			return -ENOMEM;
+		cells = all;
+		for (size_t n = 0; n < nr_more; n++)
+			cells[nr++] = cell_at(more, n);
+	}
+	if (!cells)
+		return -ENOMEM;
+	qsort(cells, nr, sizeof(*cells), compare_upper);
+	for (size_t n = 0; n < nr; n++)
+		if (unique && cells[unique - 1].upper == cells[n].upper)
+			cells[unique - 1].count += cells[n].count;
+		else
+			cells[unique++] = cells[n];
+	*ret_cells = cells;
+	cells = NULL;
+	return (int)unique;
+}
+
 int sample_cells(struct json_object *before, struct json_object *now, const char *metric,
 		 const char *const *labels, bool *restarted, struct histogram_cell **ret_cells)
 {
-	struct json_object *old = find_cells(before, metric, labels);
-	struct json_object *new = find_cells(now, metric, labels);
-	size_t nr_old = old ? json_object_array_length(old) : 0, o = 0;
-	size_t nr_new = new ? json_object_array_length(new) : 0;
-	struct histogram_cell *cells = calloc(nr_new + 1, sizeof(*cells));
+	_cleanup_free_ struct histogram_cell *old = NULL, *cells = NULL;
+	int nr_old = add_up_cells(before, metric, labels, &old), o = 0;
+	int nr = nr_old < 0 ? nr_old : add_up_cells(now, metric, labels, &cells);
 
-	if (!cells)
-		return -ENOMEM;
-	/* Both arrays are in ascending order without empty cells, and a cell never becomes
-	 * empty. */
-	for (size_t n = 0; n < nr_new; n++) {
-		cells[n] = cell_at(new, n);
-		if (o == nr_old)
+	if (nr < 0)
+		return nr;
+	/* A cell never becomes empty. */
+	for (int n = 0; n < nr && o < nr_old; n++) {
+		if (old[o].upper > cells[n].upper)
 			continue;
-		struct histogram_cell was = cell_at(old, o);
-
-		if (was.upper > cells[n].upper)
-			continue;
-		o++;
-		if (was.upper < cells[n].upper || was.count > cells[n].count) {
+		if (old[o].upper < cells[n].upper || old[o].count > cells[n].count) {
 			*restarted = true;
 			cells[n].count = 0;
 		} else {
-			cells[n].count -= was.count;
+			cells[n].count -= old[o].count;
 		}
+		o++;
 	}
 	if (o < nr_old)
 		*restarted = true;
 	*ret_cells = cells;
-	return nr_new;
+	cells = NULL;
+	return nr;
 }

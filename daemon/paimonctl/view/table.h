@@ -173,11 +173,13 @@ struct json_object *point_before(struct json_object *before, struct json_object 
 bool sample_source_up(struct json_object *sample, const char *source);
 /* Was it up now only? Its earlier total is then unknown, and a difference would count it as new. */
 bool sample_came_up(struct json_object *before, struct json_object *now, const char *source);
-/* A gauge, the sum of all points with these labels, and the sum of a histogram; absent is 0. */
+/* A gauge; the sum of all points, and of the sums of all histograms, with these labels; absent is
+ * 0. */
 double sample_real(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_reals(struct json_object *sample, const char *metric, const char *const *labels);
 double sample_sum(struct json_object *sample, const char *metric, const char *const *labels);
-/* The cells of a histogram that have increased, to be freed. Returns their number, or -ENOMEM. */
+/* The cells by which all histograms with these labels have increased, to be freed. Returns their
+ * number, or -ENOMEM. */
 int sample_cells(struct json_object *before, struct json_object *now, const char *metric,
 		 const char *const *labels, bool *restarted, struct histogram_cell **ret_cells);
 

@@ -74,7 +74,7 @@ static void visit_spilled(struct iopf *iopf, uint32_t nr, uint64_t now, struct i
 
 /* The metrics of a device, and those of departed devices, which have no label device. */
 struct metrics {
-	struct metric requests, groups, stages[IOPF_NR_STAGES], size, discarded, lost;
+	struct metric requests, groups, stages[IOPF_STAGE_USER], size, discarded, lost;
 };
 
 static const struct metrics of_device = {
@@ -87,7 +87,7 @@ static const struct metrics of_device = {
 	.groups =
 		{
 			.name = "paimon_iopf_groups_total",
-			.help = "Groups of page requests answered, by response.",
+			.help = "Groups of page requests answered, by response and handler.",
 			.type = METRIC_COUNTER,
 		},
 	.stages[IOPF_STAGE_QUEUE] =
@@ -204,26 +204,38 @@ static const char *const access_names[8] = {
 	"none", "read", "write", "read_write", "exec", "read_exec", "write_exec", "read_write_exec",
 };
 static const char *const response_names[4] = {"success", "invalid", "failure", "other"};
+static const char *const handler_names[IOPF_NR_HANDLERS] = {"kernel", "user"};
 static const char *const reason_names[5] = {"overflow", "removed", "nomem", "refused", "other"};
 static const char *const lost_names[IOPF_NR_LOST] = {"timeout", "overlap", "unseen"};
 static const char *const dropped_names[IOPF_NR_DROPPED] = {"iopf_devices", "iopf_groups"};
 
-/* Adds a counter per name: the first `always` ones in any case, the others if they are not 0. */
+/* The labels that all points of some metrics have. */
+struct labels {
+	struct label label[2];
+	unsigned int nr;
+};
+
+static struct labels labels_with(const struct labels *labels, const char *name, const char *value)
+{
+	struct labels with = *labels;
+
+	with.label[with.nr++] = (struct label){name, value};
+	return with;
+}
+
+/* Adds a counter per name: those of the mask `always` in any case, the others if they are not 0. */
 static int add_counters(struct snapshot *snapshot, const struct metric *metric,
-			const struct label *device, const char *label, const char *const *names,
+			const struct labels *labels, const char *label, const char *const *names,
 			const __u64 *values, unsigned int nr, unsigned int always)
 {
 	for (unsigned int i = 0; i < nr; i++) {
-		struct label labels[2] = {{label, names[i]}};
+		struct label all[3] = {labels->label[0], labels->label[1]};
 		int r;
 
 		if (!values[i] && !(always & 1u << i))
 			continue;
-		if (device) {
-			labels[1] = labels[0];
-			labels[0] = *device;
-		}
-		r = snapshot_add_integer(snapshot, metric, labels, device ? 2 : 1, values[i]);
+		all[labels->nr] = (struct label){label, names[i]};
+		r = snapshot_add_integer(snapshot, metric, all, labels->nr + 1, values[i]);
 		if (r < 0)
 			return r;
 	}
@@ -231,46 +243,67 @@ static int add_counters(struct snapshot *snapshot, const struct metric *metric,
 }
 
 static int add_stage(struct snapshot *snapshot, const struct metrics *metrics,
-		     const struct iopf_device *d, enum iopf_stage stage, const struct label *device)
+		     const struct iopf_device *d, enum iopf_stage stage,
+		     const struct labels *labels)
 {
+	/* Those of the total are one metric, with the label handler. */
+	const struct metric *metric =
+		&metrics->stages[stage < IOPF_STAGE_TOTAL ? stage : IOPF_STAGE_TOTAL];
 	const struct iopf_histogram *h = &d->stages[stage];
 	uint64_t cells[PAIMON_HIST_CELLS], count = 0;
 
 	for (unsigned int i = 0; i <= PAIMON_HIST_BOUNDS; i++)
 		count += cells[i] = h->cells[i];
 	/* Absent instead of 0 if the kernel does not show when handling begins. */
-	if (!count && stage != IOPF_STAGE_TOTAL)
+	if (!count && stage < IOPF_STAGE_TOTAL)
 		return 0;
-	return snapshot_add_histogram(snapshot, &metrics->stages[stage], device, !!device, cells,
+	return snapshot_add_histogram(snapshot, metric, labels->label, labels->nr, cells,
 				      h->sum_ns);
 }
 
-/* Adds the counts of a device. device: its label, or NULL. */
+/* Adds what is told apart by handler. */
+static int add_handler(struct snapshot *snapshot, const struct metrics *metrics,
+		       const struct iopf_device *d, enum iopf_handler handler,
+		       const struct labels *labels)
+{
+	struct labels with = labels_with(labels, "handler", handler_names[handler]);
+	const __u64 *responses = d->responses[handler];
+	int r;
+
+	/* User space handles the faults of few devices. */
+	if (handler != IOPF_BY_KERNEL &&
+	    !(responses[0] || responses[1] || responses[2] || responses[3]))
+		return 0;
+	r = add_counters(snapshot, &metrics->groups, &with, "response", response_names, responses,
+			 4, 7);
+	return r ?: add_stage(snapshot, metrics, d, IOPF_STAGE_TOTAL + handler, &with);
+}
+
+/* Adds the counts of a device. labels: its label device, or none. */
 static int add_counts(struct snapshot *snapshot, const struct metrics *metrics,
-		      const struct iopf_device *d, const struct label *device)
+		      const struct iopf_device *d, const struct labels *labels)
 {
 	uint64_t sizes[IOPF_SIZE_CELLS];
 	int r;
 
 	for (unsigned int i = 0; i < IOPF_SIZE_CELLS; i++)
 		sizes[i] = d->size_cells[i];
-	r = add_counters(snapshot, &metrics->requests, device, "access", access_names, d->requests,
+	r = add_counters(snapshot, &metrics->requests, labels, "access", access_names, d->requests,
 			 8,
 			 1u << PAIMON_IOPF_PERM_READ | 1u << PAIMON_IOPF_PERM_WRITE |
 				 1u << (PAIMON_IOPF_PERM_READ | PAIMON_IOPF_PERM_WRITE));
+	for (int i = 0; !r && i < IOPF_NR_HANDLERS; i++)
+		r = add_handler(snapshot, metrics, d, i, labels);
+	for (int i = 0; !r && i < IOPF_STAGE_TOTAL; i++)
+		r = add_stage(snapshot, metrics, d, i, labels);
 	if (!r)
-		r = add_counters(snapshot, &metrics->groups, device, "response", response_names,
-				 d->responses, 4, 7);
-	for (int i = 0; !r && i < IOPF_NR_STAGES; i++)
-		r = add_stage(snapshot, metrics, d, i, device);
+		r = snapshot_add_histogram(snapshot, &metrics->size, labels->label, labels->nr,
+					   sizes, d->size_sum);
 	if (!r)
-		r = snapshot_add_histogram(snapshot, &metrics->size, device, !!device, sizes,
-					   d->size_sum);
-	if (!r)
-		r = add_counters(snapshot, &metrics->discarded, device, "reason", reason_names,
+		r = add_counters(snapshot, &metrics->discarded, labels, "reason", reason_names,
 				 d->discarded, 5, 15);
 	if (!r)
-		r = add_counters(snapshot, &metrics->lost, device, "reason", lost_names, d->lost,
+		r = add_counters(snapshot, &metrics->lost, labels, "reason", lost_names, d->lost,
 				 IOPF_NR_LOST, 7);
 	return r;
 }
@@ -317,21 +350,21 @@ static int add_device(struct source *source, struct snapshot *snapshot, uint32_t
 {
 	char raw[PAIMON_DEVICE_NAME_LEN], buffer[UTF8_NAME_LEN(sizeof(raw))];
 	const struct config *config = source->config;
-	struct label label = {"device", NULL};
+	struct labels labels = {.nr = 1};
 	int r;
 
 	snprintf(raw, sizeof(raw), "%.*s", (int)sizeof(raw) - 1, d->name);
-	label.value = utf8_name(raw, buffer);
-	if (!iopf_serves(config->iopf_include, config->iopf_exclude, label.value))
+	labels.label[0] = (struct label){"device", utf8_name(raw, buffer)};
+	if (!iopf_serves(config->iopf_include, config->iopf_exclude, labels.label[0].value))
 		return 0;
-	r = add_counts(snapshot, &of_device, d, &label);
+	r = add_counts(snapshot, &of_device, d, &labels);
 	if (!r)
-		r = snapshot_add_integer(snapshot, &metric_outstanding, &label, 1,
+		r = snapshot_add_integer(snapshot, &metric_outstanding, labels.label, labels.nr,
 					 in_flight->groups);
 	if (!r)
-		r = snapshot_add_integer(snapshot, &metric_partial, &label, 1,
+		r = snapshot_add_integer(snapshot, &metric_partial, labels.label, labels.nr,
 					 in_flight->partial_requests);
-	return r ?: add_info(source, snapshot, index, raw, &label);
+	return r ?: add_info(source, snapshot, index, raw, labels.label);
 }
 
 /* The counts in struct iopf_device, as an array of u64. */
@@ -408,7 +441,7 @@ int iopf_read(struct source *source, struct snapshot *snapshot)
 	}
 	snapshot->since_ns = iopf->made_ns;
 	if (nr && !r)
-		r = add_counts(snapshot, &of_departed, departed, NULL);
+		r = add_counts(snapshot, &of_departed, departed, &(struct labels){});
 	for (int i = 0; i < IOPF_NR_DROPPED && !r; i++) {
 		struct label label = {"reason", dropped_names[i]};
 
@@ -428,8 +461,9 @@ uint64_t iopf_events(const struct iopf *iopf)
 
 		for (int j = 0; j < 8; j++)
 			events += d->requests[j];
-		for (int j = 0; j < 4; j++)
-			events += d->responses[j];
+		for (int j = 0; j < IOPF_NR_HANDLERS; j++)
+			for (int k = 0; k < 4; k++)
+				events += d->responses[j][k];
 		for (int j = 0; j <= PAIMON_HIST_BOUNDS; j++)
 			events += d->stages[IOPF_STAGE_QUEUE].cells[j];
 	}

@@ -9,7 +9,9 @@
  * groups by response, requests refused before the last of their group. Fails if
  * an answer is not the one that was due. The commands `flush`, `discard`, `remove`,
  * `partial N` (N groups of one open request each) and `held N` (N whole groups that the
- * handler leaves pending) do just that.
+ * handler leaves pending) do just that. `vmm N` reports N groups that user space is to
+ * answer, and answers them as a virtual machine monitor would: at once with success, the last
+ * but one as invalid; says so, and answers the last one when its standard input ends.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,6 +29,7 @@
 #include "mock.h"
 
 #define PAGES 4096
+#define VMM_GROUPS 45000 /* their first number */
 #define READ 1
 #define WRITE 2
 
@@ -127,6 +130,39 @@ static struct totals play_all(uint32_t process, uint32_t groups, uint64_t seed)
 	return totals;
 }
 
+static int play_vmm(uint32_t nr)
+{
+	int fd = open_mock(NULL);
+	uint32_t pasid;
+
+	if (ioctl(fd, MOCK_BIND_USER, &pasid) < 0)
+		die("MOCK_BIND_USER");
+	for (uint32_t i = 0; i < nr; i++) {
+		struct mock_group group = {.pasid = pasid,
+					   .grpid = VMM_GROUPS + i,
+					   .nr = 1,
+					   .by_user = 1};
+
+		group.requests[0].perm = READ;
+		if (ioctl(fd, MOCK_GROUP, &group) < 0 || group.requests[0].result < 0)
+			die("MOCK_GROUP");
+	}
+	for (uint32_t i = 0; i < nr; i++) {
+		struct mock_answer answer = {.grpid = VMM_GROUPS + i, .code = i + 2 == nr};
+
+		if (i + 1 == nr) {
+			puts("one waits");
+			fflush(stdout);
+			while (getchar() != EOF)
+				;
+		}
+		if (ioctl(fd, MOCK_ANSWER, &answer) < 0)
+			die("MOCK_ANSWER");
+	}
+	close(fd);
+	return 0;
+}
+
 static int command(const char *name, const char *argument)
 {
 	uint32_t pasid, nr = argument ? atoi(argument) : 0;
@@ -176,7 +212,9 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	if (optind < argc)
-		return command(argv[optind], argv[optind + 1]);
+		return !strcmp(argv[optind], "vmm") && argc == optind + 2
+			       ? play_vmm(atoi(argv[optind + 1]))
+			       : command(argv[optind], argv[optind + 1]);
 	if (pipe(pipes) < 0)
 		die("pipe");
 	for (uint32_t i = 0; i < processes; i++)

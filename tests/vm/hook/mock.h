@@ -23,8 +23,8 @@ struct mock_group {
 		__u32 perm;
 		__s32 result; /* out: of iommu_report_device_fault() */
 	} requests[MOCK_MAX_REQUESTS];
-	__u32 code; /* out: the response */
-	__u32 reserved;
+	__u32 code;    /* out: the response */
+	__u32 by_user; /* of a PASID of MOCK_BIND_USER: the ioctl does not wait */
 };
 
 /* The calling process' PASID. */
@@ -34,5 +34,18 @@ struct mock_group {
 #define MOCK_FLUSH _IO('M', 3)
 #define MOCK_DISCARD _IO('M', 4)
 #define MOCK_REMOVE _IO('M', 5)
+
+/* An answer to a group of a PASID of MOCK_BIND_USER. */
+struct mock_answer {
+	__u32 grpid;
+	__u32 code;
+};
+
+/*
+ * As iommufd does it, from Linux 6.9 on: the groups of this PASID wait until the process that has
+ * bound it answers them, or closes the file: then they are invalid.
+ */
+#define MOCK_BIND_USER _IOR('M', 6, __u32)
+#define MOCK_ANSWER _IOW('M', 7, struct mock_answer)
 
 #endif

@@ -7,7 +7,8 @@
  * Before 6.9 the kernel's worker handles them in the mm of a PASID. Later that is
  * done by SVA domains, which these kernels refuse to make on x86: then reporting,
  * grouping and response are the kernel's, and handling is done here, in a worker
- * of the name that the kernel's would have.
+ * of the name that the kernel's would have. A PASID can also be bound to a domain
+ * that is not SVA, whose handler hands its groups to user space, as iommufd does.
  *
  * The device is bound to the IOMMU for good: the module stays until the guest ends.
  */
@@ -125,9 +126,47 @@ static int queue_group(struct iopf_group *group)
 	return queue_work(group->fault_param->queue->wq, &group->work) ? 0 : -EBUSY;
 }
 
+/* What waits for user space, in the order in which it came. */
+static LIST_HEAD(for_user);
+static DEFINE_MUTEX(for_user_lock);
+
+static int hand_to_user(struct iopf_group *group)
+{
+	mutex_lock(&for_user_lock);
+	list_add_tail(&group->node, &for_user);
+	mutex_unlock(&for_user_lock);
+	return 0;
+}
+
+/* grpid NULL: any group of the binding. */
+static int answer_one(const struct binding *binding, const u32 *grpid, u32 code)
+{
+	struct iopf_group *group, *found = NULL;
+
+	mutex_lock(&for_user_lock);
+	list_for_each_entry(group, &for_user, node)
+		if (!found && group->attach_handle == &binding->handle &&
+		    (!grpid || group->last_fault.fault.prm.grpid == *grpid))
+			found = group;
+	if (found)
+		list_del(&found->node);
+	mutex_unlock(&for_user_lock);
+	if (!found)
+		return -ENOENT;
+	iopf_group_response(found, code);
+	iopf_free_group(found);
+	return 0;
+}
+
+static int answer_for_user(struct file *file, const struct mock_answer *answer)
+{
+	return file->private_data ? answer_one(file->private_data, &answer->grpid, answer->code)
+				  : -EINVAL;
+}
+
 static const struct iommu_ops mock_ops;
 
-static int bind(struct file *file, u32 *ret_pasid)
+static int bind(struct file *file, bool to_user, u32 *ret_pasid)
 {
 	struct binding *binding;
 	int r;
@@ -137,10 +176,10 @@ static int bind(struct file *file, u32 *ret_pasid)
 	binding = kzalloc(sizeof(*binding), GFP_KERNEL);
 	if (!binding)
 		return -ENOMEM;
-	binding->domain.type = IOMMU_DOMAIN_SVA;
+	binding->domain.type = to_user ? IOMMU_DOMAIN_UNMANAGED : IOMMU_DOMAIN_SVA;
 	binding->domain.ops = &binding_ops;
 	binding->domain.owner = &mock_ops;
-	binding->domain.iopf_handler = queue_group;
+	binding->domain.iopf_handler = to_user ? hand_to_user : queue_group;
 	binding->domain.mm = current->mm;
 	binding->pasid = iommu_alloc_global_pasid(&endpoint->dev);
 	r = binding->pasid == IOMMU_PASID_INVALID ? -ENOSPC : 0;
@@ -164,6 +203,8 @@ static void unbind(struct file *file)
 	if (!binding)
 		return;
 	iopf_queue_flush_dev(&endpoint->dev);
+	while (!answer_one(binding, NULL, IOMMU_PAGE_RESP_INVALID))
+		;
 	iommu_detach_device_pasid(&binding->domain, &endpoint->dev, binding->pasid);
 	iommu_free_global_pasid(binding->pasid);
 	mmdrop(binding->domain.mm);
@@ -202,13 +243,18 @@ static int mock_page_response(struct device *dev, struct iommu_fault_event *even
 	return 0;
 }
 
-static int bind(struct file *file, u32 *ret_pasid)
+static int bind(struct file *file, bool to_user, u32 *ret_pasid)
 {
-	int r = iommu_sva_alloc_pasid(current->mm, 1, 0xfffff);
+	int r = to_user ? -EOPNOTSUPP : iommu_sva_alloc_pasid(current->mm, 1, 0xfffff);
 
 	if (!r)
 		*ret_pasid = current->mm->pasid;
 	return r;
+}
+
+static int answer_for_user(struct file *file, const struct mock_answer *answer)
+{
+	return -EOPNOTSUPP;
 }
 
 static void unbind(struct file *file)
@@ -349,7 +395,7 @@ static int report_group(struct mock_group __user *arg)
 
 	if (IS_ERR(group))
 		return PTR_ERR(group);
-	waits = !group->open && group->grpid < MOCK_HELD;
+	waits = !group->open && !group->by_user && group->grpid < MOCK_HELD;
 	if (group->grpid >= NR_GRPIDS || !group->nr || group->nr > MOCK_MAX_REQUESTS) {
 		r = -EINVAL;
 		goto out;
@@ -375,13 +421,19 @@ out:
 
 static long mock_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
+	struct mock_answer answer;
 	u32 pasid;
 	int r;
 
 	switch (command) {
 	case MOCK_BIND:
-		r = bind(file, &pasid);
+	case MOCK_BIND_USER:
+		r = bind(file, command == MOCK_BIND_USER, &pasid);
 		return r ?: put_user(pasid, (u32 __user *)arg);
+	case MOCK_ANSWER:
+		if (copy_from_user(&answer, (void __user *)arg, sizeof(answer)))
+			return -EFAULT;
+		return answer_for_user(file, &answer);
 	case MOCK_GROUP:
 		return report_group((void __user *)arg);
 	case MOCK_FLUSH:

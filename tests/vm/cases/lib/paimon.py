@@ -195,7 +195,7 @@ def from_metrics(devices, samples=None):
         "requests": {label: value(samples, "paimon_iopf_requests_total", device=device,
                                   access=label) for label in ACCESS.values()},
         "groups": {label: value(samples, "paimon_iopf_groups_total", device=device,
-                                response=label) for label in ("success", "invalid")}}
+                                handler="kernel", response=label) for label in ("success", "invalid")}}
         for device in devices}
 
 
@@ -205,8 +205,10 @@ def check_timed(plan, samples=None):
     for device, numbers in plan.items():
         groups = sum(numbers["groups"].values())
         for metric in ("queue_seconds", "service_seconds", "duration_seconds", "requests"):
+            handler = {"handler": "kernel"} if metric == "duration_seconds" else {}
             equal(f"{device} {metric}",
-                  value(samples, f"paimon_iopf_group_{metric}_count", device=device), groups)
+                  value(samples, f"paimon_iopf_group_{metric}_count", device=device, **handler),
+                  groups)
         equal(f"{device} sum of sizes",
               value(samples, "paimon_iopf_group_requests_sum", device=device),
               sum(numbers["requests"].values()))
