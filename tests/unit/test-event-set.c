@@ -271,6 +271,11 @@ static const struct example examples[] = {
 		},
 	},
 	{
+		"intel-vtd",
+		{{"pg_req_posted", 30}},
+		{{"page_requests", "1/s", 15}},
+	},
+	{
 		"nvidia-scf",
 		{
 			{"cycles", 4e9},
@@ -446,6 +451,9 @@ static void test_belongs(void **state)
 	belongs(sets, "intel-imc", "uncore_imc_11", NULL, NULL);
 	belongs(sets, NULL, "uncore_imc_free_running_0", NULL, NULL);
 	belongs(sets, NULL, "uncore_imc", NULL, NULL);
+	belongs(sets, "intel-vtd", "dmar0", NULL, NULL);
+	belongs(sets, "intel-vtd", "dmar12", NULL, NULL);
+	belongs(sets, NULL, "dmar", NULL, NULL);
 	belongs(sets, "ibm-z-nnpa", "cpum_cf", NULL, NULL);
 	belongs(sets, NULL, "cpum_cf_diag", NULL, NULL);
 	belongs(sets, NULL, "cpum_sf", NULL, NULL);

@@ -11,6 +11,7 @@
 #include "check.h"
 
 #define MAX_NAMES 360 /* bytes in a finding */
+#define POSTED "pg_req_posted"
 
 static void check_event_sets(struct check *check, const struct event_sets *sets, const char *errors)
 {
@@ -81,6 +82,47 @@ static void check_found(struct check *check, const struct cspmu_found *found)
 	}
 }
 
+static bool is_counted(const struct cspmu_found *found, const struct system_pmu *pmu)
+{
+	for (size_t i = 0; i < found->nr_pmus; i++)
+		for (size_t j = 0; found->pmus[i].pmu == pmu && found->pmus[i].set &&
+				   j < found->pmus[i].set->nr_events;
+		     j++)
+			if (!strcmp(found->pmus[i].set->events[j], POSTED))
+				return true;
+	return false;
+}
+
+/*
+ * What Intel VT-d counts, and the kernel's fault handler may never see. Nothing is said where no
+ * PMU counts page requests.
+ */
+static void check_page_requests(struct check *check, const struct cspmu_found *found)
+{
+	char names[MAX_NAMES] = "", uncounted[MAX_NAMES] = "";
+
+	for (size_t i = 0; i < found->system.nr; i++) {
+		const struct system_pmu *pmu = &found->system.all[i];
+
+		if (*pmu->name && cspmu_lists(pmu, POSTED))
+			list_add(is_counted(found, pmu) ? names : uncounted, MAX_NAMES, pmu->name);
+	}
+	if (!*names && !*uncounted)
+		return;
+	if (check->config->cspmu == SOURCE_NO || check->config->iopf == SOURCE_NO)
+		check_add(check, "page requests", CHECK_WARNING,
+			  "set enable = auto in [cspmu] and [iopf]",
+			  "only with both sources it is known how many never reach the kernel");
+	else if (*uncounted)
+		check_add(check, "page requests", CHECK_WARNING,
+			  "install the event set intel-vtd again: paimon-event-set(5)",
+			  "no event set counts " POSTED " of %s", uncounted);
+	else
+		check_add(check, "page requests", CHECK_OK, NULL,
+			  "%s: " POSTED " less paimon_iopf_requests_total never reached the kernel",
+			  names);
+}
+
 void check_cspmu(struct check *check)
 {
 	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
@@ -97,5 +139,6 @@ void check_cspmu(struct check *check)
 	if (cspmu_find(sets, &found) < 0)
 		return;
 	check_found(check, &found);
+	check_page_requests(check, &found);
 	cspmu_found_free(&found);
 }
