@@ -7,11 +7,11 @@
 
 /* The cells are indexes in paimon_hist_bounds; the unit test recomputes them. */
 static const struct histogram_bucket latency_buckets[] = {
-	{19, "1e-06"},	{28, "2e-06"},	{40, "5e-06"},	{49, "1e-05"},	{58, "2e-05"},
-	{69, "5e-05"},	{78, "0.0001"}, {87, "0.0002"}, {99, "0.0005"}, {108, "0.001"},
-	{117, "0.002"}, {128, "0.005"}, {137, "0.01"},	{146, "0.02"},	{158, "0.05"},
-	{167, "0.1"},	{176, "0.2"},	{187, "0.5"},	{195, "1"},	{203, "2"},
-	{214, "5"},	{223, "10"},	{232, "20"},	{244, "50"},	{253, "100"},
+	{17, "1e-06"},	{26, "2e-06"},	{38, "5e-06"},	{47, "1e-05"},	{56, "2e-05"},
+	{67, "5e-05"},	{76, "0.0001"}, {85, "0.0002"}, {97, "0.0005"}, {106, "0.001"},
+	{115, "0.002"}, {126, "0.005"}, {135, "0.01"},	{144, "0.02"},	{156, "0.05"},
+	{165, "0.1"},	{174, "0.2"},	{185, "0.5"},	{193, "1"},	{201, "2"},
+	{212, "5"},	{221, "10"},	{230, "20"},	{242, "50"},	{251, "100"},
 };
 
 const struct histogram_scheme histogram_latency = {
@@ -21,7 +21,7 @@ const struct histogram_scheme histogram_latency = {
 	.buckets = latency_buckets,
 	.nr_buckets = NR(latency_buckets),
 	.schema = PAIMON_HIST_NATIVE_SCHEMA,
-	.zero_threshold = 0x1p-25, /* of PAIMON_HIST_NATIVE_FIRST */
+	.zero_threshold = 0x1p-22, /* of PAIMON_HIST_NATIVE_FIRST */
 };
 
 static const unsigned long long size_bounds[HISTOGRAM_SIZE_BOUNDS] = {1,  2,  4,   8,	16,

@@ -4,8 +4,8 @@
  *
  * The table is the union of two series, so that the buckets of both histogram
  * types of Prometheus are exact sums of cells:
- *   - native histograms, schema 3: floor(1e9 * 2^(i/8)), i from -178 to 54
- *     (200 ns to 107 s);
+ *   - native histograms, schema 3: floor(1e9 * 2^(i/8)), i from -176 to 54
+ *     (238 ns to 107 s);
  *   - classic buckets with readable bounds: 1, 2 and 5 times the powers of ten
  *     from 1 us to 100 s.
  * Cell i counts the values in (bound[i - 1], bound[i]], upper bound inclusive;
@@ -17,11 +17,11 @@
 #ifndef PAIMON_HISTOGRAM_H
 #define PAIMON_HISTOGRAM_H
 
-#define PAIMON_HIST_BOUNDS 255
-#define PAIMON_HIST_CELLS 256 /* the bounds and the cell above them: a power of two */
+#define PAIMON_HIST_BOUNDS 253
+#define PAIMON_HIST_CELLS 256 /* bounds, the cell above them, and room up to a power of two */
 
 #define PAIMON_HIST_NATIVE_SCHEMA 3
-#define PAIMON_HIST_NATIVE_FIRST (-178)
+#define PAIMON_HIST_NATIVE_FIRST (-176)
 #define PAIMON_HIST_NATIVE_LAST 54
 
 /* The padding of the table is larger than any value. Values are limited to
@@ -31,7 +31,6 @@
 #define PAIMON_HIST_PAD (~0ULL >> 1)
 
 static const unsigned long long paimon_hist_bounds[PAIMON_HIST_CELLS] = {
-	200ULL,		 218ULL,
 	238ULL,		 259ULL,
 	283ULL,		 309ULL,
 	337ULL,		 367ULL,

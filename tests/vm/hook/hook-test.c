@@ -11,7 +11,7 @@
  * `partial N` (N groups of one open request each) and `held N` (N whole groups that the
  * handler leaves pending) do just that. `vmm N` reports N groups that user space is to
  * answer, and answers them as a virtual machine monitor would: at once with success, the last
- * but one as invalid, and the last one when its standard input ends.
+ * but one as invalid; says so, and answers the last one when its standard input ends.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -150,8 +150,12 @@ static int play_vmm(uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++) {
 		struct mock_answer answer = {.grpid = VMM_GROUPS + i, .code = i + 2 == nr};
 
-		while (i + 1 == nr && getchar() != EOF)
-			;
+		if (i + 1 == nr) {
+			puts("one waits");
+			fflush(stdout);
+			while (getchar() != EOF)
+				;
+		}
 		if (ioctl(fd, MOCK_ANSWER, &answer) < 0)
 			die("MOCK_ANSWER");
 	}
