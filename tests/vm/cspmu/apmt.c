@@ -86,7 +86,8 @@ struct __attribute__((packed)) header {
 
 struct __attribute__((packed)) fadt {
 	struct header header;
-	char before[104];
+	uint32_t facs, dsdt_low; /* 0: only the long address counts */
+	char before[96];
 	struct header *dsdt;
 };
 
@@ -169,6 +170,7 @@ static uint64_t add_container(const struct system_table *system)
 		to[at + i] = container[i];
 	lengthen_scope(to + 36, sizeof(container));
 	fadt->dsdt = (struct header *)to;
+	fadt->dsdt_low = 0;
 	fadt->dsdt->length = length + sizeof(container);
 	sum_up(fadt->dsdt);
 	sum_up(&fadt->header);
