@@ -17,7 +17,9 @@
  *	cspmu-test record DEVICE EVENT	what the device has counted of an event
  *	cspmu-test hold PMU CONFIG	opens an event, says so, and counts until it is killed
  *	cspmu-test race MODULE FILE ROUNDS
- *					loads and unloads a module as events open and close
+ *					loads and unloads a module as events of soft0 open and close
+ *	cspmu-test race plug DEVICE ROUNDS
+ *					takes the device out and puts it in as its events do
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +39,7 @@
 /* All that is known of a device, and of its events, comes and goes as others open and close. */
 static volatile bool stop;
 static long opened;
+static unsigned int raced; /* the device */
 
 static void *open_what_is_there(void *seed)
 {
@@ -44,11 +47,12 @@ static void *open_what_is_there(void *seed)
 
 	while (!stop) {
 		struct perf_event_attr attr = {.size = sizeof(attr), .config = 0x1a5};
-		char pmu[64], line[64];
+		char name[16], pmu[64], line[64];
 		int fd, cpu;
 
 		usleep(draw(&dice, 500));
-		read_line(pmu, sizeof(pmu), CLASS, "soft0", "pmu");
+		snprintf(name, sizeof(name), "soft%u", raced);
+		read_line(pmu, sizeof(pmu), CLASS, name, "pmu");
 		if (!*pmu)
 			continue;
 		read_line(line, sizeof(line), PMUS, pmu, "type");
@@ -74,7 +78,7 @@ static int come(const char *file)
 	int fd, ret;
 
 	if (!file)
-		return plug(0, true);
+		return plug(raced, true);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -85,7 +89,7 @@ static int come(const char *file)
 
 static int go(const char *module)
 {
-	int ret = module ? syscall(SYS_delete_module, module, O_NONBLOCK) : plug(0, false);
+	int ret = module ? syscall(SYS_delete_module, module, O_NONBLOCK) : plug(raced, false);
 
 	if (ret && (module ? errno == EWOULDBLOCK : ret == -EBUSY))
 		return 1; /* there are events */
@@ -204,7 +208,9 @@ int command(int argc, char **argv)
 	if (!strcmp(argv[1], "race") && argc == 5) {
 		bool device = !strcmp(argv[2], "plug");
 
-		if (!device)
+		if (device)
+			raced = atoi(argv[3]);
+		else
 			close(soft);
 		return race(device ? NULL : argv[2], device ? NULL : argv[3], atol(argv[4]));
 	}
