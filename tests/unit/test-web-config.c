@@ -150,6 +150,7 @@ static void test_bad(void **state)
 		BAD("basic_auth_users:\n  \"a:b\": " HASH "\n", 2, "colon"),
 		BAD("basic_auth_users:\n  u: {}\n", 2, "must be a text"),
 		BAD("a: [\n", 1, "unknown key a"),
+		BAD("{tls_server_config: {cert_file: c, key_file: k}", 1, "not YAML"),
 		BAD(PAIR "\tx: y\n", 4, "not YAML"),
 		BAD(PAIR "# \xff\n", 4, "not YAML"),
 		BAD("\xff\xfe"
