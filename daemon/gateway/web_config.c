@@ -350,6 +350,8 @@ static void add_user(struct reader *reader, char *name, char *hash)
 		      atoi(hash + 4), WEB_CONFIG_MAX_COST);
 	else if (strchr(name, ':'))
 		wrong(reader, "user %.100s: HTTP has no user names with a colon", name);
+	else if (strlen(name) > WEB_CONFIG_MAX_NAME)
+		wrong(reader, "user %.100s...: longer than %d bytes", name, WEB_CONFIG_MAX_NAME);
 	else if (web_config_user(config, name))
 		wrong(reader, "user %.100s is there twice", name);
 	else if (config->nr_users == WEB_CONFIG_MAX_USERS)
