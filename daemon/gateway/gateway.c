@@ -77,7 +77,7 @@ struct request {
 	enum step step;
 	bool begun;
 	char *target; /* as it came */
-	char user[128];
+	char user[WEB_CONFIG_MAX_NAME + 1];
 	struct verified candidate; /* hash of its password */
 	struct password_check check;
 	struct fetch fetch;

@@ -2,6 +2,7 @@
 #include "web_config.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +32,22 @@ struct reader {
 #define wrong(reader, ...) \
 	config_error((reader)->errors, (reader)->path, (reader)->line, __VA_ARGS__)
 
-/* What libyaml cannot read. Of bytes that are not UTF-8 it knows the place, and no line. */
+/* The line of the byte at an offset. */
+static unsigned int line_of(const struct reader *reader, size_t offset)
+{
+	unsigned int line = 1;
+
+	for (size_t i = 0; i < offset && i < reader->size; i++)
+		line += reader->text[i] == '\n';
+	return line;
+}
+
+/* What libyaml cannot read. Of bytes that are not UTF-8 it knows the place, and no line; what it
+ * misses at the end is on a line after it. */
 static void report(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
+	unsigned int last = line_of(reader, SIZE_MAX);
 
 	reader->broken = true;
 	if (parser->error == YAML_MEMORY_ERROR) {
@@ -42,11 +55,10 @@ static void report(struct reader *reader)
 		return;
 	}
 	reader->line = parser->problem_mark.line + 1;
-	if (parser->error == YAML_READER_ERROR) {
-		reader->line = 1;
-		for (size_t i = 0; i < parser->problem_offset && i < reader->size; i++)
-			reader->line += reader->text[i] == '\n';
-	}
+	if (reader->line > last)
+		reader->line = last;
+	if (parser->error == YAML_READER_ERROR)
+		reader->line = line_of(reader, parser->problem_offset);
 	wrong(reader, "not YAML: %s%s%s", parser->context ?: "", parser->context ? ": " : "",
 	      parser->problem ?: "error");
 }
@@ -338,6 +350,8 @@ static void add_user(struct reader *reader, char *name, char *hash)
 		      atoi(hash + 4), WEB_CONFIG_MAX_COST);
 	else if (strchr(name, ':'))
 		wrong(reader, "user %.100s: HTTP has no user names with a colon", name);
+	else if (strlen(name) > WEB_CONFIG_MAX_NAME)
+		wrong(reader, "user %.100s...: longer than %d bytes", name, WEB_CONFIG_MAX_NAME);
 	else if (web_config_user(config, name))
 		wrong(reader, "user %.100s is there twice", name);
 	else if (config->nr_users == WEB_CONFIG_MAX_USERS)

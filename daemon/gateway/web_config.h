@@ -15,7 +15,8 @@
 
 #define WEB_CONFIG_MAX (1 << 20) /* bytes of a file */
 #define WEB_CONFIG_MAX_USERS 1000
-#define WEB_CONFIG_MAX_COST 15 /* of bcrypt: each step doubles the time, 15 takes seconds */
+#define WEB_CONFIG_MAX_NAME 127 /* bytes of a user's name */
+#define WEB_CONFIG_MAX_COST 15	/* of bcrypt: each step doubles the time, 15 takes seconds */
 
 /* As in Go's crypto/tls. */
 enum client_auth {

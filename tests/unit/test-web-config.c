@@ -148,8 +148,12 @@ static void test_bad(void **state)
 		BAD("basic_auth_users:\n  u: $2y$16$ABCDEFGHIJKLMNOPQRSTUu012345678901234567890123456789.\n",
 		    2, "is 16, not 4 to 15"),
 		BAD("basic_auth_users:\n  \"a:b\": " HASH "\n", 2, "colon"),
+#define NAME_32 "0123456789abcdef0123456789abcdef"
+		BAD("basic_auth_users:\n  " NAME_32 NAME_32 NAME_32 NAME_32 ": " HASH "\n", 2,
+		    "longer than 127"),
 		BAD("basic_auth_users:\n  u: {}\n", 2, "must be a text"),
 		BAD("a: [\n", 1, "unknown key a"),
+		BAD("{tls_server_config: {cert_file: c, key_file: k}", 1, "not YAML"),
 		BAD(PAIR "\tx: y\n", 4, "not YAML"),
 		BAD(PAIR "# \xff\n", 4, "not YAML"),
 		BAD("\xff\xfe"
