@@ -269,7 +269,7 @@ run_tests() {
 	# All packages in one go.
 	if [ "${1:-}" = all ]; then
 		# shellcheck disable=SC2086 # words
-		need build guests debug-kernel fuzz $ARCHES
+		need build guests debug-kernel fuzz clients $ARCHES
 		# Without these their tests are skipped.
 		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
 		[ -e "$build/npm/node_modules" ] || ! command -v npm >/dev/null ||
