@@ -263,7 +263,7 @@ run_tests() {
 		esac
 	done
 	# All packages in one go.
-	[ "${1:-}" != all ] || need build guests debug-kernel fuzz
+	[ "${1:-}" != all ] || need build guests debug-kernel fuzz page
 	configure
 	plan >"$build/plan"
 	if [ "${1:-}" = --list ]; then
@@ -281,6 +281,7 @@ run_tests() {
 	esac >"$build/selected"
 	[ -s "$build/selected" ] || exit 1
 	build_daemon
+	[ "${1:-}" != all ] || need_axe
 	! grep -q '^unit/fuzz-' "$build/selected" || need fuzz
 	if grep -qvE '^(unit|bpf|mutations/[df])' "$build/selected"; then
 		need guests

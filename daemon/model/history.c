@@ -177,6 +177,7 @@ static void sum_cells(struct history *history, const struct histogram_scheme *sc
 	for (size_t i = 0; i < nr; i++) {
 		const uint64_t *delta = history_cells(history, &series[i]);
 
+		interval->known |= delta != NULL;
 		for (uint32_t c = 0; delta && c <= scheme->nr_bounds; c++)
 			cells[c] += delta[c];
 	}

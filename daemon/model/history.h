@@ -41,8 +41,10 @@ struct history_series {
 
 struct history_interval {
 	uint64_t from_ns, to_ns; /* CLOCK_MONOTONIC */
-	/* Of the histogram: the counts by bucket, the last for those above all bounds, and
-	 * quantiles (NAN: there is none; INFINITY: above all bounds). */
+	/* Of the histogram: is a group known that was there at both ends of the interval? Then the
+	 * counts by bucket, the last for those above all bounds, and quantiles (NAN: there is
+	 * none; INFINITY: above all bounds). */
+	bool known;
 	uint64_t buckets[HISTORY_BUCKETS + 1];
 	double p50, p99;
 };

@@ -247,12 +247,22 @@ static void test_times(void **state)
 	assert_int_equal(interval->buckets[3], 99);
 	assert_int_equal(interval->buckets[last], 1);
 	assert_int_equal(interval->buckets[0], 0);
-	assert_true(interval->p50 == 1e-5 && interval->p99 == 1e-5);
+	assert_true(interval->known && interval->p50 == 1e-5 && interval->p99 == 1e-5);
 	interval = history_interval(history, 1);
 	assert_int_equal(interval->buckets[3], 0);
 	assert_int_equal(interval->buckets[last], 1);
 	assert_true(isinf(interval->p50));
 	assert_null(history_cells(history, history_find(history, &wants[1], a)));
+	history_free(history);
+
+	/* What came between two looks may have counted before. */
+	history = history_new(wants, 2);
+	take(history, at(0));
+	snapshot = at(5);
+	add_times(snapshot, "a", 71, 1000000);
+	take(history, snapshot);
+	interval = history_interval(history, 0);
+	assert_true(!interval->known && interval->buckets[3] == 0 && isnan(interval->p50));
 	history_free(history);
 }
 
@@ -391,7 +401,7 @@ static void test_looks(void **state)
 	assert_false(has(page, "class=\"heat\""));
 	free(page);
 	page = page_of(MACHINE_BUSY, NULL, 2, true);
-	assert_true(has(page, "Rates are those of 5 seconds") && has(page, "class=\"heat\""));
+	assert_true(has(page, "Rates are averages of 5 seconds") && has(page, "class=\"heat\""));
 	assert_true(has(page, " · paused · <a href=\"/\">"));
 	assert_false(has(page, "First look") || has(page, "REPLAY"));
 	/* Top ten of 25 cgroups, top five of six. */

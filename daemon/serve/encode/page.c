@@ -201,7 +201,8 @@ bool page_section(struct buffer *html, const struct page *page, const char *name
 	if (!source)
 		return false;
 	if (!source->backend && source->reason) {
-		buffer_add_string(html, "<p class=\"cannot\"><strong>Cannot count.</strong> ");
+		html_add(html, "<p class=\"cannot %s\"><strong>Cannot count.</strong> ",
+			 source->state);
 		html_text(html, source->reason);
 		buffer_add_string(html, "</p>\n");
 	} else if (!source->backend) {
@@ -323,7 +324,9 @@ static void tile_events(struct buffer *html, const struct page *page)
 		nr += up.all[i].total > 0;
 	open_tile(html, "events", "Kept events");
 	html_add(html, "%zu</b><small>", up.nr);
-	if (nr == up.nr)
+	if (!up.nr)
+		buffer_add_string(html, "none is kept</small></li>\n");
+	else if (nr == up.nr)
 		buffer_add_string(html, "all of them count</small></li>\n");
 	else
 		html_add(html, "%zu of them cannot count</small></li>\n", up.nr - nr);
@@ -366,7 +369,7 @@ static void sources(struct buffer *html, const struct page *page)
 	static const struct html_column columns[] = {{"Source", NULL},
 						     {"State", NULL},
 						     {"Backend", "w"},
-						     {"Since (UTC)", "w"},
+						     {"Since", "w"},
 						     {"Note", NULL}};
 
 	buffer_add_string(html, "<section id=\"sources\" aria-labelledby=\"sources-title\">\n"
@@ -379,10 +382,7 @@ static void sources(struct buffer *html, const struct page *page)
 		buffer_add_string(html, "<tr><th scope=\"row\">");
 		html_name(html, source->name);
 		html_add(html, "</th><td><span class=\"state %s\">%s</span></td><td class=\"w\">",
-			 source->backend   ? "up"
-			 : !source->reason ? "off"
-					   : "failed",
-			 source->state);
+			 source->state, source->state);
 		html_text(html, source->backend ?: "–");
 		buffer_add_string(html, "</td><td class=\"w\">");
 		if (source->backend)
@@ -423,7 +423,8 @@ static void cost(struct buffer *html, const struct page *page)
 	const struct status_cost *now = &page->status->cost;
 
 	buffer_add_string(html, "<section id=\"cost\" aria-labelledby=\"cost-title\">\n"
-				"<h2 id=\"cost-title\">What paimon costs</h2>\n");
+				"<h2 id=\"cost-title\">What paimon costs</h2>\n"
+				"<div class=\"slim\">\n");
 	html_table(html, "CPU time and rates of the last five to ten seconds", columns, 2);
 	buffer_add_string(html, "<tr><th scope=\"row\">CPU time of paimond</th><td class=\"n\">");
 	html_ratio(html, now->daemon_cpu_percent / 100);
@@ -453,6 +454,7 @@ static void cost(struct buffer *html, const struct page *page)
 	html_count(html, now->recursion_misses);
 	buffer_add_string(html, "</td></tr>\n");
 	html_table_end(html);
+	buffer_add_string(html, "</div>\n");
 	if (!now->run_times)
 		buffer_add_string(
 			html,
@@ -489,7 +491,7 @@ static void head(struct buffer *html, const struct page *page)
 		const struct history_interval *latest =
 			history_interval(page->history, history_nr(page->history) - 1);
 
-		html_add(html, "Rates are those of %.0f seconds; charts show five minutes.",
+		html_add(html, "Rates are averages of %.0f seconds; charts show five minutes.",
 			 (double)(latest->to_ns - latest->from_ns) * 1e-9);
 	} else {
 		buffer_add_string(

@@ -16,7 +16,8 @@
 struct heat {
 	const struct histogram_scheme *scheme;
 	uint32_t first, last;
-	double max; /* groups per second in one cell */
+	double max; /* groups per second in one cell; 0: none was answered */
+	bool known; /* is anything known of at least one interval? */
 };
 
 static double per_second(const struct history_interval *interval, uint32_t bucket)
@@ -24,11 +25,9 @@ static double per_second(const struct history_interval *interval, uint32_t bucke
 	return interval->buckets[bucket] / ((double)(interval->to_ns - interval->from_ns) * 1e-9);
 }
 
-/* False: no group was answered in all intervals. */
-static bool measure(const struct page *page, const struct histogram_scheme *scheme,
-		    struct heat *ret_heat)
+static struct heat measure(const struct page *page, const struct histogram_scheme *scheme)
 {
-	struct heat heat = {scheme, scheme->nr_buckets, 0, 0};
+	struct heat heat = {.scheme = scheme, .first = scheme->nr_buckets};
 
 	for (size_t i = 0; i < history_nr(page->history); i++) {
 		const struct history_interval *interval = history_interval(page->history, i);
@@ -36,6 +35,7 @@ static bool measure(const struct page *page, const struct histogram_scheme *sche
 		for (uint32_t b = 0; b <= scheme->nr_buckets; b++) {
 			double rate = per_second(interval, b);
 
+			heat.known |= interval->known;
 			if (!interval->buckets[b])
 				continue;
 			heat.first = b < heat.first ? b : heat.first;
@@ -43,16 +43,13 @@ static bool measure(const struct page *page, const struct histogram_scheme *sche
 			heat.max = rate > heat.max ? rate : heat.max;
 		}
 	}
-	if (!(heat.max > 0))
-		return false;
-	while (heat.last - heat.first < MIN_ROWS - 1) {
+	while (heat.max > 0 && heat.last - heat.first < MIN_ROWS - 1) {
 		if (heat.first)
 			heat.first--;
 		if (heat.last < scheme->nr_buckets)
 			heat.last++;
 	}
-	*ret_heat = heat;
-	return true;
+	return heat;
 }
 
 /* The upper bound of a bucket, as on an axis: 20 µs. */
@@ -192,13 +189,12 @@ static void add_plot(struct buffer *html, const struct page *page, const struct 
 
 /* The buckets as a table: of all intervals, or of all that was ever counted. */
 static void add_buckets(struct buffer *html, const struct page *page, const struct group *all,
-			const struct histogram_scheme *scheme)
+			const struct histogram_scheme *scheme, bool recent)
 {
 	static const struct html_column columns[] = {{"Latency up to", "n"},
 						     {"Groups", "n"},
 						     {"Share", "n"},
 						     {"Up to here", "n"}};
-	bool recent = history_nr(page->history);
 	uint64_t counts[HISTORY_BUCKETS + 1] = {}, sum = 0, below = 0;
 	uint32_t cell = 0;
 
@@ -240,16 +236,15 @@ static void add_latencies(struct buffer *html, const struct page *page)
 {
 	static const char *const by[] = {NULL};
 	struct groups groups = page_groups(page, page_wants[WANT_DURATION].metric, by, html);
-	struct heat heat;
 
 	if (groups.nr && groups.all[0].cells && groups.all[0].total > 0) {
-		const struct histogram_scheme *scheme = groups.metric->scheme;
+		const struct heat heat = measure(page, groups.metric->scheme);
 
-		if (history_nr(page->history)) {
+		if (heat.known) {
 			buffer_add_string(
 				html,
 				"<figure><figcaption>Time from the first request of a group to its response</figcaption>\n");
-			if (measure(page, scheme, &heat)) {
+			if (heat.max > 0) {
 				add_legend(html, &heat);
 				add_plot(html, page, &heat);
 			} else {
@@ -259,8 +254,8 @@ static void add_latencies(struct buffer *html, const struct page *page)
 			}
 			buffer_add_string(html, "</figure>\n");
 		}
-		if (!history_nr(page->history) || heat.max > 0)
-			add_buckets(html, page, &groups.all[0], scheme);
+		if (!heat.known || heat.max > 0)
+			add_buckets(html, page, &groups.all[0], heat.scheme, heat.known);
 	}
 	groups_clear(&groups);
 }
@@ -348,11 +343,13 @@ static void add_outcomes(struct buffer *html, const struct page *page)
 						     {"Now", "n"},
 						     {"Total", "n"}};
 
+	buffer_add_string(html, "<div class=\"slim\">");
 	html_table(html, "What became of groups and requests", columns, 3);
 	add_outcomes_of(html, page, WANT_ANSWERS, "groups answered:", true);
 	add_outcomes_of(html, page, WANT_LOST, "groups with unknown times:", false);
 	add_outcomes_of(html, page, WANT_DISCARDED, "requests dropped:", false);
 	html_table_end(html);
+	buffer_add_string(html, "</div>\n");
 }
 
 void page_faults(struct buffer *html, const struct page *page)

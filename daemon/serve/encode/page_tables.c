@@ -71,23 +71,26 @@ static size_t nr_counting(const struct page_rows *rows)
 void page_nnpa(struct buffer *html, const struct page *page)
 {
 	struct page_rows functions, cgroups;
+	size_t nr;
 
 	if (page_section(html, page, "pai", "NNPA, the AI unit")) {
 		functions = page_rows(page, WANT_FUNCTIONS, html);
 		cgroups = page_rows(page, WANT_NNPA_CGROUPS, html);
-		buffer_add_string(html, "<div class=\"pair\">\n");
-		if (nr_counting(&functions)) {
-			add_share_table(html, "Functions executed on all CPUs", "Function",
-					"functions", functions.all, nr_counting(&functions),
-					MAX_FUNCTIONS, 0, "/s", 1);
-		} else if (!cgroups.total) {
+		nr = nr_counting(&functions);
+		if (!nr && !(cgroups.total > 0)) {
 			page_nothing(html, page, "pai", "No NNPA function was executed");
+		} else {
+			buffer_add_string(html, "<div class=\"pair\">\n");
+			if (nr)
+				add_share_table(html, "Functions executed on all CPUs", "Function",
+						"functions", functions.all, nr, MAX_FUNCTIONS, 0,
+						"/s", 1);
+			if (cgroups.total > 0)
+				add_share_table(html, "Cgroups by NNPA functions", "Cgroup",
+						"cgroups", cgroups.all, nr_counting(&cgroups),
+						MAX_CGROUPS, 0, "/s", 1);
+			buffer_add_string(html, "</div>\n");
 		}
-		if (cgroups.total > 0) {
-			add_share_table(html, "Cgroups by NNPA functions", "Cgroup", "cgroups",
-					cgroups.all, cgroups.nr, MAX_CGROUPS, 0, "/s", 1);
-		}
-		buffer_add_string(html, "</div>\n");
 		page_rows_clear(&functions);
 		page_rows_clear(&cgroups);
 	}
@@ -224,7 +227,7 @@ static void add_attributed(struct buffer *html, const struct events *events)
 	const struct page_rows *rows = &events->cgroups;
 	_cleanup_free_ const struct page_row **sorted = NULL;
 	_cleanup_free_ struct page_row *all = NULL;
-	size_t shown = 0;
+	size_t nr = 0, shown = 0;
 
 	if (!rows->nr)
 		return;
@@ -238,11 +241,12 @@ static void add_attributed(struct buffer *html, const struct events *events)
 		sorted[i] = &rows->all[i];
 	qsort(sorted, rows->nr, sizeof(*sorted), compare_names);
 	for (size_t i = 0; i < rows->nr; i++)
-		all[i] = *sorted[i];
+		if (sorted[i]->group->total > 0)
+			all[nr++] = *sorted[i];
 	buffer_add_string(html, "<div class=\"pair\">\n");
-	for (size_t i = 0, end; i < rows->nr && shown < MAX_ATTRIBUTED; i = end, shown++) {
+	for (size_t i = 0, end; i < nr && shown < MAX_ATTRIBUTED; i = end, shown++) {
 		for (end = i + 1;
-		     end < rows->nr && !strcmp(all[end].group->labels[0], all[i].group->labels[0]);)
+		     end < nr && !strcmp(all[end].group->labels[0], all[i].group->labels[0]);)
 			end++;
 		add_event_cgroups(html, events, all + i, end - i);
 	}
@@ -329,18 +333,24 @@ static double value_of(const struct page *page, const struct event_set *set,
 	return formula_value(formula->formula, rates, &value) ? value : (double)NAN;
 }
 
-static void begin_value(struct buffer *html, const struct group *pmu, const char *what)
+static void begin_pmu(struct buffer *html, const struct group *pmu)
 {
-	buffer_add_string(html, "<tr><th scope=\"row\">");
+	buffer_add_string(
+		html, "</tbody><tbody>\n<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"4\">");
 	html_name(html, pmu->labels[0]);
 	if (*pmu->labels[1]) {
 		buffer_add_string(html, " <small>socket ");
 		html_name(html, pmu->labels[1]);
 		buffer_add_string(html, "</small>");
 	}
-	buffer_add_string(html, "</th><td>");
-	html_name(html, what);
-	buffer_add_string(html, "</td><td class=\"n\">");
+	buffer_add_string(html, "</th></tr>\n");
+}
+
+static void begin_value(struct buffer *html, const char *name)
+{
+	buffer_add_string(html, "<tr><th scope=\"row\">");
+	html_name(html, name);
+	buffer_add_string(html, "</th><td class=\"n\">");
 }
 
 /* Adds the rows of a PMU on a socket, by the formulas of its event set. */
@@ -355,7 +365,7 @@ static void add_formulas(struct buffer *html, const struct page *page, const str
 
 		for (size_t i = 0; i < nr; i++)
 			values[i] = value_of(page, set, formula, pmu, i);
-		begin_value(html, pmu, formula->name);
+		begin_value(html, formula->name);
 		add_formula_value(html, formula->unit, nr ? values[nr - 1] : (double)NAN);
 		buffer_add_string(html, "</td><td class=\"w chart\">");
 		page_spark(html, page, values);
@@ -378,47 +388,66 @@ static const struct event_set *find_set(const struct page *page, const struct gr
 	return page->sets ? event_sets_find(page->sets, &pmu) : NULL;
 }
 
-void page_pmus(struct buffer *html, const struct page *page)
+/* Adds the row of an event of a PMU that has no set. */
+static void add_pmu_event(struct buffer *html, const struct page *page, const struct group *event)
 {
-	static const struct html_column columns[] = {{"PMU", NULL},
-						     {"Value", NULL},
+	const struct history_series *series =
+		history_find(page->history, &page_wants[WANT_PMU_EVENTS], event->labels);
+
+	begin_value(html, event->labels[2]);
+	html_number(html, series ? series->rate : (double)NAN, "/s");
+	buffer_add_string(html, "</td><td class=\"w chart\">");
+	page_spark_of(html, page, series);
+	buffer_add_string(html, "</td><td class=\"w\"></td></tr>\n");
+}
+
+static void add_pmus(struct buffer *html, const struct page *page, const struct groups *infos,
+		     const struct groups *events)
+{
+	static const struct html_column columns[] = {{"PMU and value", NULL},
 						     {"Now", "n"},
 						     {"Five minutes", "w chart"},
 						     {"Meaning", "w"}};
-	static const char *const by_pmu[] = {"pmu", "identifier", "implementer", NULL};
-	struct groups infos, events;
 	size_t rows = 0, left = 0;
 
-	if (page_section(html, page, "cspmu", "System PMUs")) {
-		infos = page_groups(page, "paimon_cspmu_info", by_pmu, html);
-		events = page_groups(page, page_wants[WANT_PMU_EVENTS].metric,
-				     page_wants[WANT_PMU_EVENTS].by, html);
-		html_table(html, "Bandwidth, latency and other values of each PMU and socket",
-			   columns, 5);
-		for (size_t i = 0; i < events.nr; i++) {
-			const struct group *event = &events.all[i];
-			const struct event_set *set = find_set(page, &infos, event->labels[0]);
-			bool first = !i || strcmp(event->labels[0], event[-1].labels[0]) ||
-				     strcmp(event->labels[1], event[-1].labels[1]);
-			const struct history_series *series = history_find(
-				page->history, &page_wants[WANT_PMU_EVENTS], event->labels);
+	html_table(html, "Bandwidth, latency and other values of each PMU and socket", columns, 4);
+	for (size_t i = 0; i < events->nr; i++) {
+		const struct group *event = &events->all[i];
+		const struct event_set *set = find_set(page, infos, event->labels[0]);
+		bool first = !i || strcmp(event->labels[0], event[-1].labels[0]) ||
+			     strcmp(event->labels[1], event[-1].labels[1]);
 
-			if (rows >= MAX_VALUES) {
-				left += set ? first * set->nr_formulas : 1;
-			} else if (set && first) {
-				add_formulas(html, page, set, event);
-				rows += set->nr_formulas;
-			} else if (!set) {
-				begin_value(html, event, event->labels[2]);
-				html_number(html, series ? series->rate : (double)NAN, "/s");
-				buffer_add_string(html, "</td><td class=\"w chart\">");
-				page_spark_of(html, page, series);
-				buffer_add_string(html, "</td><td class=\"w\"></td></tr>\n");
-				rows++;
-			}
+		if (rows >= MAX_VALUES) {
+			left += set ? first * set->nr_formulas : 1;
+			continue;
 		}
-		html_table_end(html);
-		html_more(html, rows + left, rows, "values");
+		if (first)
+			begin_pmu(html, event);
+		if (set && first)
+			add_formulas(html, page, set, event);
+		else if (!set)
+			add_pmu_event(html, page, event);
+		rows += set ? first * set->nr_formulas : 1;
+	}
+	html_table_end(html);
+	html_more(html, rows + left, rows, "values");
+}
+
+void page_pmus(struct buffer *html, const struct page *page)
+{
+	static const char *const by_pmu[] = {"pmu", "identifier", "implementer", NULL};
+	const struct history_want *want = &page_wants[WANT_PMU_EVENTS];
+
+	if (page_section(html, page, "cspmu", "System PMUs")) {
+		struct groups infos = page_groups(page, "paimon_cspmu_info", by_pmu, html);
+		struct groups events = page_groups(page, want->metric, want->by, html);
+
+		if (events.nr)
+			add_pmus(html, page, &infos, &events);
+		else
+			buffer_add_string(
+				html,
+				"<p class=\"nothing\">No event of a system PMU is counted.</p>\n");
 		groups_clear(&infos);
 		groups_clear(&events);
 	}
