@@ -405,7 +405,7 @@ static void test_looks(void **state)
 	assert_true(has(page, " · paused · <a href=\"/\">"));
 	assert_false(has(page, "First look") || has(page, "REPLAY"));
 	/* Top ten of 25 cgroups, top five of six. */
-	assert_true(has(page, "and 15 more cgroups") && has(page, "and 1 more cgroups"));
+	assert_true(has(page, "and 15 more cgroups") && has(page, "and 1 more cgroup;"));
 	free(page);
 }
 

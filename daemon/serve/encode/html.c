@@ -175,8 +175,8 @@ void html_more(struct buffer *html, size_t nr, size_t shown, const char *what)
 	if (nr > shown)
 		html_add(
 			html,
-			"<p class=\"note\">and %zu more %s; <a href=\"/metrics\">/metrics</a> has all</p>\n",
-			nr - shown, what);
+			"<p class=\"note\">and %zu more %s%s; <a href=\"/metrics\">/metrics</a> has all</p>\n",
+			nr - shown, what, nr - shown == 1 ? "" : "s");
 }
 
 void html_bar(struct buffer *html, double share)

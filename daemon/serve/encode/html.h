@@ -40,7 +40,8 @@ struct html_column {
 void html_table(struct buffer *html, const char *caption, const struct html_column *columns,
 		size_t nr_columns);
 void html_table_end(struct buffer *html);
-/* A line below a table with only the first of its rows; nothing if all are shown. */
+/* A line below a table with only the first of its rows; nothing if all are shown. what: a singular.
+ */
 void html_more(struct buffer *html, size_t nr, size_t shown, const char *what);
 
 /* The bar of a share, 0 to 1. */

@@ -311,7 +311,7 @@ static void add_devices(struct buffer *html, const struct page *page, const stru
 	for (size_t i = 0; i < rows->nr && i < MAX_ROWS; i++)
 		add_device(html, page, &rows->all[i], &durations, &flight);
 	html_table_end(html);
-	html_more(html, rows->nr, MAX_ROWS, "devices");
+	html_more(html, rows->nr, MAX_ROWS, "device");
 	page_rows_clear(&durations);
 	groups_clear(&flight);
 }

@@ -83,11 +83,11 @@ void page_nnpa(struct buffer *html, const struct page *page)
 			buffer_add_string(html, "<div class=\"pair\">\n");
 			if (nr)
 				add_share_table(html, "Functions executed on all CPUs", "Function",
-						"functions", functions.all, nr, MAX_FUNCTIONS, 0,
+						"function", functions.all, nr, MAX_FUNCTIONS, 0,
 						"/s", 1);
 			if (cgroups.total > 0)
 				add_share_table(html, "Cgroups by NNPA functions", "Cgroup",
-						"cgroups", cgroups.all, nr_counting(&cgroups),
+						"cgroup", cgroups.all, nr_counting(&cgroups),
 						MAX_CGROUPS, 0, "/s", 1);
 			buffer_add_string(html, "</div>\n");
 		}
@@ -208,8 +208,8 @@ static void add_event_cgroups(struct buffer *html, const struct events *events,
 	buffer_add(&caption, "", 1);
 	html->error = html->error ?: caption.error;
 	if (!html->error)
-		add_share_table(html, caption.data, "Cgroup", "cgroups", rows, nr,
-				MAX_EVENT_CGROUPS, 1, *unit ? "" : "/s", scale);
+		add_share_table(html, caption.data, "Cgroup", "cgroup", rows, nr, MAX_EVENT_CGROUPS,
+				1, *unit ? "" : "/s", scale);
 	free(caption.data);
 }
 
@@ -276,13 +276,19 @@ void page_events(struct buffer *html, const struct page *page)
 			.values = page_rows(page, WANT_EVENTS, html),
 			.cgroups = page_rows(page, WANT_EVENT_CGROUPS, html),
 		};
+		size_t shown = 0;
 
 		if (events.up.nr) {
 			html_table(html, "Events that count until they are closed", columns, 5);
-			for (size_t i = 0; i < events.up.nr && i < MAX_EVENTS; i++)
-				add_event(html, page, &events, &events.up.all[i]);
+			/* Those that do not count come first, so that they are shown. */
+			for (int counts = 0; counts < 2; counts++)
+				for (size_t i = 0; i < events.up.nr && shown < MAX_EVENTS; i++)
+					if ((events.up.all[i].total > 0) == counts) {
+						add_event(html, page, &events, &events.up.all[i]);
+						shown++;
+					}
 			html_table_end(html);
-			html_more(html, events.up.nr, MAX_EVENTS, "events");
+			html_more(html, events.up.nr, MAX_EVENTS, "event");
 			add_attributed(html, &events);
 		} else {
 			buffer_add_string(
@@ -430,7 +436,7 @@ static void add_pmus(struct buffer *html, const struct page *page, const struct 
 		rows += set ? first * set->nr_formulas : 1;
 	}
 	html_table_end(html);
-	html_more(html, rows + left, rows, "values");
+	html_more(html, rows + left, rows, "value");
 }
 
 void page_pmus(struct buffer *html, const struct page *page)
