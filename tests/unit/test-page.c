@@ -395,7 +395,8 @@ static void test_looks(void **state)
 {
 	char *page = page_of(MACHINE_BUSY, "replay", 1, false);
 
-	assert_true(has(page, "First look: totals only.") && has(page, "<details open>"));
+	assert_true(has(page, "First look: totals only.") &&
+		    has(page, "<details class=\"slim\" open>"));
 	assert_true(has(page, "<title>REPLAY: ") && has(page, "<strong>REPLAY</strong>"));
 	assert_true(has(page, "<a href=\"/?pause\">Pause</a>"));
 	assert_false(has(page, "class=\"heat\""));

@@ -208,7 +208,7 @@ static void add_buckets(struct buffer *html, const struct page *page, const stru
 			counts[b] += recent ? 0 : all->cells[cell];
 		sum += counts[b];
 	}
-	html_add(html, "<details%s><summary>Latencies as a table</summary>\n",
+	html_add(html, "<details class=\"slim\"%s><summary>Latencies as a table</summary>\n",
 		 recent ? "" : " open");
 	html_table(html,
 		   recent ? "Groups answered in the last five minutes"
