@@ -270,11 +270,7 @@ run_tests() {
 	if [ "${1:-}" = all ]; then
 		# shellcheck disable=SC2086 # words
 		need build guests debug-kernel fuzz clients $ARCHES
-		# Without these their tests are skipped.
-		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
-		[ -e "$build/npm/node_modules" ] || ! command -v npm >/dev/null ||
-			npm install --prefix "$build/npm" --no-audit --no-fund \
-				@grafana/schema@13.2.3 typescript@5.9.3 >&2 || rm -rf "$build/npm"
+		need_unpacked
 	fi
 	NODE_PATH=$(realpath -m "$build/npm/node_modules")
 	export NODE_PATH
