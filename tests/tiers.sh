@@ -19,11 +19,13 @@ cases_of() {
 	debug) echo 20-queue 25-pai 27-cspmu 29-live-config 30-load 67-attribution 70-cycles 90-kernel-handler 95-abuse && return ;;
 	7.x) echo 10-smoke 27-cspmu 29-live-config 30-load 40-restart 48-revoked 65-nnpa 67-attribution 90-kernel-handler && return ;;
 	*-preempt) echo 10-smoke 30-load 67-attribution && return ;; # 7.x preempts too
+	*-many) echo 12-odd && return ;;
 	*) echo 10-smoke 30-load 65-nnpa 67-attribution && return ;;
 	esac
 	for case in tests/vm/cases/*; do
 		case ${case##*/} in
 		lib | 15-bpf | 26-real-*) ;; # of other architectures
+		12-odd) ;; # locks the machine down, and is for many CPUs
 		*) echo "${case##*/}" ;;
 		esac
 	done

@@ -16,10 +16,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
 vm=$build/vm
 # Debian's kernels, 7.x of a newer Debian (newer_debian); the one that runs every case; and the
-# guests: a kernel, or one of them with a boot option (run has what -preempt and -nojit are).
+# guests: a kernel, or one of them with an option (run has what -preempt, -nojit and -many are).
 KERNELS="7.x 6.1 6.12"
 STOCK=6.12
-GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit 7.x"
+GUESTS="$STOCK 6.1 $STOCK-preempt $STOCK-nojit $STOCK-many 7.x"
 # Other architectures with a guest, which has the kernel STOCK.
 ARCHES="s390x arm64"
 # Guests that run only when they are named: mirrors do not always have all of their kernel.
