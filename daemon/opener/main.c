@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "../util/cleanup.h"
+#include "../util/log.h"
 #include "opener.h"
 
 #define IDLE_MS 30000
@@ -24,7 +25,7 @@ int main(void)
 
 	if (sd_listen_fds(1) != 1 ||
 	    sd_is_socket_unix(listening.fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-		fprintf(stderr, SD_ERR "paimon-opener is started by paimon-opener.socket\n");
+		log_error("paimon-opener is started by paimon-opener.socket");
 		return EXIT_FAILURE;
 	}
 	for (;;) {
@@ -38,7 +39,7 @@ int main(void)
 		if (fd >= 0)
 			opener_serve(fd, user ? user->pw_uid : 0);
 		else if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN) {
-			fprintf(stderr, SD_ERR "cannot accept: %s\n", strerror(errno));
+			log_error("cannot accept: %s", strerror(errno));
 			return EXIT_FAILURE;
 		}
 	}

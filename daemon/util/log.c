@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static FILE *held;
@@ -30,6 +31,20 @@ void log_release(bool write)
 	held_text = NULL;
 }
 
+/*
+ * Does the journal read stderr? systemd says so with device and inode of the stream (JOURNAL_STREAM
+ * in systemd.exec(5)). Nothing else removes the prefixes: no terminal, file or pipe.
+ */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat found;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &found) && found.st_dev == device && found.st_ino == inode;
+}
+
 void log_line(const char *priority, const char *format, ...)
 {
 	int error = errno;
@@ -40,7 +55,7 @@ void log_line(const char *priority, const char *format, ...)
 	errno = error; /* for %m */
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
-	fprintf(held ?: stderr, "%s%s\n", isatty(STDERR_FILENO) ? "" : priority, line);
+	fprintf(held ?: stderr, "%s%s\n", is_journal() ? priority : "", line);
 }
 
 void log_text(const char *priority, const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Messages on stderr, one per line, with the priority prefixes of sd-daemon(3),
- * which the journal removes; without prefixes on a terminal.
+ * which the journal removes; without prefixes where stderr is not the journal.
  */
 #ifndef PAIMON_LOG_H
 #define PAIMON_LOG_H

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What tests in Python share: checks, after which a test goes on, and paimonctl."""
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,13 @@ def check(what, found, wanted=True):
         print(f"{what}: {found!r}, not {wanted!r}", flush=True)
         if failed > 20:
             sys.exit(1)
+
+
+def journal(path):
+    """A file to write for stderr, and the environment in which a daemon takes it for the journal."""
+    file = open(path, "w")
+    found = os.fstat(file.fileno())
+    return {"stderr": file, "env": os.environ | {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}}
 
 
 def paimonctl(program, socket, *arguments, timeout=60, **options):
