@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "../util/cleanup.h"
 #include "json.h"
+#include "suggest.h"
 
 const struct command command_all = {
 	.name = "paimonctl",
@@ -23,10 +25,12 @@ const struct command command_all = {
 			&command_list,
 			&command_top,
 			&command_stat,
+			&command_lspai,
 			&command_event,
 			&command_metrics,
 			&command_reload,
 			&command_purge,
+			&command_complete,
 			NULL,
 		},
 };
@@ -80,7 +84,7 @@ int complain_response(const char *what, const struct response *response)
 	const char *message = json_text(json_object_object_get(body, "error"), "message",
 					"no reason given (see journalctl -u paimond)");
 
-	complain("%s: %s [HTTP %ld]", what, message, response->status);
+	complain("%s: %s", what, message);
 	json_object_put(body);
 	return EXIT_FAILED;
 }
@@ -141,19 +145,102 @@ int print_json(struct json_object *object)
 	return r;
 }
 
-/* The word to type for a command. */
-static const char *last_word(const struct command *command)
+const struct option_row command_common[] = {
+	{LONG_OPTION('j'), "json", NULL, "print JSON", NULL},
+	{LONG_OPTION('s'), "socket", "PATH", "paimond's socket (default " SOCKET_PATH ")",
+	 WORDS_FILES},
+	{'h', "help", NULL, "print this help", NULL},
+	{},
+};
+
+const struct option_row command_first[] = {
+	{LONG_OPTION('s'), "socket", "PATH", "paimond's socket (default " SOCKET_PATH ")",
+	 WORDS_FILES},
+	{LONG_OPTION('v'), "version", NULL, "print the version", NULL},
+	{'h', "help", NULL,
+	 "print this help; paimonctl help COMMAND, or COMMAND --help, for that\n"
+	 "of a command",
+	 NULL},
+	{},
+};
+
+const char *command_word(const struct command *command)
 {
 	const char *space = strrchr(command->name, ' ');
 
 	return space ? space + 1 : command->name;
 }
 
+const struct command *command_find(const struct command *group, const char *word)
+{
+	for (const struct command *const *c = group->commands; *c; c++)
+		if (!strcmp(word, command_word(*c)))
+			return *c;
+	return NULL;
+}
+
 static int wrong_usage(const struct command *command)
 {
-	fprintf(stderr, "Try: %s%s --help\n", command == &command_all ? "" : "paimonctl ",
-		command->name);
+	complain("try: %s%s --help", command == &command_all ? "" : "paimonctl ", command->name);
 	return EXIT_USAGE;
+}
+
+/* What may be meant, as the beginning of what is in parentheses; to be freed, or NULL. */
+static char *did_you_mean(const char *dashes, const char *best, const char *more)
+{
+	char *text;
+
+	return best && asprintf(&text, "did you mean %s%s?%s", dashes, best, more) >= 0 ? text
+											: NULL;
+}
+
+int complain_word(const char *what, const char *value, const char *words)
+{
+	_cleanup_free_ char *best = suggest_word(value, words), *list = NULL;
+	_cleanup_free_ char *meant = did_you_mean("", best, " ");
+	size_t size;
+	FILE *out = open_memstream(&list, &size);
+
+	if (out) {
+		for (const char *word = words; *word;) {
+			size_t length = strcspn(word, " ");
+			bool last = !word[length];
+
+			fprintf(out, "%s%.*s",
+				word == words ? ""
+				: last	      ? " and "
+					      : ", ",
+				(int)length, word);
+			word += length + !last;
+		}
+		fclose(out);
+	}
+	complain("%s: %s (%sthere are %s)", what, value, meant ?: "", list ?: words);
+	return EXIT_USAGE;
+}
+
+/* Prints rows of a table as lines of a help. */
+static void print_rows(const struct option_row *row)
+{
+	for (; row && row->help; row++) {
+		const char letter[] = {'-', (char)row->key, '\0'}, *text = row->help;
+		bool has_letter = row->key && row->key < LONG_OPTION(0);
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s%s%s%s%s%s", has_letter ? letter : "",
+			 has_letter && row->name ? ", " : "", row->name ? "--" : "",
+			 row->name ?: "", row->key && row->value ? " " : "", row->value ?: "");
+		printf("  %-13s", left);
+		if (strlen(left) > 13)
+			printf("\n%15s", "");
+		while (*text) {
+			size_t length = strcspn(text, "\n");
+
+			printf("%s%.*s\n", text == row->help ? "  " : "                 ",
+			       (int)length, text);
+			text += length + (text[length] == '\n');
+		}
+	}
 }
 
 static void usage(const struct command *group)
@@ -163,58 +250,144 @@ static void usage(const struct command *group)
 	printf("Usage: paimonctl [--socket PATH]%s%s COMMAND [OPTIONS]\n\n%s.\n\nCommands:\n",
 	       *name ? " " : "", name, group->summary);
 	for (const struct command *const *c = group->commands; *c; c++)
-		printf("  %-8s  %s\n", last_word(*c), (*c)->summary);
-	printf("\nOptions:\n"
-	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
-	       "  --version      print the version\n"
-	       "  --help         print this help; paimonctl %s%sCOMMAND --help for that of a command\n"
-	       "\n"
-	       "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. See paimonctl(1).\n",
-	       name, *name ? " " : "");
+		if ((*c)->summary)
+			printf("  %-8s  %s\n", command_word(*c), (*c)->summary);
+	printf("\nOptions:\n");
+	print_rows(command_first);
+	printf("\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 paimond does not run. "
+	       "See paimonctl(1).\n");
 }
 
 static void command_usage(const struct command *command)
 {
-	printf("Usage: paimonctl %s [OPTIONS]%s%s\n\n%s.\n\nOptions:\n%s"
-	       "  --json         print JSON\n"
-	       "  --socket PATH  paimond's socket (default " SOCKET_PATH ")\n"
-	       "  --help         print this help\n",
-	       command->name, command->arguments ? " " : "", command->arguments ?: "",
-	       command->summary, command->options);
+	printf("Usage: paimonctl %s [OPTIONS]%s%s\n\n%s.\n\nOptions:\n", command->name,
+	       command->arguments ? " " : "", command->arguments ?: "", command->summary);
+	print_rows(command->options);
+	print_rows(command_common);
+}
+
+/* Reports an option that is in no table. word: as typed. */
+static void complain_option(const char *prefix, const char *word,
+			    const struct option_row *const tables[2])
+{
+	struct suggestion suggestion = {};
+	_cleanup_free_ char *name = strndup(word, strcspn(word, "=")), *meant = NULL;
+	size_t nr = 0; /* options that begin like it */
+
+	suggestion.word = name ? name + strspn(name, "-") : "";
+	for (size_t t = 0; t < 2; t++)
+		for (const struct option_row *row = tables[t]; row && row->help; row++) {
+			if (!row->name)
+				continue;
+			suggest(&suggestion, row->name);
+			nr += !strncmp(suggestion.word, row->name, strlen(suggestion.word));
+		}
+	meant = did_you_mean("--", suggestion.best, "");
+	complain("%s%s: %s%s%s%s", prefix,
+		 nr > 1 ? "more than one option begins like this" : "no such option", word,
+		 meant ? " (" : "", meant ?: "", meant ? ")" : "");
+}
+
+/* Which row has this key? */
+static const struct option_row *find_row(const struct option_row *const tables[2], int key)
+{
+	for (size_t t = 0; t < 2; t++)
+		for (const struct option_row *row = tables[t]; row && row->help; row++)
+			if (row->key && row->key == key)
+				return row;
+	return NULL;
+}
+
+/*
+ * Parses options that are in the tables, and calls take for each. first: only those before the
+ * first argument. name: for messages. 0, or what take returned, or EXIT_USAGE after a message.
+ */
+static int parse(int argc, char **argv, bool first, const char *name,
+		 const struct option_row *const tables[2],
+		 int (*take)(int key, const char *value, void *user), void *user)
+{
+	char letters[64] = ":", prefix[64], *letter = letters + 1;
+	struct option options[32] = {};
+	size_t nr = 0;
+	int c, r = 0;
+
+	snprintf(prefix, sizeof(prefix), "%s%s", name, *name ? ": " : "");
+	if (first)
+		letter = stpcpy(letters, "+:");
+	for (size_t t = 0; t < 2; t++)
+		for (const struct option_row *row = tables[t]; row && row->help; row++) {
+			if (row->key && row->key < LONG_OPTION(0)) {
+				*letter++ = (char)row->key;
+				if (row->value)
+					*letter++ = ':';
+			}
+			if (row->key && row->name)
+				options[nr++] = (struct option){
+					row->name, row->value ? required_argument : no_argument,
+					NULL, row->key};
+		}
+	optind = 0; /* restarts getopt, after the subcommand's name */
+	opterr = 0;
+	while (!r && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+		const struct option_row *row = find_row(tables, optopt);
+
+		if (c != '?' && c != ':') {
+			r = take(c, optarg, user);
+			continue;
+		}
+		r = EXIT_USAGE;
+		if (c == ':' && row)
+			complain("%s%s requires a value: %s", prefix, word, row->value);
+		else if (!optopt)
+			complain_option(prefix, word, tables);
+		else if (row)
+			complain("%s%s: takes no value", prefix, word);
+		else
+			complain("%sno such option: -%c", prefix, optopt);
+	}
+	return r;
+}
+
+struct taking {
+	struct context *context;
+	const struct command *command;
+	int (*take)(int key, const char *value, void *user);
+	void *user;
+	bool helped;
+};
+
+static int take_one(int key, const char *value, void *user)
+{
+	struct taking *taking = user;
+
+	switch (key) {
+	case LONG_OPTION('s'):
+		taking->context->socket = value;
+		return 0;
+	case LONG_OPTION('j'):
+		taking->context->json = true;
+		return 0;
+	case 'h':
+		command_usage(taking->command);
+		taking->helped = true;
+		return -1; /* no other option counts */
+	}
+	return taking->take(key, value, taking->user);
 }
 
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
-		    const char *short_options, const struct option *long_options,
-		    int (*take)(int option, const char *value, void *user), void *user)
+		    int (*take)(int key, const char *value, void *user), void *user)
 {
-	enum { OPTION_SOCKET = 0x1000, OPTION_JSON, OPTION_HELP };
-	struct option options[16] = {
-		{"socket", required_argument, NULL, OPTION_SOCKET},
-		{"json", no_argument, NULL, OPTION_JSON},
-		{"help", no_argument, NULL, OPTION_HELP},
-	};
-	int c, r;
+	struct taking taking = {context, command, take, user, false};
+	int r = parse(argc, argv, false, command->name,
+		      (const struct option_row *const[2]){command->options, command_common},
+		      take_one, &taking);
 
-	for (size_t i = 0; long_options && long_options[i].name; i++)
-		options[3 + i] = long_options[i];
-	optind = 0; /* restarts getopt, after the subcommand's name */
-	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
-		switch (c) {
-		case OPTION_SOCKET:
-			context->socket = optarg;
-			break;
-		case OPTION_JSON:
-			context->json = true;
-			break;
-		case OPTION_HELP:
-			command_usage(command);
-			return EXIT_DONE;
-		default:
-			r = c == '?' ? EXIT_USAGE : take(c, optarg, user);
-			if (r)
-				return r == EXIT_USAGE ? wrong_usage(command) : r;
-		}
-	}
+	if (taking.helped)
+		return EXIT_DONE;
+	if (r)
+		return r == EXIT_USAGE ? wrong_usage(command) : r;
 	if (argc - optind < command->min || argc - optind > command->max) {
 		if (argc - optind < command->min)
 			complain("%s takes %s", command->name, command->arguments);
@@ -231,41 +404,76 @@ int command_options(struct context *context, const struct command *command, int 
 	return context->client ? -1 : complain("%s", strerror(ENOMEM));
 }
 
+static int no_such_command(const struct command *group, const char *word)
+{
+	struct suggestion suggestion = {.word = word};
+	_cleanup_free_ char *meant = NULL;
+
+	for (const struct command *const *c = group->commands; *c; c++)
+		if ((*c)->summary)
+			suggest(&suggestion, command_word(*c));
+	meant = did_you_mean("", suggestion.best, "");
+	complain("no such command: %s%s%s%s", word, meant ? " (" : "", meant ?: "",
+		 meant ? ")" : "");
+	return wrong_usage(group);
+}
+
+/* help COMMAND...: what COMMAND --help prints. */
+static int help(const struct command *command, char **words)
+{
+	for (; *words && command->commands; words++) {
+		const struct command *found = command_find(command, *words);
+
+		if (!found)
+			return no_such_command(command, *words);
+		command = found;
+	}
+	if (command->commands)
+		usage(command);
+	else
+		command_usage(command);
+	return EXIT_DONE;
+}
+
+static int take_first(int key, const char *value, void *user)
+{
+	struct taking *taking = user;
+
+	if (key == LONG_OPTION('s')) {
+		taking->context->socket = value;
+		return 0;
+	}
+	taking->helped = true;
+	if (key == 'h')
+		usage(taking->command);
+	else
+		puts("paimonctl " PAIMON_VERSION);
+	return -1;
+}
+
 int command_run(struct context *context, const struct command *group, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{},
-	};
-	int c;
+	struct taking taking = {.context = context, .command = group};
+	const struct command *command;
+	int r = parse(argc, argv, true, group == &command_all ? "" : group->name,
+		      (const struct option_row *const[2]){command_first, NULL}, take_first,
+		      &taking);
 
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			context->socket = optarg;
-			break;
-		case 'v':
-			puts("paimonctl " PAIMON_VERSION);
-			return EXIT_DONE;
-		case 'h':
-			usage(group);
-			return EXIT_DONE;
-		default:
-			return wrong_usage(group);
-		}
-	}
+	if (taking.helped)
+		return EXIT_DONE;
+	if (r)
+		return wrong_usage(group);
 	argc -= optind;
 	argv += optind;
-	for (const struct command *const *command = group->commands; argc && *command; command++)
-		if (!strcmp(*argv, last_word(*command)))
-			return (*command)->commands ? command_run(context, *command, argc, argv)
-						    : (*command)->run(context, argc, argv);
-	if (argc)
-		complain("no such command: %s", *argv);
-	else
+	if (!argc) {
 		complain("no command given");
-	return wrong_usage(group);
+		return wrong_usage(group);
+	}
+	if (!strcmp(*argv, "help"))
+		return help(group, argv + 1);
+	command = command_find(group, *argv);
+	if (!command)
+		return no_such_command(group, *argv);
+	return command->commands ? command_run(context, command, argc, argv)
+				 : command->run(context, argc, argv);
 }

@@ -385,7 +385,7 @@ static int run(struct context *context, int argc, char **argv)
 	struct system_pmus system = {};
 	struct pmu *pmus = NULL;
 	size_t nr_pmus = 0;
-	int r = command_options(context, &command_list, argc, argv, "", NULL, NULL, NULL), shown;
+	int r = command_options(context, &command_list, argc, argv, NULL, NULL), shown;
 
 	if (r >= 0)
 		return r;
@@ -416,12 +416,17 @@ static int run(struct context *context, int argc, char **argv)
 	return r ?: shown;
 }
 
+static const struct option_row options[] = {
+	{0, NULL, "PATTERN", "only names that contain it, or match it: nvidia, 'msr/*'", NULL},
+	{},
+};
+
 const struct command command_list = {
 	.name = "list",
 	.summary =
 		"Lists what can be observed: devices, kept events, cgroups, PMUs and their events",
 	.arguments = "[PATTERN]",
 	.max = 1,
-	.options = "  PATTERN        only names that contain it, or match it: nvidia, 'msr/*'\n",
+	.options = options,
 	.run = run,
 };

@@ -13,13 +13,12 @@ static int take(int option, const char *value, void *user)
 
 static int run(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {{"openmetrics", no_argument, NULL, 'o'}, {}};
 	const char *path, *accept;
 	struct response response;
 	bool openmetrics = false;
 	int r;
 
-	r = command_options(context, &command_metrics, argc, argv, "", options, take, &openmetrics);
+	r = command_options(context, &command_metrics, argc, argv, take, &openmetrics);
 	if (r >= 0)
 		return r;
 	path = context->json ? "/v1/snapshot" : "/metrics";
@@ -37,9 +36,15 @@ static int run(struct context *context, int argc, char **argv)
 	return r;
 }
 
+static const struct option_row options[] = {
+	{LONG_OPTION('o'), "openmetrics", NULL,
+	 "print OpenMetrics 1.0 instead of the text format 0.0.4", NULL},
+	{},
+};
+
 const struct command command_metrics = {
 	.name = "metrics",
 	.summary = "Prints all metrics, as Prometheus sees them",
-	.options = "  --openmetrics  print OpenMetrics 1.0 instead of the text format 0.0.4\n",
+	.options = options,
 	.run = run,
 };

@@ -14,6 +14,8 @@
 #include "command.h"
 #include "json.h"
 
+#define SOURCES "iopf events pai cspmu"
+
 struct wanted {
 	const char *name; /* of a source, or of one of its directories */
 	const char *state_dir;
@@ -128,23 +130,18 @@ static void print_removed(struct json_object *names)
 
 static int run(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {{"state-dir", required_argument, NULL, 's'}, {}};
 	struct wanted wanted = {};
 	_cleanup_free_ char *error = NULL;
 	struct json_object *names, *object;
 	struct config *config = NULL;
 	const char *state_dir;
-	int r = command_options(context, &command_purge, argc, argv, "", options, take, &wanted);
+	int r = command_options(context, &command_purge, argc, argv, take, &wanted);
 
 	if (r >= 0)
 		return r;
 	wanted.name = context->arguments[0];
-	if (!is_source(wanted.name) && !state_find(wanted.name, NULL)) {
-		complain(
-			"purge: no such source: %s (iopf, events, pai and cspmu, or a directory such as iopf-1)",
-			wanted.name);
-		return EXIT_USAGE;
-	}
+	if (!is_source(wanted.name) && !state_find(wanted.name, NULL))
+		return complain_word("purge: no such source", wanted.name, SOURCES);
 	if (!wanted.state_dir && config_load(CONFIG_PATH, false, &config, &error) < 0)
 		return complain("%s", error ?: strerror(ENOMEM));
 	state_dir = wanted.state_dir ?: config->state_dir;
@@ -168,16 +165,23 @@ static int run(struct context *context, int argc, char **argv)
 	return print_json(object);
 }
 
+static const struct option_row options[] = {
+	{0, NULL, "NAME",
+	 "iopf, events, pai or cspmu: all state of that source, of any\n"
+	 "version; or one directory, such as iopf-1, as the log of paimond\n"
+	 "names it",
+	 SOURCES},
+	{LONG_OPTION('D'), "state-dir", "D", "state directory (default: that of the configuration)",
+	 WORDS_FILES},
+	{},
+};
+
 const struct command command_purge = {
 	.name = "purge",
 	.summary = "Removes the pinned state of a source: its totals or kept events",
 	.arguments = "NAME",
 	.min = 1,
 	.max = 1,
-	.options =
-		"  NAME           iopf, events, pai or cspmu: all state of that source, of any\n"
-		"                 version; or one directory, such as iopf-1, as the log of paimond\n"
-		"                 names it\n"
-		"  --state-dir D  state directory (default: that of the configuration)\n",
+	.options = options,
 	.run = run,
 };

@@ -7,7 +7,7 @@
 
 static int run(struct context *context, int argc, char **argv)
 {
-	int r = command_options(context, &command_reload, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_reload, argc, argv, NULL, NULL);
 	struct json_object *answer;
 	const char *failures, *restart;
 
@@ -40,6 +40,5 @@ static int run(struct context *context, int argc, char **argv)
 const struct command command_reload = {
 	.name = "reload",
 	.summary = "Makes paimond reload its configuration",
-	.options = "",
 	.run = run,
 };

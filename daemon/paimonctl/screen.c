@@ -1,46 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * top on a terminal. The state is in struct screen; draw() shows it, on_key()
- * and on_answer() change it. Colours only emphasise, and are never the only sign of
- * anything. They are red, magenta and green on the terminal's own background, and are
- * not used on a terminal without colours or if NO_COLOR is set. ncurses restores the
- * terminal on SIGINT and SIGTERM. One file of more than 500 lines, because all of it
- * works on struct screen.
+ * top on a terminal: keys, answers and time change the state in struct screen; draw.c shows it.
+ * ncurses restores the terminal on SIGINT and SIGTERM.
  */
+#include "screen.h"
+
+#include <ctype.h>
 #include <curses.h>
 #include <errno.h>
 #include <json-c/json.h>
-#include <langinfo.h>
-#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <wchar.h>
 
-#include "escape.h"
-#include "top.h"
-#include "view/heat.h"
+#include "json.h"
 
-enum { PAIR_HIGH = 1, PAIR_MIDDLE, PAIR_LOW };
-
-struct screen {
-	struct context *context;
-	size_t view;
-	int sort; /* column, -1: name */
-	size_t first_column, top_row, selected;
-	char *counted;	      /* of a view with a member by: what it shows; NULL: not chosen yet */
-	enum table_span span; /* of such a view */
-	bool paused, help, asking;
-	bool more_columns; /* the band shown is not the last one */
-	double seconds;
-	int64_t next_ns;
-	struct json_object *before, *now; /* only now: the first answer */
-	struct table table;		  /* computed from both */
-	struct heat heat;
-	char error[512]; /* "": connected */
-};
+#define KEY_ESCAPE 27
+#define ESCAPE_DELAY_MS 25 /* for the rest of the code of a key that begins with Esc */
 
 static int64_t now_ns(void)
 {
@@ -50,228 +28,14 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Prints one line, truncated to the width. */
-static void put_line(int y, const char *text, size_t length, attr_t attributes)
+size_t screen_view_behind(size_t view, bool forward)
 {
-	char *line = strndup(text, length), *shown = line ? escape_terminal(line) : NULL;
-	wchar_t *wide = shown ? calloc(strlen(shown) + 1, sizeof(*wide)) : NULL;
-	int nr = 0;
+	size_t nr = 0;
 
-	if (wide && mbstowcs(wide, shown, strlen(shown)) != (size_t)-1) {
-		for (int width = 0; wide[nr] && (width += wcwidth(wide[nr])) <= COLS;)
-			nr++;
-		attrset(attributes);
-		mvaddnwstr(y, 0, wide, nr);
-		attrset(A_NORMAL);
-	}
-	free(wide);
-	free(shown);
-	free(line);
-}
-
-/* Lines from line y on. Returns the next line. */
-static int put_text(int y, const char *text, attr_t attributes)
-{
-	while (*text) {
-		size_t length = strcspn(text, "\n");
-
-		put_line(y++, text, length, attributes);
-		text += length + (text[length] == '\n');
-	}
-	return y;
-}
-
-static int put_headings(const struct table *table, size_t first, size_t end, int y)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return y;
-	table_headings(table, first, end, out);
-	fclose(out);
-	y = put_text(y, text, A_BOLD);
-	free(text);
-	return y;
-}
-
-/* Emphasises values that should be 0 and are not. */
-static void put_alarms(const struct table *table, const struct row *row, size_t first, size_t end,
-		       int y, bool selected)
-{
-	int x = table_texts_width(table);
-
-	for (size_t i = first; i < end; i++, x += TABLE_VALUE_WIDTH)
-		if (table->view->columns[i].alarm && row->values[i] > 0 && x < COLS)
-			mvchgat(y, x, TABLE_VALUE_WIDTH, A_BOLD | (selected ? A_REVERSE : 0),
-				PAIR_HIGH, NULL);
-}
-
-static int put_row(const struct table *table, const struct row *row, size_t first, size_t end,
-		   int y, bool selected)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return y;
-	table_row(table, row, first, end, out);
-	fclose(out);
-	put_text(y, text, selected ? A_REVERSE : A_NORMAL);
-	put_alarms(table, row, first, end, y, selected);
-	free(text);
-	return y + 1;
-}
-
-/* One band of columns: all rows if they fit, otherwise a window around the selected one. */
-static int put_band(struct screen *screen, size_t first, size_t end, int y, size_t lines)
-{
-	const struct table *table = &screen->table;
-
-	y = put_headings(table, first, end, y);
-	if (screen->selected < screen->top_row)
-		screen->top_row = screen->selected;
-	if (screen->selected >= screen->top_row + lines)
-		screen->top_row = screen->selected - lines + 1;
-	if (table->nr_rows <= lines)
-		screen->top_row = 0;
-	for (size_t i = screen->top_row; i < table->nr_rows && i - screen->top_row < lines; i++)
-		y = put_row(table, &table->rows[i], first, end, y, i == screen->selected);
-	return y;
-}
-
-/* The mark of a level, and its attributes. */
-static void put_mark(int level, bool gap)
-{
-	static const char ascii[HEAT_LEVELS] = ".:-=+*#@";
-	static const wchar_t blocks[HEAT_LEVELS] =
-		L"\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588";
-	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-	short pair = level > 5 ? PAIR_HIGH : level > 3 ? PAIR_MIDDLE : PAIR_LOW;
-	wchar_t text[] = {level < 0 ? gap ? L'|' : L' '
-			  : utf8    ? blocks[level]
-				    : (wchar_t)ascii[level],
-			  0};
-
-	attr_set(A_NORMAL, level < 0 ? 0 : pair, NULL);
-	addwstr(text);
-	attr_set(A_NORMAL, 0, NULL);
-}
-
-static void put_strip(const struct screen *screen, const char *name, int y, int x, size_t width,
-		      double low, double high)
-{
-	char *shown = table_key_text(&screen->table, name);
-
-	/* No range: no value, or always 0. */
-	if (screen->table.view->heat_by_row && !heat_range(&screen->heat, name, width, &low, &high))
-		low = high = 1;
-	put_text(y, shown ?: "", A_NORMAL);
-	free(shown);
-	move(y, x);
-	for (size_t age = width; age-- > 0;) {
-		double value = heat_value(&screen->heat, name, age);
-
-		put_mark(isnan(value) ? -1 : heat_level(value, low, high),
-			 heat_is_break(&screen->heat, age));
-	}
-}
-
-/*
- * A strip for each row if they fit, otherwise for the selected one: one mark per
- * interval, whose height and colour follow the logarithm of the value.
- */
-static void put_heat(const struct screen *screen, int y)
-{
-	const struct table *table = &screen->table;
-	const struct column *column = &table->view->columns[table->view->heat];
-	int x = table->key_width + 1, left = LINES - 1 - y;
-	size_t width = x < COLS ? (size_t)(COLS - x) : 0, rows = table->nr_rows;
-	char title[128], from[16], to[16];
-	double low, high;
-
-	width = width < HEAT_FRAMES ? width : HEAT_FRAMES;
-	if (left < 2 || !width || !heat_range(&screen->heat, NULL, width, &low, &high))
-		return;
-	format_value(column->type, low, from);
-	format_value(column->type, high, to);
-	if (table->view->heat_by_row)
-		snprintf(title, sizeof(title), "%s over time, newest right, each in its own range",
-			 column->title);
-	else
-		snprintf(title, sizeof(title), "%s %s over time, newest right, %s to %s",
-			 column->group ?: "", column->title, from, to);
-	put_text(y++, title, A_BOLD);
-	if (rows < (size_t)left)
-		for (size_t i = 0; i < rows; i++)
-			put_strip(screen, table->rows[i].name, y++, x, width, low, high);
-	else
-		put_strip(screen, table->rows[screen->selected].name, y, x, width, low, high);
-}
-
-/* As many bands as fit, one below the other; the keys left and right show the others. */
-static int put_bands(struct screen *screen, int y)
-{
-	const struct table *table = &screen->table;
-	int left = LINES - y - 1; /* the last line is for help */
-	size_t end;
-
-	for (size_t first = screen->first_column; first < table->view->nr_columns; first = end) {
-		bool begins = first == screen->first_column;
-
-		end = table_band_end(table, first, COLS);
-		screen->more_columns = true;
-		if (left < 3 || (!begins && (size_t)left < table->nr_rows + 2))
-			return y;
-		y = put_band(screen, first, end, y, (size_t)left - 2);
-		left = LINES - y - 1;
-	}
-	screen->more_columns = false;
-	return y;
-}
-
-static void put_table(struct screen *screen, int y)
-{
-	struct table *table = &screen->table;
-
-	/* Names are truncated if a row does not fit. */
-	table_measure(table, 0);
-	if (table_texts_width(table) + (int)table->view->nr_columns * TABLE_VALUE_WIDTH > COLS) {
-		int max = COLS / (3 + (int)table->view->nr_texts);
-
-		table_measure(table, max < 12 ? 12 : max);
-	}
-	table_sort(table, screen->sort);
-	if (screen->selected >= table->nr_rows)
-		screen->selected = table->nr_rows - 1;
-	y = put_bands(screen, y);
-	if (!screen->more_columns || screen->first_column)
-		put_heat(screen, y);
-}
-
-static void put_title(const struct screen *screen)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return;
-	table_title(&screen->table, screen->now, out);
-	if (screen->paused)
-		fputs("  PAUSED", out);
-	fclose(out);
-	put_text(0, text, A_BOLD);
-	free(text);
-}
-
-/* The next view for Tab. */
-static size_t view_behind(size_t view)
-{
+	while (top_views[nr])
+		nr++;
 	do
-		view = top_views[view + 1] ? view + 1 : 0;
+		view = (view + (forward ? 1 : nr - 1)) % nr;
 	while (top_views[view]->tab_skips);
 	return view;
 }
@@ -294,55 +58,50 @@ static void choose(struct screen *screen, bool next)
 	screen->counted = copy;
 }
 
-static void put_footer(const struct screen *screen)
+/* Filters and sorts the table. The row that was selected stays selected, wherever it goes. */
+static void arrange(struct screen *screen)
 {
-	const struct view *view = top_views[screen->view];
-	const struct column *column = screen->sort < 0 ? NULL : &view->columns[screen->sort];
-	char by[40] = "", text[160];
+	struct table *table = &screen->table;
 
-	if (view->by)
-		snprintf(by, sizeof(by), "  e event  m minute  c %s", view->other->name);
-	snprintf(text, sizeof(text), "q quit  h help  s sort: %s%s%s  space %s%s%s  Tab %s",
-		 column && column->group ? column->group : "", column && column->group ? " " : "",
-		 column ? column->title : view->key, screen->paused ? "continue" : "pause",
-		 screen->first_column || screen->more_columns ? "  <- -> columns" : "", by,
-		 top_views[view_behind(screen->view)]->name);
-	move(LINES - 1, 0);
-	clrtoeol();
-	put_text(LINES - 1, text, A_NORMAL);
+	if (!table->view)
+		return;
+	table_filter(table, screen->filter);
+	table_sort(table, screen->order);
+	for (size_t i = 0; screen->selected_name && i < table->nr_shown; i++)
+		if (!strcmp(table->rows[i].name, screen->selected_name)) {
+			screen->selected = i;
+			return;
+		}
+	if (screen->selected >= table->nr_shown)
+		screen->selected = table->nr_shown ? table->nr_shown - 1 : 0;
 }
 
-static const char help[] = "up, down       select a row\n"
-			   "left, right    other columns, if not all fit\n"
-			   "s              sort by the next column, then by name again\n"
-			   "Tab            next view\n"
-			   "space          pause and continue\n"
-			   "h              this help\n"
-			   "q              quit\n\n";
-
-static void draw(struct screen *screen)
+/* Computes the table from the two answers, if there are two. */
+static void compute(struct screen *screen)
 {
-	char *error = NULL;
+	const struct view *view = top_views[screen->view];
+	struct pick pick = {.per_cpu = screen->per_cpu};
 
-	erase();
-	if (screen->error[0]) {
-		put_text(0, "paimon  reconnecting", A_BOLD);
-		error = escape_terminal(screen->error);
-		mvaddstr(1, 0, error ?: ""); /* wrapped: its end is the next step */
-		free(error);
-	} else if (!screen->table.view) {
-		put_text(0, "paimon  waiting for the first interval", A_BOLD);
-	} else {
-		put_title(screen);
-		if (screen->help)
-			put_text(put_text(2, help, A_NORMAL), screen->table.view->help, A_NORMAL);
-		else if (screen->table.nr_rows)
-			put_table(screen, 2);
-		else
-			put_text(2, screen->table.view->nothing, A_NORMAL);
+	table_clear(&screen->table);
+	choose(screen, false);
+	if (view->by) {
+		pick.counted = screen->counted;
+		pick.span = screen->span;
 	}
-	put_footer(screen);
-	refresh();
+	if (screen->before)
+		table_compute(view, screen->before, screen->now, &pick, &screen->table);
+	arrange(screen);
+}
+
+static void select_row(struct screen *screen, size_t row)
+{
+	const struct table *table = &screen->table;
+
+	if (!table->nr_shown)
+		return;
+	screen->selected = row < table->nr_shown ? row : table->nr_shown - 1;
+	free(screen->selected_name);
+	screen->selected_name = strdup(table->rows[screen->selected].name);
 }
 
 /* Moves to the previous or next band. */
@@ -365,61 +124,133 @@ static void scroll_columns(struct screen *screen, bool forward)
 		screen->first_column = 0;
 }
 
-/* Computes the table from the two answers, if there are two. */
-static void compute(struct screen *screen)
-{
-	const struct view *view = top_views[screen->view];
-	struct pick pick = {};
-
-	table_clear(&screen->table);
-	choose(screen, false);
-	if (view->by)
-		pick = (struct pick){.counted = screen->counted, .span = screen->span};
-	if (screen->before)
-		table_compute(view, screen->before, screen->now, &pick, &screen->table);
-}
-
 /* Shows something else. */
 static void show_view(struct screen *screen, size_t view)
 {
+	if (view != screen->view)
+		screen->order = table_first_order(top_views[view]);
 	screen->view = view;
-	screen->sort = table_first_sort(top_views[view]);
+	screen->chosen = true;
 	screen->first_column = screen->top_row = screen->selected = 0;
+	free(screen->selected_name);
+	screen->selected_name = NULL;
 	heat_clear(&screen->heat);
 	compute(screen);
 }
 
-/* Returns false to quit. */
-static bool on_key(struct screen *screen, int key)
+static void show_other(struct screen *screen)
 {
-	int nr_columns = (int)top_views[screen->view]->nr_columns;
+	for (size_t i = 0; top_views[screen->view]->other && top_views[i]; i++)
+		if (top_views[i] == top_views[screen->view]->other) {
+			show_view(screen, i);
+			return;
+		}
+}
+
+static void set_interval(struct screen *screen, double seconds)
+{
+	screen->seconds = seconds;
+	screen->next_ns = now_ns() + (int64_t)(seconds * 1e9);
+}
+
+static void step_interval(struct screen *screen, bool longer)
+{
+	static const double steps[] = {0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600};
+	size_t nr = sizeof(steps) / sizeof(steps[0]);
+
+	for (size_t i = 0; i < nr; i++) {
+		double step = steps[longer ? i : nr - 1 - i];
+
+		if (longer ? step > screen->seconds : step < screen->seconds) {
+			set_interval(screen, step);
+			return;
+		}
+	}
+}
+
+static void toggle_cpus(struct screen *screen)
+{
+	const struct view *view = top_views[screen->view];
+	size_t rows = screen->table.nr_rows;
+
+	if (!view->has_cpus) {
+		snprintf(screen->note, sizeof(screen->note), "%s has no rows for single CPUs",
+			 view->name);
+		return;
+	}
+	screen->per_cpu = !screen->per_cpu;
+	compute(screen);
+	if (screen->per_cpu && rows && screen->table.nr_rows == rows)
+		snprintf(screen->note, sizeof(screen->note),
+			 "no counts by CPU here: see per_cpu in paimond.conf(5)");
+}
+
+static void show_help(struct screen *screen)
+{
+	if (screen->mode == MODE_HELP) {
+		screen->mode = screen->covered;
+		return;
+	}
+	screen->covered = screen->mode;
+	screen->mode = MODE_HELP;
+	screen->help_top = 0;
+}
+
+/* The keys of the table. Returns false to quit. */
+static bool on_table_key(struct screen *screen, int key)
+{
+	const struct view *view = top_views[screen->view];
+	size_t page = LINES > 5 ? (size_t)LINES - 5 : 1;
 
 	switch (key) {
-	case 'q':
-		return false;
-	case 'h':
-	case '?':
-		screen->help = !screen->help;
-		break;
 	case 's':
-		screen->sort = screen->sort + 1 < nr_columns ? screen->sort + 1 : -1;
+	case KEY_F(6):
+		screen->menu = screen->order.column;
+		screen->mode = MODE_SORT;
+		break;
+	case '<':
+	case '>':
+		screen->order.column = table_next_column(view, screen->order.column, key == '>');
+		arrange(screen);
+		break;
+	case 'r':
+	case 'R':
+	case 'I':
+		screen->order.reverse = !screen->order.reverse;
+		arrange(screen);
+		break;
+	case '/':
+	case KEY_F(4):
+		screen->mode = MODE_FILTER;
+		break;
+	case KEY_ESCAPE:
+		screen->filter[0] = '\0';
+		arrange(screen);
+		break;
+	case 'd':
+		screen->input[0] = '\0';
+		screen->mode = MODE_INTERVAL;
+		break;
+	case '+':
+	case '-':
+		step_interval(screen, key == '+');
+		break;
+	case '1':
+		toggle_cpus(screen);
 		break;
 	case ' ':
 		screen->paused = !screen->paused;
 		break;
 	case '\t':
-		show_view(screen, view_behind(screen->view));
+	case KEY_BTAB:
+		show_view(screen, screen_view_behind(screen->view, key == '\t'));
 		break;
 	case 'c':
-		for (size_t i = 0; top_views[screen->view]->other && top_views[i]; i++)
-			if (top_views[i] == top_views[screen->view]->other) {
-				show_view(screen, i);
-				break;
-			}
+		show_other(screen);
 		break;
 	case 'e':
 	case 'm':
-		if (!top_views[screen->view]->by)
+		if (!view->by)
 			break;
 		if (key == 'e')
 			choose(screen, true);
@@ -428,20 +259,193 @@ static bool on_key(struct screen *screen, int key)
 		show_view(screen, screen->view);
 		break;
 	case KEY_UP:
-		screen->selected -= screen->selected > 0;
+		select_row(screen, screen->selected ? screen->selected - 1 : 0);
 		break;
 	case KEY_DOWN:
-		screen->selected++; /* put_table() stops at the last row */
+		select_row(screen, screen->selected + 1);
+		break;
+	case KEY_PPAGE:
+		select_row(screen, screen->selected > page ? screen->selected - page : 0);
+		break;
+	case KEY_NPAGE:
+		select_row(screen, screen->selected + page);
+		break;
+	case KEY_HOME:
+		select_row(screen, 0);
+		break;
+	case KEY_END:
+		select_row(screen, screen->table.nr_shown);
 		break;
 	case KEY_LEFT:
 	case KEY_RIGHT:
 		scroll_columns(screen, key == KEY_RIGHT);
 		break;
-	case KEY_RESIZE:
-		screen->first_column = 0;
-		break;
 	}
 	return true;
+}
+
+static void sort_by_menu(struct screen *screen)
+{
+	if (screen->order.column != screen->menu)
+		screen->order.reverse = false;
+	screen->order.column = screen->menu;
+	screen->mode = MODE_TABLE;
+	arrange(screen);
+}
+
+static void on_menu_key(struct screen *screen, int key)
+{
+	const struct view *view = top_views[screen->view];
+	size_t nr = 1 + view->nr_texts + view->nr_columns;
+	const char *found = key > 0 && key < 256 ? strchr(SORT_KEYS, key) : NULL;
+
+	switch (key) {
+	case KEY_ESCAPE:
+		screen->mode = MODE_TABLE;
+		break;
+	case KEY_UP:
+	case KEY_DOWN:
+		screen->menu = table_next_column(view, screen->menu, key == KEY_DOWN);
+		break;
+	case '\n':
+	case '\r':
+	case KEY_ENTER:
+		sort_by_menu(screen);
+		break;
+	case 'r':
+	case 'R':
+	case 'I':
+		screen->order.reverse = !screen->order.reverse;
+		screen->order.column = screen->menu;
+		screen->mode = MODE_TABLE;
+		arrange(screen);
+		break;
+	default:
+		if (!found || (size_t)(found - SORT_KEYS) >= nr)
+			break;
+		screen->menu = TABLE_BY_NAME;
+		for (long i = 0; i < found - SORT_KEYS; i++)
+			screen->menu = table_next_column(view, screen->menu, true);
+		sort_by_menu(screen);
+	}
+}
+
+/* Adds a character to a text, or removes the last one. */
+static void edit(char *text, size_t size, int key)
+{
+	size_t length = strlen(text);
+
+	if (key == KEY_BACKSPACE || key == '\b' || key == 127) {
+		/* All bytes of a character in UTF-8. */
+		while (length && (text[length - 1] & 0xc0) == 0x80)
+			length--;
+		text[length ? length - 1 : 0] = '\0';
+	} else if (key >= ' ' && key < 256 && length + 1 < size) {
+		text[length] = (char)key;
+		text[length + 1] = '\0';
+	}
+}
+
+static void on_filter_key(struct screen *screen, int key)
+{
+	if (key == KEY_ESCAPE)
+		screen->filter[0] = '\0';
+	else
+		edit(screen->filter, sizeof(screen->filter), key);
+	if (key == KEY_ESCAPE || key == '\n' || key == '\r' || key == KEY_ENTER)
+		screen->mode = MODE_TABLE;
+	arrange(screen);
+}
+
+static void on_interval_key(struct screen *screen, int key)
+{
+	double seconds;
+	char *end;
+
+	if (key == KEY_ESCAPE) {
+		screen->mode = MODE_TABLE;
+	} else if (key == '\n' || key == '\r' || key == KEY_ENTER) {
+		screen->mode = MODE_TABLE;
+		seconds = strtod(screen->input, &end);
+		if (!*screen->input)
+			return;
+		if (*end || !(seconds >= 0.1 && seconds <= 3600))
+			snprintf(screen->note, sizeof(screen->note),
+				 "not an interval: %s (seconds, 0.1 to 3600)", screen->input);
+		else
+			set_interval(screen, seconds);
+	} else if (key >= 256 || isdigit(key) || key == '.' || key < ' ' || key == 127) {
+		edit(screen->input, sizeof(screen->input), key);
+	}
+}
+
+static void on_help_key(struct screen *screen, int key)
+{
+	size_t page = LINES > 2 ? (size_t)LINES - 1 : 1;
+
+	switch (key) {
+	case KEY_ESCAPE:
+	case 'h':
+	case '\n':
+		screen->mode = screen->covered;
+		break;
+	case KEY_UP:
+		screen->help_top -= screen->help_top > 0;
+		break;
+	case KEY_DOWN: /* draw() stops at the end */
+		screen->help_top++;
+		break;
+	case KEY_PPAGE:
+		screen->help_top -= page < screen->help_top ? page : screen->help_top;
+		break;
+	case KEY_NPAGE:
+	case ' ':
+		screen->help_top += page;
+		break;
+	}
+}
+
+/* Returns false to quit. */
+static bool on_key(struct screen *screen, int key)
+{
+	bool types = screen->mode == MODE_FILTER || screen->mode == MODE_INTERVAL;
+
+	screen->note[0] = '\0';
+	if (key == KEY_F(10) || (key == 'q' && !types))
+		return false;
+	if (key == KEY_RESIZE) {
+		screen->first_column = 0;
+	} else if (key == '?' || key == KEY_F(1) || (key == 'h' && !types)) {
+		show_help(screen);
+	} else {
+		switch (screen->mode) {
+		case MODE_TABLE:
+			return on_table_key(screen, key);
+		case MODE_SORT:
+			on_menu_key(screen, key);
+			break;
+		case MODE_FILTER:
+			on_filter_key(screen, key);
+			break;
+		case MODE_INTERVAL:
+			on_interval_key(screen, key);
+			break;
+		case MODE_HELP:
+			on_help_key(screen, key);
+		}
+	}
+	return true;
+}
+
+/* The reason of an answer that is no snapshot. */
+static void set_error(struct screen *screen, const struct response *response)
+{
+	struct json_object *body = response_json(response);
+
+	snprintf(screen->error, sizeof(screen->error),
+		 "paimond has no snapshot: %s (see journalctl -u paimond)",
+		 json_text(json_object_object_get(body, "error"), "message", "no reason given"));
+	json_object_put(body);
 }
 
 /* Returns whether there is a new frame. */
@@ -460,9 +464,7 @@ static bool on_answer(struct screen *screen, int r, struct response *response)
 		snprintf(screen->error, sizeof(screen->error), "%s",
 			 client_error(screen->context->client));
 	else if (!object)
-		snprintf(screen->error, sizeof(screen->error),
-			 "paimond answered HTTP %ld without a snapshot (see journalctl -u paimond)",
-			 response->status);
+		set_error(screen, response);
 	else
 		screen->error[0] = 0;
 	if (r == 1)
@@ -473,6 +475,12 @@ static bool on_answer(struct screen *screen, int r, struct response *response)
 	if (!object)
 		json_object_put(screen->now);
 	screen->now = object;
+	if (object && !screen->chosen) {
+		size_t view = top_first_view(object);
+
+		if (top_has_data(top_views[view], object))
+			show_view(screen, view);
+	}
 	compute(screen);
 	/* What is shown of a minute has no history. */
 	if (screen->table.view && screen->table.pick.span == SPAN_INTERVAL)
@@ -524,22 +532,16 @@ static void loop(struct screen *screen, unsigned long frames)
 	}
 }
 
-/* Colours that are readable on light and dark backgrounds; none if the terminal has no colours. */
-static void use_colors(void)
+int screen_run(struct context *context, const size_t *view, bool per_cpu, double seconds,
+	       unsigned long frames)
 {
-	const char *no_color = getenv("NO_COLOR");
-
-	if ((no_color && *no_color) || !has_colors() || start_color() == ERR ||
-	    use_default_colors() == ERR)
-		return;
-	init_pair(PAIR_HIGH, COLOR_RED, -1);
-	init_pair(PAIR_MIDDLE, COLOR_MAGENTA, -1);
-	init_pair(PAIR_LOW, COLOR_GREEN, -1);
-}
-
-int screen_run(struct context *context, size_t view, double seconds, unsigned long frames)
-{
-	struct screen screen = {.context = context, .view = view, .seconds = seconds};
+	struct screen screen = {
+		.context = context,
+		.view = view ? *view : 0,
+		.chosen = view,
+		.per_cpu = per_cpu,
+		.seconds = seconds,
+	};
 	struct response response;
 	SCREEN *terminal;
 	int r = client_get(context->client, "/v1/snapshot", NULL, &response);
@@ -562,13 +564,14 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 				known ? "its size is too large: see COLUMNS and LINES"
 				      : "set TERM");
 	}
-	use_colors();
+	draw_colors();
+	set_escdelay(ESCAPE_DELAY_MS);
 	cbreak();
 	noecho();
 	nodelay(stdscr, TRUE);
 	keypad(stdscr, TRUE);
 	curs_set(0);
-	screen.sort = table_first_sort(top_views[view]);
+	screen.order = table_first_order(top_views[screen.view]);
 	on_answer(&screen, 1, &response);
 	screen.next_ns = now_ns() + (int64_t)(seconds * 1e9);
 	loop(&screen, frames);
@@ -577,6 +580,7 @@ int screen_run(struct context *context, size_t view, double seconds, unsigned lo
 	table_clear(&screen.table);
 	heat_clear(&screen.heat);
 	free(screen.counted);
+	free(screen.selected_name);
 	json_object_put(screen.before);
 	json_object_put(screen.now);
 	return EXIT_DONE;

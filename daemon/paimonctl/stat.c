@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../util/cleanup.h"
 #include "command.h"
 #include "interval.h"
 #include "json.h"
+#include "view/pai_csv.h"
 #include "view/table.h"
 
 #define HEADER_EVERY 20 /* lines, on a terminal */
@@ -24,9 +26,14 @@ struct settings {
 	struct interval interval;
 	const struct view *view;
 	enum table_span span;
-	bool time, warned;
-	size_t lines; /* since the last heading; 0: no heading yet */
+	bool time, csv, per_cpu, warned;
+	struct pai_csv pai; /* of --csv --pmu */
+	size_t lines;	    /* since the last heading; 0: no heading yet */
 };
+
+#define PMUS "pai_ext pai_crypto"
+#define WHOM "cgroup process"
+#define MINUTES "current last"
 
 static int take_pmu(struct settings *settings, const char *name)
 {
@@ -34,20 +41,16 @@ static int take_pmu(struct settings *settings, const char *name)
 
 	while (view->name && strcmp(view->name, name))
 		view++;
-	if (!view->name) {
-		complain("stat: no such PMU: %s (there are pai_ext and pai_crypto)", name);
-		return EXIT_USAGE;
-	}
+	if (!view->name)
+		return complain_word("stat: no such PMU", name, PMUS);
 	settings->view = view;
 	return 0;
 }
 
 static int take_by(struct settings *settings, const char *whom)
 {
-	if (strcmp(whom, "cgroup") != 0 && strcmp(whom, "process") != 0) {
-		complain("stat: --by %s: not cgroup or process", whom);
-		return EXIT_USAGE;
-	}
+	if (strcmp(whom, "cgroup") != 0 && strcmp(whom, "process") != 0)
+		return complain_word("stat: nothing is counted by", whom, WHOM);
 	settings->view = *whom == 'c' ? &view_cgroups : &view_tasks;
 	return 0;
 }
@@ -57,29 +60,79 @@ static int take_minute(struct settings *settings, const char *name)
 	for (settings->span = SPAN_CURRENT; settings->span < NR_SPANS; settings->span++)
 		if (!strcmp(table_minutes[settings->span], name))
 			return 0;
-	complain("stat: --minute %s: not current or last", name);
-	return EXIT_USAGE;
+	return complain_word("stat: no such minute", name, MINUTES);
 }
 
-static int take(int option, const char *value, void *user)
+static int take(int key, const char *value, void *user)
 {
 	struct settings *settings = user;
 
-	if (option == 't')
+	switch (key) {
+	case 't':
 		settings->time = true;
-	else if (option == 'e')
+		return 0;
+	case 'e':
 		settings->view = &view_events;
-	else if (option == 'c')
+		return 0;
+	case LONG_OPTION('c'):
 		settings->view = &view_cspmu;
-	else if (option == 'p')
+		return 0;
+	case LONG_OPTION('p'):
 		return take_pmu(settings, value);
-	else if (option == 'b')
+	case LONG_OPTION('b'):
 		return take_by(settings, value);
-	else if (option == 'm')
+	case LONG_OPTION('m'):
 		return take_minute(settings, value);
-	else
-		return interval_take(&settings->interval, option, value);
-	return 0;
+	case LONG_OPTION('v'):
+		settings->csv = true;
+		return 0;
+	case LONG_OPTION('a'):
+		settings->per_cpu = true;
+		return 0;
+	}
+	return interval_take(&settings->interval, key, value);
+}
+
+/* Prints the table of lspai. The first interval looks up the counters. */
+static int print_pai(struct settings *settings, struct json_object *before, struct json_object *now,
+		     FILE *out)
+{
+	int r;
+
+	if (!settings->lines) {
+		r = pai_csv_open(&settings->pai, now);
+		if (r < 0)
+			return r == -ENODATA ? 0 : r; /* the message was printed */
+		pai_csv_heading(&settings->pai, out);
+		settings->lines = 1;
+	}
+	return pai_csv_lines(&settings->pai, before, now, "Delta", out);
+}
+
+static int print_csv(const struct table *table, struct settings *settings,
+		     struct json_object *before, struct json_object *now)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r = 0;
+
+	if (!out)
+		return -ENOMEM;
+	if (settings->pai.pmus) {
+		r = print_pai(settings, before, now, out);
+	} else {
+		if (!settings->lines)
+			table_csv_heading(table->view, out);
+		settings->lines = 1;
+		table_csv(table, now, out);
+	}
+	if (fclose(out))
+		r = r ?: -ENOMEM;
+	if (!r)
+		print_text(text, size);
+	free(text);
+	return r;
 }
 
 static void print_header(const struct table *table, struct json_object *now,
@@ -137,12 +190,15 @@ static bool row_exists(struct json_object *sample, const struct view *view, cons
 /* Prints why there is no line. name: NULL for any. */
 static int complain_nothing(struct json_object *sample, const struct view *view, const char *name)
 {
+	_cleanup_free_ char *text = NULL;
+
 	if (view->by && (name ? attributed_has(view, sample, name)
 			      : attributed_next(view, sample, NULL) != NULL))
 		return complain("nothing was counted in that time");
-	if (!view->by && !sample_source_up(sample, view->source))
-		return complain("%s does not count (paimonctl status shows why)", view->source);
-	return name ? complain("%s: %s", name, view->missing) : complain("%s", view->nothing);
+	if (name && (view->by || sample_source_up(sample, view->source)))
+		return complain("%s: %s", name, view->missing);
+	text = table_nothing(view, sample);
+	return complain("%s", text ?: strerror(ENOMEM));
 }
 
 static int frame(struct context *context, struct json_object *before, struct json_object *now,
@@ -154,36 +210,33 @@ static int frame(struct context *context, struct json_object *before, struct jso
 	const struct pick pick = {.only = name,
 				  .counted = name,
 				  .span = settings->span,
-				  .skips_idle = true};
+				  .skips_idle = true,
+				  .per_cpu = settings->per_cpu};
 	struct table table;
 	bool nothing;
-	int r = EXIT_DONE;
+	int r;
 
 	if (table_compute(view, before, now, &pick, &table) < 0)
 		return complain("%s", strerror(ENOMEM));
-	table_sort(&table, table_first_sort(view));
+	table_sort(&table, table_first_order(view));
 	nothing = !table.nr_rows || (!view->by && !sample_source_up(now, view->source));
 	if (nothing && !settings->warned)
 		complain_nothing(now, view, name);
 	settings->warned = nothing;
-	if (context->json)
-		r = print_json(table_json(&table, now));
-	else if (print_lines(&table, now, settings) < 0)
-		r = complain("%s", strerror(ENOMEM));
+	r = context->json   ? print_json(table_json(&table, now))
+	    : settings->csv ? print_csv(&table, settings, before, now)
+			    : print_lines(&table, now, settings);
+	if (r < 0)
+		r = complain("%s", strerror(-r));
 	table_clear(&table);
 	return output_flush() ? r : EXIT_FAILED;
 }
 
 static int run(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"events", no_argument, NULL, 'e'},	  {"pmu", required_argument, NULL, 'p'},
-		{"cspmu", no_argument, NULL, 'c'},	  {"by", required_argument, NULL, 'b'},
-		{"minute", required_argument, NULL, 'm'}, {}};
 	struct settings settings = {.interval.seconds = 1, .view = &view_stat};
 	struct json_object *sample;
-	int r = command_options(context, &command_stat, argc, argv, "en:d:t", options, take,
-				&settings);
+	int r = command_options(context, &command_stat, argc, argv, take, &settings);
 
 	if (r >= 0)
 		return r;
@@ -191,6 +244,22 @@ static int run(struct context *context, int argc, char **argv)
 		complain("stat: --minute requires --by");
 		return EXIT_USAGE;
 	}
+	if (settings.per_cpu && !settings.view->has_cpus) {
+		complain("stat: --per-cpu requires --events or --pmu");
+		return EXIT_USAGE;
+	}
+	if (settings.csv && context->json) {
+		complain("stat: --csv and --json: only one of them");
+		return EXIT_USAGE;
+	}
+	if (settings.csv && settings.view->source && !strcmp(settings.view->source, "pai") &&
+	    !settings.view->by)
+		settings.pai = (struct pai_csv){
+			.pmus = settings.view == view_pmus ? PAI_CSV_NNPA : PAI_CSV_CRYPTO,
+			.only = context->arguments[0],
+			.each_cpu = settings.per_cpu,
+			.by_number = true,
+		};
 	if (context->arguments[0]) {
 		r = get_json(context, "/v1/snapshot", &sample);
 		if (r)
@@ -201,27 +270,44 @@ static int run(struct context *context, int argc, char **argv)
 		if (r)
 			return r;
 	}
-	return interval_run(context, &settings.interval, frame, &settings);
+	r = interval_run(context, &settings.interval, frame, &settings);
+	pai_csv_close(&settings.pai);
+	return r;
 }
+
+static const struct option_row options[] = {
+	{0, NULL, "DEVICE", "only this device (paimonctl list iopf/), not the sum of all",
+	 WORDS_DEVICES},
+	{'e', "events", NULL, "a line for each kept event, or the one of this NAME", NULL},
+	{LONG_OPTION('p'), "pmu", "PMU",
+	 "a line for each counter of pai_ext or pai_crypto that has\n"
+	 "counted and their sum, or the counter of this NAME",
+	 PMUS},
+	{LONG_OPTION('c'), "cspmu", NULL,
+	 "a line for each value and event of system PMUs, or those of\n"
+	 "the PMU of this NAME (paimonctl list cspmu/)",
+	 NULL},
+	{LONG_OPTION('b'), "by", "WHOM",
+	 "a line for each cgroup or process for which something was\n"
+	 "counted: all that is attributed, or NNPA or the event of\n"
+	 "this NAME; the highest rate first",
+	 WHOM},
+	{LONG_OPTION('m'), "minute", "WHEN",
+	 "with --by: of the current or last minute, not of the interval", MINUTES},
+	{LONG_OPTION('a'), "per-cpu", NULL, "with --events or --pmu: also a line for each CPU",
+	 NULL},
+	{LONG_OPTION('v'), "csv", NULL,
+	 "comma-separated values; with --pmu in the columns of lspai", NULL},
+	{'t', NULL, NULL, "begin each line with the time", NULL},
+	INTERVAL_OPTIONS("intervals"),
+	{},
+};
 
 const struct command command_stat = {
 	.name = "stat",
 	.summary = "Prints rates at intervals: of devices, kept events or PMUs, or for whom",
 	.arguments = "[DEVICE | NAME]",
 	.max = 1,
-	.options =
-		"  DEVICE         only this device (paimonctl list iopf/), not the sum of all\n"
-		"  -e, --events   a line for each kept event, or the one of this NAME\n"
-		"  --pmu PMU      a line for each counter of pai_ext or pai_crypto that has\n"
-		"                 counted and their sum, or the counter of this NAME\n"
-		"  --cspmu        a line for each value and event of system PMUs, or those of\n"
-		"                 the PMU of this NAME (paimonctl list cspmu/)\n"
-		"  --by WHOM      a line for each cgroup or process for which something was\n"
-		"                 counted: all that is attributed, or NNPA or the event of\n"
-		"                 this NAME; the highest rate first\n"
-		"  --minute WHEN  with --by: of the current or last minute, not of the interval\n"
-		"  -t             begin each line with the time\n"
-		"  -n N           end after N intervals\n"
-		"  -d SECONDS     length of an interval, 0.1 to 3600 (default 1)\n",
+	.options = options,
 	.run = run,
 };

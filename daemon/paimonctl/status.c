@@ -104,7 +104,7 @@ static void print_misses(struct json_object *cost)
 static int run(struct context *context, int argc, char **argv)
 {
 	struct json_object *status, *config, *sources, *reloaded;
-	int r = command_options(context, &command_status, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_status, argc, argv, NULL, NULL);
 
 	if (r < 0)
 		r = get_json(context, "/v1/status", &status);
@@ -146,6 +146,5 @@ static int run(struct context *context, int argc, char **argv)
 const struct command command_status = {
 	.name = "status",
 	.summary = "Shows the status of paimond and its sources",
-	.options = "",
 	.run = run,
 };

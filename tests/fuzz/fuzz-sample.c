@@ -51,8 +51,8 @@ static void show(struct table *table, struct json_object *now, FILE *out)
 	size_t end;
 
 	for (int column = -1; column < (int)table->view->nr_columns; column++)
-		table_sort(table, column);
-	table_title(table, now, out);
+		table_sort(table, (struct order){column, column & 1});
+	table_title(table, now, 0, NULL, out);
 	for (size_t first = 0; first < table->view->nr_columns; first = end) {
 		end = table_band_end(table, first, 100);
 		must(end > first && end <= table->view->nr_columns);

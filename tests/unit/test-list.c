@@ -123,8 +123,7 @@ int get_json(struct context *context, const char *path, struct json_object **ret
 }
 
 int command_options(struct context *context, const struct command *command, int argc, char **argv,
-		    const char *short_options, const struct option *long_options,
-		    int (*take)(int option, const char *value, void *user), void *user)
+		    int (*take)(int key, const char *value, void *user), void *user)
 {
 	context->arguments = argv;
 	return -1;

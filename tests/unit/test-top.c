@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "top.h"
 #include "view/heat.h"
+#include "view/pai_csv.h"
 #include "view/table.h"
 
 #define UP                                               \
@@ -190,10 +193,10 @@ static void test_sort(void **state)
 	table_add(&table, "soft10")->values[0] = 5;
 	table_add(&table, "soft9")->values[0] = 7;
 	table_add(&table, "soft1");
-	table_sort(&table, 0);
+	table_sort(&table, (struct order){.column = 0});
 	assert_string_equal(table.rows[0].name, "soft9");
 	assert_string_equal(table.rows[2].name, "soft1");
-	table_sort(&table, -1);
+	table_sort(&table, (struct order){.column = TABLE_BY_NAME});
 	assert_string_equal(table.rows[0].name, "soft1");
 	assert_string_equal(table.rows[1].name, "soft9");
 	table_clear(&table);
@@ -386,7 +389,7 @@ static void check_row(struct table *table, size_t row, const char *name, double 
 {
 	const double wanted[] = {rate, count, scaled, ratio};
 
-	table_sort(table, -1);
+	table_sort(table, (struct order){.column = TABLE_BY_NAME});
 	assert_string_equal(table->rows[row].name, name);
 	for (size_t i = 0; i < 4; i++) {
 		double found = table->rows[row].values[i];
@@ -527,7 +530,7 @@ static void check_view(const struct view *view, struct json_object *before, stru
 
 	assert_int_equal(table_compute(view, before, now, pick, &table), 0);
 	assert_int_equal(table.restarted, restarted);
-	table_sort(&table, sort);
+	table_sort(&table, (struct order){.column = sort});
 	text = table_text(&table);
 	/* Below the headings. */
 	assert_string_equal(strchr(strchr(text, '\n') + 1, '\n') + 1, wanted);
@@ -559,8 +562,10 @@ static void test_nnpa(void **state)
 	char title[128] = "";
 	FILE *out = fmemopen(title, sizeof(title), "w");
 
-	check_view(&view_nnpa, before, now, NULL, false, -1,
+	check_view(&view_nnpa, before, now, &(struct pick){.per_cpu = true}, false, -1,
 		   "sum               110    220\n"
+		   "sum cpu2         10.0     20\n"
+		   "sum cpu10         100    200\n"
 		   "NNPA_ADD          100    200\n"
 		   "NNPA_ADD cpu2     0.0      0\n"
 		   "NNPA_ADD cpu10    100    200\n"
@@ -592,7 +597,7 @@ static void test_nnpa(void **state)
 		   "NNPA_ADD          -      -\n");
 
 	assert_int_equal(table_compute(&view_nnpa, before, now, NULL, &table), 0);
-	table_title(&table, now, out);
+	table_title(&table, now, 0, NULL, out);
 	fclose(out);
 	assert_string_equal(title + strcspn(title, ":") + 6, "  nnpa counting  over 2.00 s");
 	frame = table_json(&table, now);
@@ -697,14 +702,16 @@ static void test_conditions(void **state)
 				FAMILY("nnpa_cpu_events_total", POINT(NNPA_ON("ADD", "1"), "20"))
 					FAMILY("nnpa_cpu_conditions_total",
 					       POINT(NNPA_ON("1MFRAME", "1"), "200")));
+	const struct pick cpus = {.per_cpu = true};
 	static const char shown[] = "sum                 10.0     20\n"
+				    "sum cpu1            10.0     20\n"
 				    "NNPA_ADD            10.0     20\n"
 				    "NNPA_ADD cpu1       10.0     20\n"
 				    "NNPA_1MFRAME         100    200\n"
 				    "NNPA_1MFRAME cpu1    100    200\n";
 
-	check_view(&view_nnpa, before, now, NULL, false, -1, shown);
-	check_view(&view_nnpa, before, now, NULL, false, 0, shown);
+	check_view(&view_nnpa, before, now, &cpus, false, -1, shown);
+	check_view(&view_nnpa, before, now, &cpus, false, 0, shown);
 	check_view(&view_pmus[0], before, now, NULL, false, -1,
 		   "sum            10.0     20\n"
 		   "NNPA_ADD       10.0     20\n"
@@ -780,7 +787,7 @@ static void test_cgroups(void **state)
 	assert_int_equal(table_compute(&view_cgroups, before, now,
 				       &(struct pick){.counted = "faults"}, &table),
 			 0);
-	table_title(&table, now, out);
+	table_title(&table, now, 0, NULL, out);
 	fclose(out);
 	assert_string_equal(title + strcspn(title, ":") + 6, "  cgroups up  faults  over 2.00 s");
 	table_clear(&table);
@@ -863,7 +870,7 @@ static void test_minutes(void **state)
 				  "PID      COMM RATE/s EVENTS\n"
 				  "1        init    0.5     17\n");
 	free(text);
-	table_title(&table, now, out);
+	table_title(&table, now, 0, NULL, out);
 	fclose(out);
 	assert_string_equal(title + strcspn(title, ":") + 6,
 			    "  tasks up  faults  current minute, 34 s");
@@ -1010,7 +1017,7 @@ static void test_no_time(void **state)
 	char text[128] = "";
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
-	table_title(&table, now, out);
+	table_title(&table, now, 0, NULL, out);
 	fclose(out);
 	assert_string_equal(text + strcspn(text, ":") + 6, "  iopf off");
 	json_object_put(now);
@@ -1136,6 +1143,295 @@ static void test_cspmu(void **state)
 	json_object_put(box_now);
 }
 
+static const struct view *const all_views[] = {&view_iopf,    &view_events, &view_nnpa, &view_tasks,
+					       &view_cgroups, &view_cspmu,  NULL};
+
+/* Rows with the longest names that there are, and all kinds of values. */
+static void fill(struct table *table, const struct view *view)
+{
+	static const char *const names[] = {
+		"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod7.slice", "x"};
+
+	*table = (struct table){.view = view, .source = view->source};
+	for (size_t i = 0; i < 2; i++) {
+		struct row *row = table_add(table, names[i]);
+
+		assert_non_null(row);
+		for (size_t t = 0; t < view->nr_texts; t++)
+			row->texts[t] = strdup(i ? "y" : "nvidia_scf_pmu_0/cmem_rd_data/");
+		for (size_t c = 0; c < view->nr_columns; c++)
+			row->values[c] = i ? NAN : 0.00123456;
+	}
+	table->nr_shown = table->nr_rows;
+}
+
+/* On a screen of any width nothing is cut: what does not fit is left out. */
+static void test_fit(void **state)
+{
+	for (size_t v = 0; all_views[v]; v++) {
+		const struct view *view = all_views[v];
+		struct table table;
+
+		fill(&table, view);
+		for (int width = 1; width < 260; width++) {
+			table_fit(&table, width);
+			/* One letter of the name, and one value. */
+			assert_int_equal(table_is_too_narrow(&table, width),
+					 width < 1 + TABLE_VALUE_WIDTH);
+			if (table_is_too_narrow(&table, width))
+				continue;
+			for (size_t first = 0, end; first < view->nr_columns; first = end) {
+				char text[2048] = "";
+				FILE *out = fmemopen(text, sizeof(text), "w");
+
+				end = table_band_end(&table, first, width);
+				assert_true(end > first);
+				table_headings(&table, first, end, out);
+				for (size_t i = 0; i < table.nr_rows; i++)
+					table_row(&table, &table.rows[i], first, end, out);
+				fclose(out);
+				for (char *line = strtok(text, "\n"); line;
+				     line = strtok(NULL, "\n"))
+					assert_in_range(strlen(line), 0, width);
+			}
+		}
+		/* Where all fits, nothing is truncated. */
+		table_fit(&table, 259);
+		assert_int_equal(table.key_width, strlen(table.rows[1].name) > 1
+							  ? strlen(table.rows[1].name)
+							  : strlen(table.rows[0].name));
+		table_clear(&table);
+	}
+}
+
+/* Parts of the title are left out; that it is a replay is said as long as the word fits. */
+static void test_title(void **state)
+{
+	struct json_object *now = json_tokener_parse(
+		"{\"realtime_ns\":1,\"input\":\"replay\",\"metrics\":["
+		"{\"name\":\"paimon_source_up\",\"points\":["
+		"{\"labels\":{\"source\":\"iopf\"},\"value\":1}]},"
+		"{\"name\":\"paimon_source_info\",\"points\":["
+		"{\"labels\":{\"source\":\"iopf\",\"backend\":\"replay\"},\"value\":1}]}]}");
+	struct table table = {.view = &view_iopf, .source = "iopf", .seconds = 1};
+
+	for (int width = 1; width < 120; width++) {
+		char title[256] = "";
+		FILE *out = fmemopen(title, sizeof(title), "w");
+
+		table_title(&table, now, width, "PAUSED", out);
+		fclose(out);
+		assert_non_null(strstr(title, "REPLAY"));
+		assert_true(strlen(title) <= (width < 6 ? 6 : (size_t)width));
+		assert_int_equal(strstr(title, "synthetic input") != NULL, width >= 67);
+		assert_int_equal(strstr(title, "iopf replay  REPLAY  PAUSED") != NULL,
+				 width >= 27 && width < 50);
+	}
+	json_object_put(now);
+}
+
+/* The help has something to say of each column, in one line of a narrow terminal's help. */
+static void test_column_help(void **state)
+{
+	for (size_t v = 0; all_views[v]; v++) {
+		const struct view *view = all_views[v];
+		size_t nr = 0;
+		int column = TABLE_BY_NAME;
+
+		do {
+			char name[40];
+
+			table_column_name(view, column, name);
+			assert_true(*name);
+			assert_non_null(table_column_help(view, column));
+			assert_in_range(strlen(table_column_help(view, column)), 4, 75);
+			assert_int_equal(table_next_column(view,
+							   table_next_column(view, column, true),
+							   false),
+					 column);
+			column = table_next_column(view, column, true);
+			nr++;
+		} while (column != TABLE_BY_NAME);
+		assert_int_equal(nr, 1 + view->nr_texts + view->nr_columns);
+		assert_non_null(view->help);
+	}
+}
+
+/* The names of rows, in their order, that are shown. */
+static const char *order_of(struct table *table, int column, bool reverse)
+{
+	static char names[64];
+
+	table_sort(table, (struct order){column, reverse});
+	*names = '\0';
+	for (size_t i = 0; i < table->nr_shown; i++)
+		sprintf(names + strlen(names), "%s ", table->rows[i].name);
+	return names;
+}
+
+static void test_order(void **state)
+{
+	static const struct {
+		const char *name, *spec;
+		double value;
+	} rows[] = {{"b", "Zwei", 2}, {"a", "eins", NAN}, {"d", "drei", 2}, {"c", "vier", 9}};
+	struct table table = {.view = &view_events};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct row *row = table_add(&table, rows[i].name);
+
+		row->texts[0] = strdup(rows[i].spec);
+		row->values[1] = rows[i].value;
+	}
+	table_filter(&table, "");
+	assert_string_equal(order_of(&table, TABLE_BY_NAME, false), "a b c d ");
+	assert_string_equal(order_of(&table, TABLE_BY_NAME, true), "d c b a ");
+	/* What has no value is last in both; what is equal stays in the order of names. */
+	assert_string_equal(order_of(&table, 1, false), "c b d a ");
+	assert_string_equal(order_of(&table, 1, true), "b d c a ");
+	assert_string_equal(order_of(&table, TABLE_BY_TEXT, false), "b d a c ");
+	assert_string_equal(order_of(&table, TABLE_BY_TEXT, true), "c a d b ");
+	table_filter(&table, "EI"); /* in a text, of any case */
+	assert_string_equal(order_of(&table, 1, false), "b d a ");
+	table_filter(&table, "c"); /* in a name */
+	assert_string_equal(order_of(&table, 1, false), "c ");
+	table_filter(&table, "no such");
+	assert_string_equal(order_of(&table, 1, false), "");
+	table_filter(&table, "");
+	assert_string_equal(order_of(&table, 1, false), "c b d a ");
+	table_clear(&table);
+}
+
+/* That nothing has come is not that nothing can come. */
+static void test_nothing(void **state)
+{
+	static const struct {
+		const char *up, *says;
+	} all[] = {
+		{"{\"labels\":{\"source\":\"iopf\"},\"value\":1}",
+		 "no device has had an I/O page fault yet"},
+		{"{\"labels\":{\"source\":\"iopf\"},\"value\":0}",
+		 "iopf cannot count: it has failed (paimonctl status shows why)"},
+		{"", "iopf is off, so nothing is counted (paimonctl check shows what it needs)"}};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct json_object *now;
+		char *text;
+
+		assert_true(
+			asprintf(&text,
+				 "{\"metrics\":[{\"name\":\"paimon_source_up\",\"points\":[%s]}]}",
+				 all[i].up) > 0);
+		now = json_tokener_parse(text);
+		free(text);
+		text = table_nothing(&view_iopf, now);
+		assert_string_equal(text, all[i].says);
+		free(text);
+		json_object_put(now);
+	}
+}
+
+/* top begins with what has data. */
+static void test_first_view(void **state)
+{
+	struct json_object *empty = json_tokener_parse("{\"metrics\":[]}");
+	struct json_object *faults = sample("1", UP, "1", "1", "1", "");
+	struct json_object *functions = nnpa("1000000000", "1", COUNTER("ADD", "1"),
+					     CPU("ADD", "1", "1"), "");
+	struct json_object *processes = nnpa("1000000000", "1", "", "",
+					     TASK("9", "sh", "ADD", "1"));
+
+	assert_ptr_equal(top_views[top_first_view(empty)], &view_iopf);
+	assert_false(top_has_data(&view_iopf, empty));
+	assert_ptr_equal(top_views[top_first_view(faults)], &view_iopf);
+	assert_ptr_equal(top_views[top_first_view(functions)], &view_nnpa);
+	assert_ptr_equal(top_views[top_first_view(processes)], &view_tasks);
+	json_object_put(empty);
+	json_object_put(faults);
+	json_object_put(functions);
+	json_object_put(processes);
+}
+
+static void test_csv(void **state)
+{
+	struct table table = {.view = &view_events, .seconds = 0.5};
+	struct json_object *now =
+		json_tokener_parse("{\"realtime_ns\":1500000000,\"input\":\"replay\"}");
+	struct row *row = table_add(&table, "a \"b\", c cpu7");
+	char text[512] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	row->cpu = 7;
+	row->texts[0] = strdup("r1");
+	row->values[0] = 0.25;
+	row->values[1] = 9007199254740991;
+	table_csv_heading(&view_events, out);
+	table_csv(&table, now, out);
+	fclose(out);
+	assert_string_equal(text,
+			    "timestamp_seconds,interval_seconds,input,name,spec,unit,cpu,"
+			    "rate_per_second,value,scaled_value,running_ratio\n"
+			    "1.500,0.5,replay,\"a \"\"b\"\", c\",r1,,7,0.25,9007199254740991,,\n");
+	table_clear(&table);
+	json_object_put(now);
+}
+
+/* The lines of lspai: the sum is what all counters have counted, conditions too. */
+static void test_pai_csv(void **state)
+{
+	struct json_object *before = nnpa("1000000000", "1", "",
+					  CPU("ADD", "0", "60") "," CPU("MUL", "0", "5"), "");
+	struct json_object *now = nnpa("3000000000", "1", "",
+				       CPU("MUL", "0", "5") "," CPU("ADD", "0", "76") "," CPU(
+					       "LARGEDIM", "0", "1") "," CPU("ADD", "4000", "2"),
+				       "");
+	struct pai_csv csv = {.pmus = PAI_CSV_NNPA,
+			      .by_number = true,
+			      .short_names = true,
+			      .each_cpu = true,
+			      .cpus_text = "0"};
+	char text[2048] = "", wanted[2048], *line;
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	setenv("TZ", "UTC", true);
+	assert_int_equal(pai_csv_open(&csv, now), 0);
+	pai_csv_heading(&csv, out);
+	assert_int_equal(pai_csv_lines(&csv, before, now, "Delta", out), 0);
+	fclose(out);
+	line = wanted + sprintf(wanted, "Date,Time,CPU");
+	for (int i = 0; i <= 27; i++)
+		line += sprintf(line, ",N%d", i);
+	line += sprintf(line, "\n1970-01-01,00:00:00,CPU0,17,16");
+	for (int i = 2; i <= 27; i++)
+		line += sprintf(line, i == 23 ? ",1" : ",0");
+	sprintf(line, "\n");
+	assert_memory_equal(text, wanted, strlen(wanted));
+	assert_non_null(strstr(text, ",Delta,17,16,0"));
+	pai_csv_close(&csv);
+
+	/* All CPUs, also those that are offline by now; of a counter that restarted nothing is
+	 * known. */
+	csv.cpus_text = NULL;
+	csv.each_cpu = csv.short_names = csv.by_number = false;
+	csv.number = PAI_CSV_HEX_0X;
+	csv.only = "NNPA_ADD";
+	out = fmemopen(text, sizeof(text), "w");
+	assert_int_equal(pai_csv_open(&csv, now), 0);
+	pai_csv_heading(&csv, out);
+	assert_int_equal(pai_csv_lines(&csv, before, now, "Total", out), 0);
+	assert_int_equal(pai_csv_lines(&csv, now, before, "Total", out), 0);
+	fclose(out);
+	assert_string_equal(text, "Date,Time,CPU,NNPA_ADD(1)\n"
+				  "1970-01-01,00:00:00,Total,0x12\n"
+				  "1970-01-01,00:00:00,Total,\n");
+	pai_csv_close(&csv);
+	csv.cpus_text = "0-,";
+	assert_int_equal(pai_csv_open(&csv, now), -EINVAL);
+	pai_csv_close(&csv);
+	json_object_put(before);
+	json_object_put(now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1158,6 +1454,14 @@ int main(void)
 		cmocka_unit_test(test_cgroups),
 		cmocka_unit_test(test_minutes),
 		cmocka_unit_test(test_cspmu),
+		cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_title),
+		cmocka_unit_test(test_column_help),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_first_view),
+		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_pai_csv),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_json_no_memory),
 #endif

@@ -377,13 +377,12 @@ static int run(struct context *context, int argc, char **argv)
 		check_cspmu,	 check_live,	    check_descriptors,	check_memory,
 		check_sysctls,	 check_pai,
 	};
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {}};
 	struct check check = {};
 	struct config *config = NULL;
 	struct json_object *status;
 	const char *path = NULL;
 	bool counts;
-	int r = command_options(context, &command_check, argc, argv, "", options, take, &path);
+	int r = command_options(context, &command_check, argc, argv, take, &path);
 
 	if (r >= 0)
 		return r;
@@ -405,10 +404,15 @@ static int run(struct context *context, int argc, char **argv)
 	return r > 0 ? r : is_usable(&check) ? EXIT_DONE : EXIT_FAILED;
 }
 
+static const struct option_row options[] = {
+	{LONG_OPTION('c'), "config", "FILE", "of paimond (default " CONFIG_PATH ")", WORDS_FILES},
+	{},
+};
+
 const struct command command_check = {
 	.name = "check",
 	.summary =
 		"Checks what paimond can use on this machine, and shows the next step for what is missing",
-	.options = "  --config FILE  of paimond (default " CONFIG_PATH ")\n",
+	.options = options,
 	.run = run,
 };

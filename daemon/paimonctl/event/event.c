@@ -14,12 +14,19 @@
 
 #include "../command.h"
 #include "../json.h"
+#include "../suggest.h"
 #include "handoff.h"
 #include "show.h"
 
 #define EVENTS "/v1/events"
 #define ID_LEN 20  /* digits of the largest id */
 #define MAX_FDS 64 /* maximum of one hand-off */
+
+/* The argument of those that take a kept event. */
+static const struct option_row which[] = {
+	{0, NULL, "ID|NAME", "a kept event (paimonctl event list)", WORDS_EVENTS},
+	{},
+};
 
 static int no_memory(struct json_object *object)
 {
@@ -54,6 +61,7 @@ static int get_list(struct context *context, struct json_object **ret_list)
 /* The path of the event with this id or name. */
 static int find_path(struct context *context, const char *event, char ret_path[64])
 {
+	struct suggestion suggestion = {.word = event};
 	struct json_object *list;
 	uint64_t id = 0;
 	int r;
@@ -68,12 +76,17 @@ static int find_path(struct context *context, const char *event, char ret_path[6
 	for (size_t i = 0; i < json_length(list) && !id; i++) {
 		struct json_object *one = json_at(list, i);
 
+		suggest(&suggestion, json_text(one, "name", ""));
 		if (!strcmp(json_text(one, "name", ""), event))
 			id = json_whole(one, "id");
 	}
+	if (!id)
+		complain("%s: no event of this name is kept (%s%s%spaimonctl event list)", event,
+			 suggestion.best ? "did you mean " : "", suggestion.best ?: "",
+			 suggestion.best ? "? " : "");
 	json_object_put(list);
 	if (!id)
-		return complain("%s: no event of this name is kept (paimonctl event list)", event);
+		return EXIT_FAILED;
 	snprintf(ret_path, 64, EVENTS "/%" PRIu64, id);
 	return EXIT_DONE;
 }
@@ -108,7 +121,7 @@ static const struct command command_list_events, command_open, command_read, com
 static int run_list(struct context *context, int argc, char **argv)
 {
 	struct json_object *list;
-	int r = command_options(context, &command_list_events, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_list_events, argc, argv, NULL, NULL);
 
 	if (r >= 0)
 		return r;
@@ -131,7 +144,7 @@ static int run_list(struct context *context, int argc, char **argv)
 static int run_read(struct context *context, int argc, char **argv)
 {
 	struct json_object *event;
-	int r = command_options(context, &command_read, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_read, argc, argv, NULL, NULL);
 
 	if (r >= 0)
 		return r;
@@ -151,11 +164,13 @@ struct wanted {
 	const char *name, *cpus, *by;
 };
 
-static int take(int option, const char *value, void *user)
+static int take(int key, const char *value, void *user)
 {
 	struct wanted *wanted = user;
 
-	*(option == 'n' ? &wanted->name : option == 'c' ? &wanted->cpus : &wanted->by) = value;
+	*(key == LONG_OPTION('n')   ? &wanted->name
+	  : key == LONG_OPTION('c') ? &wanted->cpus
+				    : &wanted->by) = value;
 	return 0;
 }
 
@@ -177,15 +192,9 @@ static int print_changed(const struct context *context, struct json_object *even
 
 static int run_open(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"name", required_argument, NULL, 'n'},
-		{"cpu", required_argument, NULL, 'c'},
-		{"by", required_argument, NULL, 'b'},
-		{},
-	};
 	struct wanted wanted = {};
 	struct json_object *body, *event;
-	int r = command_options(context, &command_open, argc, argv, "", options, take, &wanted);
+	int r = command_options(context, &command_open, argc, argv, take, &wanted);
 
 	if (r >= 0)
 		return r;
@@ -205,7 +214,7 @@ static int run_open(struct context *context, int argc, char **argv)
 static int run_set(struct context *context, int argc, char **argv)
 {
 	struct json_object *body, *event;
-	int r = command_options(context, &command_set, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_set, argc, argv, NULL, NULL);
 
 	if (r >= 0)
 		return r;
@@ -219,7 +228,7 @@ static int run_set(struct context *context, int argc, char **argv)
 static int run_close(struct context *context, int argc, char **argv)
 {
 	struct json_object *answer;
-	int r = command_options(context, &command_close, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_close, argc, argv, NULL, NULL);
 
 	if (r >= 0)
 		return r;
@@ -276,16 +285,16 @@ static bool take_fds(const char *text, struct adopted *adopted)
 	}
 }
 
-static int take_adopted(int option, const char *value, void *user)
+static int take_adopted(int key, const char *value, void *user)
 {
 	struct adopted *adopted = user;
 	const char *text = value;
 
-	switch (option) {
-	case 'n':
+	switch (key) {
+	case LONG_OPTION('n'):
 		adopted->name = value;
 		return 0;
-	case 'p':
+	case LONG_OPTION('p'):
 		if (take_number(&text, &adopted->pid) && adopted->pid && !*text)
 			return 0;
 		complain("--pid %s: not a process", value);
@@ -299,15 +308,8 @@ static int take_adopted(int option, const char *value, void *user)
 
 static int run_adopt(struct context *context, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"pid", required_argument, NULL, 'p'},
-		{"fd", required_argument, NULL, 'f'},
-		{"name", required_argument, NULL, 'n'},
-		{},
-	};
 	struct adopted adopted = {};
-	int r = command_options(context, &command_adopt, argc, argv, "", options, take_adopted,
-				&adopted);
+	int r = command_options(context, &command_adopt, argc, argv, take_adopted, &adopted);
 
 	if (r >= 0)
 		return r;
@@ -322,7 +324,7 @@ static int run_exec(struct context *context, int argc, char **argv)
 {
 	struct json_object *event;
 	uint64_t id;
-	int r = command_options(context, &command_exec, argc, argv, "", NULL, NULL, NULL);
+	int r = command_options(context, &command_exec, argc, argv, NULL, NULL);
 
 	if (r >= 0)
 		return r;
@@ -337,7 +339,6 @@ static int run_exec(struct context *context, int argc, char **argv)
 static const struct command command_list_events = {
 	.name = "event list",
 	.summary = "Lists kept events",
-	.options = "",
 	.run = run_list,
 };
 
@@ -348,10 +349,18 @@ static const struct command command_open = {
 	.min = 1,
 	.max = 1,
 	.options =
-		"  SPEC           as in perf (paimonctl list): page-faults, msr/tsc/\n"
-		"  --name NAME    name of the event (default: its SPEC)\n"
-		"  --cpu LIST     CPUs such as 0-3,8 (default: those of the PMU, or all)\n"
-		"  --by WHOM      attribute what is counted: cgroup or process (default: none)\n",
+		(const struct option_row[]){
+			{0, NULL, "SPEC", "as in perf (paimonctl list): page-faults, msr/tsc/",
+			 WORDS_SPECS},
+			{LONG_OPTION('n'), "name", "NAME", "name of the event (default: its SPEC)",
+			 NULL},
+			{LONG_OPTION('c'), "cpu", "LIST",
+			 "CPUs such as 0-3,8 (default: those of the PMU, or all)", NULL},
+			{LONG_OPTION('b'), "by", "WHOM",
+			 "attribute what is counted: cgroup or process (default: none)",
+			 "cgroup process none"},
+			{},
+		},
 	.run = run_open,
 };
 
@@ -361,7 +370,7 @@ static const struct command command_read = {
 	.arguments = "ID|NAME",
 	.min = 1,
 	.max = 1,
-	.options = "",
+	.options = which,
 	.run = run_read,
 };
 
@@ -371,7 +380,7 @@ static const struct command command_set = {
 	.arguments = "ID|NAME TERM=VALUE[,...]",
 	.min = 2,
 	.max = 2,
-	.options = "",
+	.options = which,
 	.run = run_set,
 };
 
@@ -381,16 +390,22 @@ static const struct command command_close = {
 	.arguments = "ID|NAME",
 	.min = 1,
 	.max = 1,
-	.options = "",
+	.options = which,
 	.run = run_close,
 };
 
 static const struct command command_adopt = {
 	.name = "event adopt",
 	.summary = "Keeps perf events that a process has open",
-	.options = "  --pid PID      the process\n"
-		   "  --fd LIST      its descriptors, one per CPU, such as 3-6,8\n"
-		   "  --name NAME    name of the event (default: from what it counts)\n",
+	.options =
+		(const struct option_row[]){
+			{LONG_OPTION('p'), "pid", "PID", "the process", NULL},
+			{LONG_OPTION('f'), "fd", "LIST",
+			 "its descriptors, one per CPU, such as 3-6,8", NULL},
+			{LONG_OPTION('n'), "name", "NAME",
+			 "name of the event (default: from what it counts)", NULL},
+			{},
+		},
 	.run = run_adopt,
 };
 
@@ -400,7 +415,7 @@ static const struct command command_exec = {
 	.arguments = "ID|NAME -- COMMAND [ARGUMENT...]",
 	.min = 2,
 	.max = INT_MAX,
-	.options = "",
+	.options = which,
 	.run = run_exec,
 };
 

@@ -44,16 +44,21 @@ static const struct attribution by_cgroup = {
 enum { RATE, EVENTS, RUNNING, MOST, ENABLED_TIME, RUNNING_TIME };
 
 static const struct column columns[] = {
-	{"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false},
-	{"interval", NULL, "EVENTS", "events", COLUMN_DELTA, false},
-	{"interval", NULL, "RUN", "running_ratio", COLUMN_RATIO, false},
+	{"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false,
+	 "per second, in the unit of the event; extrapolated if RUN is below 100%"},
+	{"interval", NULL, "EVENTS", "events", COLUMN_DELTA, false,
+	 "count of the interval or minute, as the kernel gives it"},
+	{"interval", NULL, "RUN", "running_ratio", COLUMN_RATIO, false,
+	 "share of its time on a counter; -: not known"},
 };
 
 /* Cgroups have no comm. */
 enum { COMM, FUNCTION, EVENT, NR_TEXTS };
-static const struct text_column texts[NR_TEXTS] = {{"COMM", "comm", false},
-						   {"FUNCTION", "function", false},
-						   {"EVENT", "event", true}};
+static const struct text_column texts[NR_TEXTS] = {
+	{"COMM", "comm", false, "name of the process"},
+	{"FUNCTION", "function", false, "the NNPA function that it used most"},
+	{"EVENT", "event", true, "what was counted"},
+};
 
 static bool has_points(struct json_object *sample, const char *metric)
 {
@@ -295,9 +300,9 @@ static int compute(struct json_object *before, struct json_object *now, struct t
 	return r;
 }
 
-#define KEYS                                                                                      \
-	"e: the next event. m: the current minute, the last one, and the interval again; in the " \
-	"minutes\nis also what has ended."
+#define KEYS                                                                                     \
+	"e: the next event. m: this minute, the last one, and the interval again; a minute has " \
+	"also what\nhas ended."
 
 const struct view view_tasks = {
 	.name = "tasks",
@@ -310,8 +315,8 @@ const struct view view_tasks = {
 	.missing = "nothing of this name is attributed to processes (paimonctl event list)",
 	.by = &by_process,
 	.other = &view_cgroups,
-	.help = "What was counted for each process; of NNPA, the function that it used most.\n"
-		"other: processes that did not fit. c: the same for cgroups.\n" KEYS,
+	.key_help = "process; 0: the idle task; other: those that had no place",
+	.help = "What was counted for each process. c: the same for cgroups.\n" KEYS,
 	.texts = texts,
 	.nr_texts = NR_TEXTS,
 	.columns = columns,
@@ -332,8 +337,8 @@ const struct view view_cgroups = {
 	.by = &by_cgroup,
 	.other = &view_tasks,
 	.tab_skips = true,
-	.help = "What was counted for each cgroup; of NNPA, the function that it used most.\n"
-		"other: cgroups that did not fit. c: the same for processes.\n" KEYS,
+	.key_help = "cgroup; other: those that had no place",
+	.help = "What was counted for each cgroup. c: the same for processes.\n" KEYS,
 	.texts = texts + FUNCTION,
 	.nr_texts = NR_TEXTS - FUNCTION,
 	.columns = columns,

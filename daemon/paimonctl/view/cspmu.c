@@ -24,13 +24,18 @@ enum { BYTES, SECONDS, RATIO, RATE };
 enum { SOCKET };
 
 static const struct column columns[] = {
-	[BYTES] = {"interval", NULL, "B/s", "bytes_per_second", COLUMN_RATE, false},
-	[SECONDS] = {"interval", NULL, "TIME", "seconds", COLUMN_SECONDS, false},
-	[RATIO] = {"interval", NULL, "RATIO", "ratio", COLUMN_RATIO, false},
-	[RATE] = {"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false},
+	[BYTES] = {"interval", NULL, "B/s", "bytes_per_second", COLUMN_RATE, false,
+		   "bytes per second"},
+	[SECONDS] = {"interval", NULL, "TIME", "seconds", COLUMN_SECONDS, false, "a mean time"},
+	[RATIO] = {"interval", NULL, "RATIO", "ratio", COLUMN_RATIO, false,
+		   "a share, such as of reads in the traffic"},
+	[RATE] = {"interval", NULL, "RATE/s", "rate_per_second", COLUMN_RATE, false,
+		  "events per second, or a frequency"},
 };
 
-static const struct text_column texts[] = {{"SOCKET", "socket", false}};
+static const struct text_column texts[] = {
+	{"SOCKET", "socket", false, "number of the socket"},
+};
 
 /* The column of a unit. */
 static const size_t column_of[EVENT_SET_NR_UNITS] = {
@@ -299,9 +304,9 @@ const struct view view_cspmu = {
 	.missing = "no such system PMU is counted (paimonctl list cspmu/)",
 	.metric = INFO,
 	.label = "pmu",
-	.help = "First the values of each PMU's event set, and the bytes per second of a family; "
-		"then\nthe rate of each event. -: an event is not counted, or there was nothing "
-		"to divide by.",
+	.key_help = "PMU and value of its event set, or PMU and event",
+	.help = "First the values of each PMU's event set, and the bytes per second of a family; then\n"
+		"the rate of each event. -: an event is not counted, or nothing to divide by.",
 	.texts = texts,
 	.nr_texts = sizeof(texts) / sizeof(texts[0]),
 	.columns = columns,

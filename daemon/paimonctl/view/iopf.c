@@ -9,30 +9,41 @@
 #include "table.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
-#define SECONDS(group, json, title)                              \
-	{                                                        \
-		group, json, title, title, COLUMN_SECONDS, false \
+#define SECONDS(group, json, title, help)                              \
+	{                                                              \
+		group, json, title, title, COLUMN_SECONDS, false, help \
 	}
-#define LATENCY(group, json)                                                                   \
-	SECONDS(group, json, "p50"), SECONDS(group, json, "p90"), SECONDS(group, json, "p99"), \
-		SECONDS(group, json, "max")
+#define LATENCY(group, json, from, to)                                               \
+	SECONDS(group, json, "p50", "time from " from " to " to ": half took less"), \
+		SECONDS(group, json, "p90", "nine in ten groups took less"),         \
+		SECONDS(group, json, "p99", "ninety-nine in a hundred took less"),   \
+		SECONDS(group, json, "max", "upper bound of the highest bucket with a group")
 
 enum { REQUESTS, GROUPS, OUTSTANDING, PARTIAL, RESPONSES, DISCARDED = RESPONSES + 4, LOST, STAGES };
 
 static const struct column columns[] = {
-	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE, false},
-	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE, false},
-	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT, false},
-	{NULL, NULL, "PART", "partial_requests", COLUMN_COUNT, false},
-	{"responses/s", "responses_per_second", "SUCC", "success", COLUMN_RATE, false},
-	{"responses/s", "responses_per_second", "INVAL", "invalid", COLUMN_RATE, true},
-	{"responses/s", "responses_per_second", "FAIL", "failure", COLUMN_RATE, true},
-	{"responses/s", "responses_per_second", "OTHER", "other", COLUMN_RATE, true},
-	{"dropped/s", "dropped_per_second", "DISC", "discarded_requests", COLUMN_RATE, true},
-	{"dropped/s", "dropped_per_second", "LOST", "lost_groups", COLUMN_RATE, true},
-	LATENCY("queue", "queue_seconds"),
-	LATENCY("service", "service_seconds"),
-	LATENCY("total", "total_seconds"),
+	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE, false, "page requests"},
+	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE, false,
+	 "groups of requests that were answered"},
+	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT, false,
+	 "groups in flight: begun, and not answered yet"},
+	{NULL, NULL, "PART", "partial_requests", COLUMN_COUNT, false,
+	 "requests of groups whose last request has not come"},
+	{"responses/s", "responses_per_second", "SUCC", "success", COLUMN_RATE, false,
+	 "groups answered: the pages are there"},
+	{"responses/s", "responses_per_second", "INVAL", "invalid", COLUMN_RATE, true,
+	 "groups answered: no such page, or not allowed"},
+	{"responses/s", "responses_per_second", "FAIL", "failure", COLUMN_RATE, true,
+	 "groups answered: the device is to ask no more"},
+	{"responses/s", "responses_per_second", "OTHER", "other", COLUMN_RATE, true,
+	 "groups answered with another code"},
+	{"dropped/s", "dropped_per_second", "DISC", "discarded_requests", COLUMN_RATE, true,
+	 "requests that the kernel has thrown away"},
+	{"dropped/s", "dropped_per_second", "LOST", "lost_groups", COLUMN_RATE, true,
+	 "groups without times: no place, or no answer"},
+	LATENCY("queue", "queue_seconds", "the last request", "handling"),
+	LATENCY("service", "service_seconds", "handling", "the response"),
+	LATENCY("total", "total_seconds", "the first request", "the response"),
 };
 _Static_assert(NR(columns) <= TABLE_MAX_COLUMNS, "a row holds all columns");
 
@@ -113,7 +124,8 @@ const struct view view_iopf = {
 	.key = "DEVICE",
 	.key_width = 12,
 	.nothing = "no device has had an I/O page fault yet",
-	.help = "p50, p90, p99: upper bounds of these percentiles of the groups in the interval.\nmax: upper bound of the highest bucket with a group. See paimonctl(1).",
+	.key_help = "the device that asks for pages",
+	.help = "A row for each device with I/O page faults. Times are of the groups answered in the interval.",
 	.columns = columns,
 	.nr_columns = NR(columns),
 	.heat = STAGES + 2 * NR(quantiles) + 2, /* p99 of total */

@@ -11,17 +11,23 @@
 enum { REQUESTS, GROUPS, OUTSTANDING, FAILED, LOST, MEAN, P50, P99, MAX, QUEUE_P99, SERVICE_P99 };
 
 static const struct column columns[] = {
-	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE, false},
-	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE, false},
-	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT, false},
-	{NULL, NULL, "FAIL/s", "failed_groups_per_second", COLUMN_RATE, true},
-	{NULL, NULL, "LOST/s", "lost_groups_per_second", COLUMN_RATE, true},
-	{"total", "total_seconds", "mean", "mean", COLUMN_SECONDS, false},
-	{"total", "total_seconds", "p50", "p50", COLUMN_SECONDS, false},
-	{"total", "total_seconds", "p99", "p99", COLUMN_SECONDS, false},
-	{"total", "total_seconds", "max", "max", COLUMN_SECONDS, false},
-	{"p99 of", "queue_seconds", "queue", "p99", COLUMN_SECONDS, false},
-	{"p99 of", "service_seconds", "serv.", "p99", COLUMN_SECONDS, false},
+	{NULL, NULL, "REQ/s", "requests_per_second", COLUMN_RATE, false, "page requests"},
+	{NULL, NULL, "GRP/s", "groups_per_second", COLUMN_RATE, false,
+	 "groups of requests that were answered"},
+	{NULL, NULL, "OUTST", "outstanding_groups", COLUMN_COUNT, false, "groups in flight"},
+	{NULL, NULL, "FAIL/s", "failed_groups_per_second", COLUMN_RATE, true,
+	 "groups answered with a code other than success"},
+	{NULL, NULL, "LOST/s", "lost_groups_per_second", COLUMN_RATE, true, "groups without times"},
+	{"total", "total_seconds", "mean", "mean", COLUMN_SECONDS, false, "of the total time"},
+	{"total", "total_seconds", "p50", "p50", COLUMN_SECONDS, false, "half took less"},
+	{"total", "total_seconds", "p99", "p99", COLUMN_SECONDS, false,
+	 "ninety-nine in a hundred took less"},
+	{"total", "total_seconds", "max", "max", COLUMN_SECONDS, false,
+	 "upper bound of the highest bucket with a group"},
+	{"p99 of", "queue_seconds", "queue", "p99", COLUMN_SECONDS, false,
+	 "p99 of the time in the queue"},
+	{"p99 of", "service_seconds", "serv.", "p99", COLUMN_SECONDS, false,
+	 "p99 of the time in service"},
 };
 
 /* One histogram over the devices. */
@@ -145,6 +151,7 @@ const struct view view_stat = {
 	.name = "iopf",
 	.source = "iopf",
 	.key = "",
+	.nothing = "no device has had an I/O page fault yet",
 	.missing =
 		"no device of this name has had an I/O page fault yet (those that had: paimonctl list iopf/)",
 	.metric = "paimon_iopf_requests_total",

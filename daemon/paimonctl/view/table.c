@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../util/cleanup.h"
 #include "../json.h"
 #include "table.h"
 
@@ -31,7 +32,7 @@ struct row *table_add(struct table *table, const char *name)
 		return NULL;
 	table->rows = rows;
 	row = &rows[table->nr_rows];
-	*row = (struct row){.name = strdup(name)};
+	*row = (struct row){.name = strdup(name), .cpu = -1};
 	if (!row->name)
 		return NULL;
 	for (size_t i = 0; i < TABLE_MAX_COLUMNS; i++)
@@ -85,6 +86,7 @@ int table_compute(const struct view *view, struct json_object *before, struct js
 		table_clear(&table);
 		return r;
 	}
+	table.nr_shown = table.nr_rows;
 	table_measure(&table, 0);
 	*ret_table = table;
 	return 0;
@@ -108,42 +110,115 @@ void table_rates(struct table *table, struct row *row)
 static int compare_rows(const void *a, const void *b, void *user)
 {
 	const struct row *left = a, *right = b;
-	int column = *(const int *)user;
+	const struct order *order = user;
+	int column = order->column, sign = order->reverse ? -1 : 1, r = 0;
 
+	if (left->hidden != right->hidden)
+		return left->hidden ? 1 : -1;
 	if (left->rank != right->rank)
 		return left->rank < right->rank ? -1 : 1;
 	if (column >= 0) {
-		double l = left->values[column], r = right->values[column];
+		double l = left->values[column], v = right->values[column];
 
-		if (isnan(l) != isnan(r))
+		if (isnan(l) != isnan(v))
 			return isnan(l) ? 1 : -1;
-		if (l > r || l < r)
-			return l > r ? -1 : 1;
+		if (l > v || l < v)
+			return l > v ? -sign : sign;
+	} else if (column <= TABLE_BY_TEXT) {
+		r = strverscmp(left->texts[TABLE_BY_TEXT - column] ?: "",
+			       right->texts[TABLE_BY_TEXT - column] ?: "");
 	}
-	return strverscmp(left->name, right->name);
+	return r			 ? sign * r
+	       : column == TABLE_BY_NAME ? sign * strverscmp(left->name, right->name)
+					 : strverscmp(left->name, right->name);
 }
 
-int table_first_sort(const struct view *view)
+struct order table_first_order(const struct view *view)
 {
-	return view->by_rate ? 0 : -1;
+	return (struct order){.column = view->by_rate ? 0 : TABLE_BY_NAME};
 }
 
-void table_sort(struct table *table, int column)
+void table_sort(struct table *table, struct order order)
 {
 	if (table->nr_rows)
-		qsort_r(table->rows, table->nr_rows, sizeof(*table->rows), compare_rows, &column);
+		qsort_r(table->rows, table->nr_rows, sizeof(*table->rows), compare_rows, &order);
+}
+
+/* The place of a column from left to right, and back. */
+static size_t place_of(const struct view *view, int column)
+{
+	return column >= 0 ? 1 + view->nr_texts + (size_t)column : (size_t)(TABLE_BY_NAME - column);
+}
+
+static int column_at(const struct view *view, size_t place)
+{
+	return place <= view->nr_texts ? TABLE_BY_NAME - (int)place
+				       : (int)(place - 1 - view->nr_texts);
+}
+
+int table_next_column(const struct view *view, int column, bool forward)
+{
+	size_t nr = 1 + view->nr_texts + view->nr_columns, place = place_of(view, column);
+
+	return column_at(view, (place + (forward ? 1 : nr - 1)) % nr);
+}
+
+void table_column_name(const struct view *view, int column, char ret_name[40])
+{
+	const struct column *c = column >= 0 ? &view->columns[column] : NULL;
+
+	if (c)
+		snprintf(ret_name, 40, "%s%s%s", c->group ?: "", c->group ? " " : "", c->title);
+	else
+		snprintf(ret_name, 40, "%s",
+			 column == TABLE_BY_NAME ? view->key
+						 : view->texts[TABLE_BY_TEXT - column].title);
+}
+
+const char *table_column_help(const struct view *view, int column)
+{
+	return column >= 0		 ? view->columns[column].help
+	       : column == TABLE_BY_NAME ? view->key_help
+					 : view->texts[TABLE_BY_TEXT - column].help;
+}
+
+void table_filter(struct table *table, const char *text)
+{
+	table->nr_shown = 0;
+	for (size_t i = 0; i < table->nr_rows; i++) {
+		struct row *row = &table->rows[i];
+
+		row->hidden = !strcasestr(row->name, text);
+		for (size_t t = 0; t < table->view->nr_texts && row->hidden; t++)
+			row->hidden = !strcasestr(row->texts[t] ?: "", text);
+		table->nr_shown += !row->hidden;
+	}
+}
+
+char *row_name(const struct row *row)
+{
+	const char *end = row->cpu >= 0 ? strrchr(row->name, ' ') : NULL;
+
+	return end ? strndup(row->name, (size_t)(end - row->name)) : strdup(row->name);
+}
+
+bool row_number(double value, char ret_text[32])
+{
+	if (isnan(value))
+		return false;
+	if (isinf(value)) /* the man page says so: JSON has no infinity */
+		value = paimon_hist_bounds[PAIMON_HIST_BOUNDS - 1] / 1e9;
+	/* A count is exact as far as a double is. */
+	snprintf(ret_text, 32, "%.*g", value == trunc(value) ? 16 : 9, value);
+	return true;
 }
 
 static int add_value(struct json_object *object, const struct column *column, double value)
 {
 	char text[32];
 
-	if (isnan(value))
+	if (!row_number(value, text))
 		return json_add_text(object, column->json, NULL);
-	if (isinf(value)) /* the man page says so: JSON has no infinity */
-		value = paimon_hist_bounds[PAIMON_HIST_BOUNDS - 1] / 1e9;
-	/* A count is exact as far as a double is. */
-	snprintf(text, sizeof(text), "%.*g", value == trunc(value) ? 16 : 9, value);
 	return json_add(object, column->json, json_object_new_double_s(value, text));
 }
 
@@ -164,9 +239,12 @@ static int add_column(struct json_object *row, const struct column *column, doub
 static int add_row(struct json_object *rows, const struct view *view, const struct row *row)
 {
 	struct json_object *object = json_object_new_object();
-	int r = json_append(rows, object);
+	_cleanup_free_ char *name = row_name(row);
+	int r = json_append(rows, object) ?: (name ? 0 : -ENOMEM);
 
-	r = r ?: json_add_text(object, "name", row->name);
+	r = r ?: json_add_text(object, "name", name);
+	if (row->cpu >= 0)
+		r = r ?: json_add(object, "cpu", json_object_new_int(row->cpu));
 	for (size_t i = 0; i < view->nr_texts && !r; i++)
 		r = json_add_text(object, view->texts[i].json, row->texts[i] ?: "");
 	r = r ?: json_add(object, "restarted", json_object_new_boolean(row->restarted));
