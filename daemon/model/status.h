@@ -32,10 +32,18 @@ struct status_source {
 
 struct status_cost {
 	/* Over the last five to ten seconds; NAN: unknown. */
-	double events_per_second, ns_per_event, bpf_cpu_percent, daemon_cpu_percent;
+	double events_per_second, ns_per_event, runs_per_second, ns_per_run;
+	double bpf_cpu_percent, daemon_cpu_percent;
 	bool run_times; /* the kernel measures them */
 	uint64_t map_bytes;
 	uint64_t recursion_misses;
+	/* Counters, to compute the same from two answers; comparable while sources is the same. */
+	struct {
+		uint64_t time_ns; /* CLOCK_MONOTONIC */
+		uint64_t events, runs, run_ns;
+		uint64_t cpu_ns; /* of the daemon */
+		uint64_t sources;
+	} totals;
 	/* Of the process; descriptors_max 0: these three are unknown. */
 	uint64_t resident_bytes, descriptors, descriptors_max;
 };

@@ -122,6 +122,7 @@ static struct cost_sample take_sample(const struct cost *cost)
 			if (bpf_obj_get_info_by_fd(objects.programs[j].fd, &info, &size))
 				continue;
 			sample.run_ns += info.run_time_ns;
+			sample.runs += info.run_cnt;
 			sample.misses += info.recursion_misses;
 		}
 	}
@@ -196,6 +197,7 @@ void cost_status(struct cost *cost, struct status_cost *ret_cost)
 	bool same = now.sources == from->sources && now.events >= from->events && ns > 0;
 	bool measured = same && now.run_times && from->run_times && now.run_ns >= from->run_ns;
 	uint64_t events = now.events - from->events, run_ns = now.run_ns - from->run_ns;
+	uint64_t runs = now.runs - from->runs;
 	uint64_t bytes = 0;
 	struct process process;
 
@@ -205,11 +207,19 @@ void cost_status(struct cost *cost, struct status_cost *ret_cost)
 	*ret_cost = (struct status_cost){
 		.events_per_second = same ? events * 1e9 / ns : NAN,
 		.ns_per_event = measured && events ? (double)run_ns / events : NAN,
+		.runs_per_second = measured ? runs * 1e9 / ns : NAN,
+		.ns_per_run = measured && runs ? (double)run_ns / runs : NAN,
 		.bpf_cpu_percent = measured ? run_ns * 100 / ns : NAN,
 		.daemon_cpu_percent = ns > 0 ? (now.cpu_ns - from->cpu_ns) * 100 / ns : NAN,
 		.run_times = now.run_times,
 		.map_bytes = bytes,
 		.recursion_misses = now.misses,
+		.totals = {.time_ns = now.time_ns,
+			   .events = now.events,
+			   .runs = now.runs,
+			   .run_ns = now.run_ns,
+			   .cpu_ns = now.cpu_ns,
+			   .sources = now.sources},
 	};
 	if (!process_measure(&process)) {
 		ret_cost->resident_bytes = process.resident_bytes;

@@ -4,6 +4,10 @@
  * the kernel accounts them, and the CPU time, memory and descriptors of the daemon.
  * For metrics, and for the line in `paimonctl status`.
  *
+ * The kernel measures run times while the sysctl kernel.bpf_stats_enabled is 1, or while somebody
+ * with CAP_SYS_ADMIN holds a descriptor of BPF_ENABLE_STATS, as paimonctl status does. paimond has
+ * no such capability; it gives paimonctl the totals, whose differences are the cost meanwhile.
+ *
  * Sizes of maps are read when the sources change, not at each scrape. Rates cover the
  * last five to ten seconds: the daemon calls cost_tick() every five seconds.
  * Called by the daemon, on its one thread.
@@ -24,7 +28,7 @@
 struct cost_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t events;
-	uint64_t run_ns; /* of all programs */
+	uint64_t run_ns, runs; /* of all programs */
 	uint64_t misses; /* runs that the kernel skipped since the programs were loaded */
 	uint64_t cpu_ns; /* of the daemon */
 	uint64_t sources;

@@ -162,6 +162,8 @@ static void test_measured(void **data)
 	assert_true(status_of("events_per_second") > 3 * NR_GROUPS);
 	assert_true(status_of("bpf_cpu_percent") > 0 && status_of("bpf_cpu_percent") < 100);
 	assert_true(status_of("daemon_cpu_percent") > status_of("bpf_cpu_percent"));
+	assert_true(status_of("runs_per_second") > 3 * NR_GROUPS);
+	assert_true(status_of("ns_per_run") > 20 && status_of("ns_per_run") < 1e6);
 	assert_true(status_of("run_times") == 1);
 	/* Two ticks later all of it is long ago. */
 	cost_tick(&cost);
@@ -179,8 +181,35 @@ static void test_not_measured(void **data)
 	assert_true(value_of("paimon_bpf_program_recursion_misses_total", "paimon_request") == 0);
 	assert_true(status_of("ns_per_event") == -1);
 	assert_true(status_of("bpf_cpu_percent") == -1);
+	assert_true(status_of("runs_per_second") == -1);
+	assert_true(status_of("ns_per_run") == -1);
 	assert_true(status_of("events_per_second") > 3 * NR_GROUPS);
 	assert_true(status_of("run_times") == 0);
+}
+
+/* Somebody holds a descriptor, which the sysctl does not tell: the totals have it. */
+static void test_measured_by_other(void **data)
+{
+	struct status_cost before, now;
+	int fd;
+
+	set_stats('0');
+	cost_init(&cost, &source, 1);
+	cost_status(&cost, &before);
+	run_groups();
+	cost_status(&cost, &now);
+	assert_int_equal(now.totals.runs, before.totals.runs);
+	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	assert_return_code(fd, errno);
+	before = now;
+	run_groups();
+	cost_status(&cost, &now);
+	close(fd);
+	assert_int_equal(now.totals.events - before.totals.events, 3 * NR_GROUPS);
+	assert_int_equal(now.totals.runs - before.totals.runs, 3 * NR_GROUPS);
+	assert_true(now.totals.run_ns - before.totals.run_ns > NR_GROUPS * 20);
+	assert_true(now.totals.cpu_ns > before.totals.cpu_ns);
+	assert_int_equal(now.totals.sources, before.totals.sources);
 }
 
 /* The kernel takes more than the bare values, and not twice as much. */
@@ -209,10 +238,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_measured),
-		TEST(test_not_measured),
-		TEST(test_maps),
-		TEST(test_misses),
+		TEST(test_measured), TEST(test_not_measured), TEST(test_measured_by_other),
+		TEST(test_maps),     TEST(test_misses),
 	};
 
 	if (geteuid() != 0) {

@@ -430,9 +430,11 @@ static void test_status(void **state)
 		"{\"name\":\"y\",\"state\":\"up\",\"backend\":\"b\",\"adopted\":false,"
 		"\"attached_timestamp_seconds\":2.5,\"reason\":null,"
 		"\"problems\":[\"no such PMU\",\"not on CPU 1\"]}],"
-		"\"cost\":{\"events_per_second\":0,\"ns_per_event\":null,\"bpf_cpu_percent\":0,"
+		"\"cost\":{\"events_per_second\":0,\"ns_per_event\":null,\"runs_per_second\":0,"
+		"\"ns_per_run\":0,\"bpf_cpu_percent\":0,"
 		"\"daemon_cpu_percent\":0,\"run_times\":false,\"map_bytes\":4096,"
-		"\"recursion_misses\":0}}");
+		"\"recursion_misses\":0,\"totals\":{\"monotonic_ns\":0,\"events\":0,\"runs\":0,"
+		"\"run_ns\":0,\"daemon_cpu_ns\":0,\"sources\":0}}}");
 	s->keeps_none = true;
 	expect(s, false, "GET /v1/status",
 	       "\"resident_bytes\":0,\"descriptors\":0,\"descriptors_max\":7}}");

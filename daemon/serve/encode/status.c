@@ -40,11 +40,21 @@ static void add_cost(const struct status_cost *cost, struct json *json)
 	json_open(json, "cost", '{');
 	json_real(json, "events_per_second", cost->events_per_second);
 	json_real(json, "ns_per_event", cost->ns_per_event);
+	json_real(json, "runs_per_second", cost->runs_per_second);
+	json_real(json, "ns_per_run", cost->ns_per_run);
 	json_real(json, "bpf_cpu_percent", cost->bpf_cpu_percent);
 	json_real(json, "daemon_cpu_percent", cost->daemon_cpu_percent);
 	json_boolean(json, "run_times", cost->run_times);
 	json_integer(json, "map_bytes", cost->map_bytes);
 	json_integer(json, "recursion_misses", cost->recursion_misses);
+	json_open(json, "totals", '{');
+	json_integer(json, "monotonic_ns", cost->totals.time_ns);
+	json_integer(json, "events", cost->totals.events);
+	json_integer(json, "runs", cost->totals.runs);
+	json_integer(json, "run_ns", cost->totals.run_ns);
+	json_integer(json, "daemon_cpu_ns", cost->totals.cpu_ns);
+	json_integer(json, "sources", cost->totals.sources);
+	json_close(json, '}');
 	if (cost->descriptors_max) {
 		json_integer(json, "resident_bytes", cost->resident_bytes);
 		json_integer(json, "descriptors", cost->descriptors);
