@@ -29,8 +29,8 @@ struct cost_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t events;
 	uint64_t run_ns, runs; /* of all programs */
-	uint64_t misses; /* runs that the kernel skipped since the programs were loaded */
-	uint64_t cpu_ns; /* of the daemon */
+	uint64_t misses;       /* runs that the kernel skipped since the programs were loaded */
+	uint64_t cpu_ns;       /* of the daemon */
 	uint64_t sources;
 	bool run_times; /* does the kernel measure run times? */
 };

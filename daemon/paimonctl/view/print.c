@@ -150,9 +150,8 @@ void table_fit(struct table *table, int width)
 		table_measure(table, max);
 		return;
 	}
-	/* Not all values at once. Of many, as many as there is room for beside half of the names.
-	 */
-	max = view->nr_columns > TABLE_FEW_COLUMNS ? width / 2 : width - least;
+	/* Not all values at once. Where there are many, names take at most a third. */
+	max = view->nr_columns > TABLE_FEW_COLUMNS ? width / 3 : width - least;
 	table_measure(table, max < 1 ? 1 : max);
 	for (size_t t = view->nr_texts; t-- > 0 && table_texts_width(table) + least > width;)
 		table->text_widths[t] = 0;
