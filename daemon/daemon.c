@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "daemon.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +32,6 @@
 #include "util/lock.h"
 #include "util/log.h"
 #include "util/namespaces.h"
-#include "version.h"
 
 #define RETRY_USEC                                                              \
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \
@@ -158,26 +156,6 @@ static int on_status(void *data, struct status *ret_status)
 	return 0;
 }
 
-static void on_page(void *data, struct page *ret_page)
-{
-	struct daemon *daemon = data;
-
-	*ret_page = (struct page){
-		.version = PAIMON_VERSION,
-		.replay = daemon->options->replay,
-		.nr_sources = NR_SOURCES,
-	};
-	static_assert(NR_SOURCES <= sizeof(ret_page->sources) / sizeof(*ret_page->sources),
-		      "the page has a row for each source");
-	for (size_t i = 0; i < NR_SOURCES; i++) {
-		const struct source *source = &daemon->sources.all[i];
-
-		ret_page->sources[i] = (struct page_source){
-			source->ops->name, source_state_name(source),
-			source->state == SOURCE_UP ? source->backend : NULL, source->reason};
-	}
-}
-
 static char *const *on_allowed_hosts(void *data)
 {
 	struct daemon *daemon = data;
@@ -281,7 +259,6 @@ static int setup(struct daemon *daemon)
 	struct http_callbacks callbacks = {
 		.snapshot = on_snapshot,
 		.status = on_status,
-		.page = on_page,
 		.reload = on_reload,
 		.allowed_hosts = on_allowed_hosts,
 		.data = daemon,

@@ -269,12 +269,12 @@ run_tests() {
 	# All packages in one go.
 	if [ "${1:-}" = all ]; then
 		# shellcheck disable=SC2086 # words
-		need build guests debug-kernel fuzz $ARCHES
+		need build guests debug-kernel fuzz page $ARCHES
 		# Without these their tests are skipped.
 		command -v promtool >/dev/null || (unpack_packages "$build/prometheus" prometheus) || true
-		[ -e "$build/npm/node_modules" ] || ! command -v npm >/dev/null ||
+		[ -e "$build/npm/node_modules/axe-core" ] || ! command -v npm >/dev/null ||
 			npm install --prefix "$build/npm" --no-audit --no-fund \
-				@grafana/schema@13.2.3 typescript@5.9.3 >&2 || rm -rf "$build/npm"
+				@grafana/schema@13.2.3 typescript@5.9.3 axe-core@4.14.1 >&2 || rm -rf "$build/npm"
 	fi
 	NODE_PATH=$(realpath -m "$build/npm/node_modules")
 	export NODE_PATH

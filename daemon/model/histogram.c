@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "histogram.h"
 
+#include <math.h>
 #include <paimon/histogram.h>
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -41,3 +42,20 @@ const struct histogram_scheme histogram_size = {
 	.schema = 0,
 	.zero_threshold = 0x1p-128, /* no value is that small; more than 0: it is a native one */
 };
+
+double histogram_at(const struct histogram_scheme *scheme, const uint64_t *cells, double quantile)
+{
+	uint64_t total = 0, rank;
+
+	for (uint32_t i = 0; i <= scheme->nr_bounds; i++)
+		total += cells[i];
+	/* The rank counts from 1: the median of three values is the second. */
+	rank = (uint64_t)ceil(quantile * (double)total);
+	rank = rank > total ? total : rank ?: 1;
+	for (uint32_t i = 0; i < scheme->nr_bounds; i++) {
+		if (total && rank <= cells[i])
+			return (double)scheme->bounds[i] / scheme->per_unit;
+		rank -= total ? cells[i] : 0;
+	}
+	return total ? INFINITY : NAN;
+}

@@ -17,4 +17,8 @@
 extern const struct histogram_scheme histogram_latency;
 extern const struct histogram_scheme histogram_size;
 
+/* The quantile, 0 to 1, of what the cells count: the upper bound of the cell that it is in, in base
+ * units; INFINITY above the last bound, NAN if nothing is counted. */
+double histogram_at(const struct histogram_scheme *scheme, const uint64_t *cells, double quantile);
+
 #endif

@@ -243,7 +243,7 @@ static void log_dropped(struct kind *kind, bool is_unix)
 		    kind->clients.max, is_unix ? "x" : "");
 }
 
-/* Frees shared texts that are too old, also if no request comes. */
+/* Frees shared texts that are too old, and the history, also if no request comes. */
 static int on_expire(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct http *http = data;

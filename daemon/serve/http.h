@@ -14,7 +14,6 @@
 #include "../model/kept.h"
 #include "../model/snapshot.h"
 #include "../model/status.h"
-#include "encode/page.h"
 
 struct http;
 
@@ -28,7 +27,6 @@ struct http_callbacks {
 			char **ret_error);
 	/* 0 or -ENOMEM; status_clear() frees it. */
 	int (*status)(void *data, struct status *ret_status);
-	void (*page)(void *data, struct page *ret_page); /* the strings are owned by the callee */
 	/* *ret_text, freed by the caller: the error or, after 0, what fails nevertheless.
 	 * *ret_restart, likewise: the changed keys that require a restart. */
 	int (*reload)(void *data, char **ret_text, char **ret_restart);

@@ -80,7 +80,7 @@ void reply_body_unref(void *data)
 
 enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int status,
 			       const char *type, struct MHD_Response *response, bool gzip,
-			       const char *allow, size_t size)
+			       const struct reply_header *header, size_t size)
 {
 	struct client *client = request_client(connection);
 	enum MHD_Result r;
@@ -91,13 +91,15 @@ enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int s
 	r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	r &= MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
 	r &= MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (!strcmp(type, PAGE_TYPE))
-		r &= MHD_add_response_header(response, "Content-Security-Policy",
-					     "default-src 'none'");
+	if (!strcmp(type, PAGE_TYPE)) {
+		r &= MHD_add_response_header(response, "Content-Security-Policy", page_policy);
+		r &= MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	}
 	if (gzip)
 		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
-	if (allow)
-		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	if (header)
+		r &= MHD_add_response_header(response, header->name, header->value);
 	if (status == MHD_HTTP_TOO_MANY_REQUESTS)
 		r &= MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 	if (r)
@@ -109,13 +111,13 @@ enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int s
 }
 
 enum MHD_Result reply_with(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct reply_body *body, bool gzip, const char *allow)
+			   struct reply_body *body, bool gzip, const struct reply_header *header)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
 		body->text.size, body->text.data, reply_body_unref, body);
 
 	body->refs += response != NULL;
-	return reply_response(connection, status, type, response, gzip, allow, body->text.size);
+	return reply_response(connection, status, type, response, gzip, header, body->text.size);
 }
 
 struct reply_body *reply_body_new(struct buffer *text)
@@ -130,7 +132,7 @@ struct reply_body *reply_body_new(struct buffer *text)
 }
 
 enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct buffer *text, const char *allow)
+			   struct buffer *text, const struct reply_header *header)
 {
 	bool gzip = !text->error && text->size >= MIN_GZIP && request_takes_gzip(connection) &&
 		    !gzip_buffer(text);
@@ -139,7 +141,7 @@ enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int statu
 
 	if (!body)
 		return MHD_NO;
-	r = reply_with(connection, status, type, body, gzip, allow);
+	r = reply_with(connection, status, type, body, gzip, header);
 	reply_body_unref(body);
 	return r;
 }
@@ -156,7 +158,8 @@ enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int stat
 	json_string(&json, "message", message);
 	json_close(&json, '}');
 	json_close(&json, '}');
-	return reply_text(connection, status, JSON_TYPE, &text, allow);
+	return reply_text(connection, status, JSON_TYPE, &text,
+			  allow ? &(struct reply_header){MHD_HTTP_HEADER_ALLOW, allow} : NULL);
 }
 
 enum MHD_Result reply_no_memory(struct MHD_Connection *connection)

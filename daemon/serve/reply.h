@@ -53,24 +53,29 @@ struct reply_body {
 struct reply_body *reply_body_new(struct buffer *text);
 void reply_body_unref(void *body);
 
-/* Queues an answer. allow: the methods for a 405, or NULL. Takes ownership of the response; if
+/* A header that only some answers have. */
+struct reply_header {
+	const char *name, *value;
+};
+
+/* Queues an answer. header: one more, or NULL. Takes ownership of the response; if
  * it is NULL (out of memory), closes the connection. size: bytes that wait for the client. */
 enum MHD_Result reply_response(struct MHD_Connection *connection, unsigned int status,
 			       const char *type, struct MHD_Response *response, bool gzip,
-			       const char *allow, size_t size);
+			       const struct reply_header *header, size_t size);
 
 /* The same with a body, to which it takes a reference. gzip: the body is compressed. */
 enum MHD_Result reply_with(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct reply_body *body, bool gzip, const char *allow);
+			   struct reply_body *body, bool gzip, const struct reply_header *header);
 
 /* The same with a text: takes ownership, and compresses it if the client accepts that. */
 enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned int status, const char *type,
-			   struct buffer *text, const char *allow);
+			   struct buffer *text, const struct reply_header *header);
 
 /* Takes ownership of the text, and answers 200 with it, or 503 if it is incomplete. */
 enum MHD_Result reply_json(struct MHD_Connection *connection, struct buffer *text);
 
-/* Answers with an error, as JSON. */
+/* Answers with an error, as JSON. allow: the methods for a 405, or NULL. */
 enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status,
 			    const char *message, const char *allow);
 enum MHD_Result reply_no_memory(struct MHD_Connection *connection);

@@ -9,7 +9,9 @@
 #include "../util/cleanup.h"
 #include "../util/clients.h"
 #include "../util/clock.h"
+#include "../util/event_set.h"
 #include "../util/list.h"
+#include "../util/system_pmu.h"
 #include "encode/gzip.h"
 #include "encode/json.h"
 #include "encode/page.h"
@@ -31,13 +33,12 @@ static enum MHD_Result reply_over_budget(struct MHD_Connection *connection)
 		NULL);
 }
 
-bool answers_expire(struct answers *answers, bool all)
+static bool texts_expire(struct shared_text *texts, size_t nr, uint64_t now, bool all)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool left = false;
 
-	for (size_t i = 0; i < sizeof(answers->texts) / sizeof(*answers->texts); i++) {
-		struct shared_text *shared = &answers->texts[i];
+	for (size_t i = 0; i < nr; i++) {
+		struct shared_text *shared = &texts[i];
 
 		if (shared->body && (all || now - shared->made_ns >= SHARED_NS)) {
 			reply_body_unref(shared->body);
@@ -46,6 +47,19 @@ bool answers_expire(struct answers *answers, bool all)
 		left |= shared->body != NULL;
 	}
 	return left;
+}
+
+bool answers_expire(struct answers *answers, bool all)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool left = texts_expire(answers->texts, sizeof(answers->texts) / sizeof(*answers->texts),
+				 now, all);
+
+	left |= texts_expire(answers->pages, sizeof(answers->pages) / sizeof(*answers->pages), now,
+			     all);
+	if (all || now - answers->looked_ns >= HISTORY_SPAN_NS)
+		answers->history = history_free(answers->history);
+	return left || answers->history;
 }
 
 struct collect {
@@ -133,15 +147,83 @@ static enum MHD_Result get_health(const struct request *request)
 			  NULL);
 }
 
-static enum MHD_Result get_page(const struct request *request)
+/* The event sets say what the counts of system PMUs mean. NULL: none is needed, or none can be
+ * read, which the source says. */
+static struct event_sets *sets_for(const struct status *status)
+{
+	_cleanup_free_ char *errors = NULL;
+	struct event_sets *sets;
+
+	for (size_t i = 0; i < status->nr_sources; i++)
+		if (!strcmp(status->sources[i].name, "cspmu") && status->sources[i].backend)
+			return system_pmu_event_sets(&sets, &errors) < 0 ? NULL : sets;
+	return NULL;
+}
+
+/* Takes a snapshot, adds it to the history, and encodes the page. 0 or a negative errno. */
+static int make_page(const struct request *request, bool paused, struct buffer *html)
 {
 	const struct http_callbacks *callbacks = request->callbacks;
-	struct buffer body = {};
-	struct page page;
+	struct answers *answers = request->answers;
+	_cleanup_(event_sets_freep) struct event_sets *sets = NULL;
+	_cleanup_free_ char *error = NULL;
+	char host[HTTP_HOST_LEN] = "";
+	struct snapshot *snapshot;
+	struct status status;
+	int r = callbacks->status(callbacks->data, &status);
 
-	callbacks->page(callbacks->data, &page);
-	encode_page(&page, &body);
-	return reply_text(request->connection, MHD_HTTP_OK, PAGE_TYPE, &body, NULL);
+	if (r < 0)
+		return r;
+	r = callbacks->snapshot(callbacks->data, NULL, &snapshot, &error);
+	if (r < 0) {
+		status_clear(&status);
+		return r;
+	}
+	if (!answers->history)
+		answers->history = history_new(page_wants, NR_PAGE_WANTS);
+	answers->looked_ns = clock_ns(CLOCK_MONOTONIC);
+	r = answers->history ? history_add(answers->history, snapshot) : -ENOMEM;
+	gethostname(host, sizeof(host) - 1);
+	sets = sets_for(&status);
+	if (!r)
+		encode_page(&(struct page){snapshot, answers->history, &status, sets, host, paused},
+			    html);
+	snapshot_free(snapshot);
+	status_clear(&status);
+	return r ?: html->error;
+}
+
+static enum MHD_Result get_page(const struct request *request)
+{
+	static const struct reply_header refresh = {"Refresh", PAGE_REFRESH};
+	struct MHD_Connection *connection = request->connection;
+	bool gzip = request_takes_gzip(connection), is_gzip;
+	bool paused = MHD_lookup_connection_value_n(connection, MHD_GET_ARGUMENT_KIND, "pause",
+						    strlen("pause"), NULL, NULL);
+	const struct reply_header *header = paused ? NULL : &refresh;
+	struct shared_text *shared = &request->answers->pages[2 * paused + gzip];
+	struct buffer html = {};
+	struct reply_body *body;
+	enum MHD_Result sent;
+
+	answers_expire(request->answers, false);
+	if (request->over_budget && shared->body)
+		return reply_with(connection, MHD_HTTP_OK, PAGE_TYPE, shared->body, gzip, header);
+	if (make_page(request, paused, &html) < 0) {
+		free(html.data);
+		return reply_no_memory(connection);
+	}
+	is_gzip = gzip && !gzip_buffer(&html);
+	body = reply_body_new(&html);
+	if (!body)
+		return reply_no_memory(connection);
+	if (request->over_budget && is_gzip == gzip) {
+		*shared = (struct shared_text){body, clock_ns(CLOCK_MONOTONIC)};
+		body->refs++;
+	}
+	sent = reply_with(connection, MHD_HTTP_OK, PAGE_TYPE, body, is_gzip, header);
+	reply_body_unref(body);
+	return sent;
 }
 
 static enum MHD_Result get_status(const struct request *request)
@@ -272,7 +354,7 @@ static const struct route {
 	bool costs; /* charged to the budget of clients that are not operators */
 	enum MHD_Result (*handle)(const struct request *request);
 } routes[] = {
-	{"/", MHD_HTTP_METHOD_GET, false, false, false, get_page},
+	{"/", MHD_HTTP_METHOD_GET, false, false, true, get_page},
 	{"/metrics", MHD_HTTP_METHOD_GET, false, false, true, get_metrics},
 	{"/healthz", MHD_HTTP_METHOD_GET, false, false, false, get_health},
 	{"/v1/status", MHD_HTTP_METHOD_GET, false, false, true, get_status},
@@ -326,7 +408,7 @@ static enum MHD_Result handle_charged(const struct route *route, struct request 
 	enum MHD_Result r;
 
 	request->over_budget = !budget_left(request->budget, clock_ns(CLOCK_MONOTONIC));
-	if (request->over_budget && route->handle != get_metrics)
+	if (request->over_budget && route->handle != get_metrics && route->handle != get_page)
 		return reply_over_budget(request->connection);
 	r = route->handle(request);
 	budget_charge(request->budget, clock_ns(CLOCK_THREAD_CPUTIME_ID) - start);

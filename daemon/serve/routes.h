@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
+#include "../model/history.h"
 #include "encode/encoder.h"
 #include "reply.h"
 
@@ -24,11 +25,16 @@ struct shared_text {
 
 struct answers {
 	struct shared_text texts[2 * NR_ENCODERS]; /* by encoder; plain and gzip */
+	struct shared_text pages[2 * 2];	   /* refreshed, paused; plain and gzip */
+	/* Kept while somebody looks at the page, and for HISTORY_SPAN_NS after. */
+	struct history *history;
+	uint64_t looked_ns; /* CLOCK_MONOTONIC */
 };
 
 enum MHD_Result answer(struct request *request);
 
-/* Frees shared texts that are older than SHARED_NS, or all of them. Returns whether one is left. */
+/* Frees shared texts that are older than SHARED_NS, and a history at which nobody looks any more;
+ * or all of them. Returns whether one is left. */
 bool answers_expire(struct answers *answers, bool all);
 
 #endif

@@ -69,11 +69,6 @@ static int on_status(void *data, struct status *ret_status)
 	return 0;
 }
 
-static void on_page(void *data, struct page *ret_page)
-{
-	*ret_page = (struct page){.version = "9.8", .nr_sources = 1, .sources = {{"x"}}};
-}
-
 static int on_reload(void *data, char **ret_error, char **ret_restart)
 {
 	must(!over_tcp);
@@ -136,7 +131,7 @@ static void start(void)
 		.close = on_close,
 	};
 	const struct http_callbacks callbacks = {
-		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, NULL, {&ops, NULL},
+		on_snapshot, on_status, on_reload, on_allowed_hosts, NULL, {&ops, NULL},
 	};
 	int tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), unix_fd;
 	socklen_t size = sizeof(tcp_address);

@@ -138,16 +138,6 @@ static int on_status(void *data, struct status *ret_status)
 	return 0;
 }
 
-static void on_page(void *data, struct page *ret_page)
-{
-	*ret_page = (struct page){
-		.version = "9.8",
-		.replay = true,
-		.nr_sources = 1,
-		.sources = {{"iopf", "failed", NULL, "<b>&\""}},
-	};
-}
-
 static int on_reload(void *data, char **ret_text, char **ret_restart)
 {
 	struct server *server = data;
@@ -265,7 +255,7 @@ static int setup(void **state)
 		.close = on_close,
 	};
 	struct http_callbacks callbacks = {
-		on_snapshot, on_status, on_page, on_reload, on_allowed_hosts, s, {&ops, s},
+		on_snapshot, on_status, on_reload, on_allowed_hosts, s, {&ops, s},
 	};
 	socklen_t size = sizeof(s->tcp_address);
 	struct http_socket sockets[2];
@@ -440,22 +430,78 @@ static void test_status(void **state)
 	expect_error(s, false, "GET /v1/status", 503);
 }
 
-/* A page for people: nothing of what it shows is markup, and nothing runs. */
+/* A page for people, which asks again by itself unless it is paused; test-page.c has what it shows.
+ */
 static void test_page(void **state)
 {
-	const char *page = expect(*state, true, "GET /", "200 OK");
+	struct server *s = *state;
 
-	assert_non_null(strstr(page, "Content-Type: text/html; charset=utf-8\r\n"));
-	assert_non_null(strstr(page, "Content-Security-Policy: default-src 'none'\r\n"));
-	assert_non_null(strstr(page, "<h1>paimond 9.8</h1>"));
-	assert_non_null(strstr(page, "REPLAY"));
-	assert_non_null(strstr(page, "<td>iopf</td><td>failed</td><td></td>"
-				     "<td>&lt;b&gt;&amp;&quot;</td>"));
-	assert_non_null(strstr(page, "href=\"/metrics\""));
-	assert_non_null(strstr(page, "href=\"/healthz\""));
-	assert_non_null(strstr(page, "href=\"/v1/status\""));
-	assert_null(strstr(page, "<script"));
-	assert_null(strstr(page, "//"));
+	for (int tcp = 0; tcp < 2; tcp++) {
+		const char *page = expect(s, tcp, "GET /", "200 OK");
+
+		assert_non_null(strstr(page, "Content-Type: text/html; charset=utf-8\r\n"));
+		assert_non_null(strstr(page, "Content-Security-Policy: default-src 'none'; "
+					     "style-src 'sha256-"));
+		assert_non_null(strstr(page, "='; base-uri 'none'; form-action 'none'; "
+					     "frame-ancestors 'none'\r\n"));
+		assert_non_null(strstr(page, "X-Content-Type-Options: nosniff\r\n"));
+		assert_non_null(strstr(page, "Referrer-Policy: no-referrer\r\n"));
+		assert_non_null(strstr(page, "Cache-Control: no-store\r\n"));
+		assert_non_null(strstr(page, "Refresh: 5\r\n"));
+		assert_non_null(strstr(page, "paimond 9.8"));
+		assert_non_null(strstr(page, "href=\"/metrics\""));
+		assert_null(strstr(page, "x_tasks"));
+		page = expect(s, tcp, "GET /?pause", "200 OK");
+		assert_null(strstr(page, "Refresh: "));
+		assert_non_null(strstr(page, "paused"));
+	}
+	s->no_memory = true;
+	expect(s, true, "GET /", "503 Service Unavailable");
+}
+
+/* Bytes that are allocated; 0 under ASan. */
+static size_t in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* The past is kept while somebody looks, and for five minutes after; who is over budget gets a page
+ * that is at most a second old. */
+static void test_looks(void **state)
+{
+	struct server *s = *state;
+	size_t before, kept;
+
+	fake_ns = fake_cpu_ns = 1000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	before = in_use();
+	fake_ns += 1000000000;
+	assert_non_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
+	kept = in_use() - before;
+	assert_true(!before || (kept > 1000000 && kept < 3000000));
+	fake_ns += 299000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	assert_true(!before || in_use() - before > 1000000);
+	fake_ns += 1000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	assert_true(in_use() < before + 100000);
+	s->nr_snapshots = 0;
+	assert_non_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
+	fake_ns += 5000000000;
+	expect(s, true, "GET /", "200 OK");
+	assert_int_equal(s->nr_snapshots, 2);
+	expect(s, true, "GET /", "200 OK");
+	assert_int_equal(s->nr_snapshots, 2);
+	expect(s, true, "GET /?pause", "200 OK");
+	assert_int_equal(s->nr_snapshots, 3);
+	fake_ns += 1000000000;
+	assert_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
+	assert_int_equal(s->nr_snapshots, 4);
+	fake_ns += 300000000000;
+	assert_non_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
+	fake_ns = 0;
 }
 
 static void test_hosts(void **state)
@@ -482,8 +528,8 @@ static void test_targets(void **state)
 			body_of(expect(s, tcp, "GET http://127.0.0.1:1/healthz", "HTTP/1.1 200 ")),
 			"ok\n");
 		expect(s, tcp, "GET HTTP://localhost/metrics?collect[]=x", "HTTP/1.1 200 ");
-		expect(s, tcp, "GET http://[::1]", "<h1>paimond");
-		expect(s, tcp, "GET http://[::1]?a=b", "<h1>paimond");
+		expect(s, tcp, "GET http://[::1]", "<h1>paimon");
+		expect(s, tcp, "GET http://[::1]?a=b", "<h1>paimon");
 		expect_error(s, tcp, "GET http://localhost//healthz", 404);
 		expect_error(s, tcp, "GET http:///healthz", 400);
 		expect_error(s, tcp, "GET http://", 400);
@@ -1097,13 +1143,28 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_routes),    TEST(test_page),	  TEST(test_status),
-		TEST(test_hosts),     TEST(test_targets), TEST(test_host_lines),
-		TEST(test_ambiguous), TEST(test_joined),  TEST(test_many),
-		TEST(test_pipelined), TEST(test_reload),  TEST(test_reload_by_nobody),
-		TEST(test_events),    TEST(test_scopes),  TEST(test_streamed),
-		TEST(test_budget),    TEST(test_collect), TEST(test_gzip),
-		TEST(test_garbage),   TEST(test_sizes),	  TEST(test_half_closed),
+		TEST(test_routes),
+		TEST(test_page),
+		TEST(test_looks),
+		TEST(test_status),
+		TEST(test_hosts),
+		TEST(test_targets),
+		TEST(test_host_lines),
+		TEST(test_ambiguous),
+		TEST(test_joined),
+		TEST(test_many),
+		TEST(test_pipelined),
+		TEST(test_reload),
+		TEST(test_reload_by_nobody),
+		TEST(test_events),
+		TEST(test_scopes),
+		TEST(test_streamed),
+		TEST(test_budget),
+		TEST(test_collect),
+		TEST(test_gzip),
+		TEST(test_garbage),
+		TEST(test_sizes),
+		TEST(test_half_closed),
 		TEST(test_stalled),
 	};
 
