@@ -32,7 +32,6 @@
 #include "util/lock.h"
 #include "util/log.h"
 #include "util/namespaces.h"
-#include "version.h"
 
 #define RETRY_USEC                                                              \
 	(5 * 1000000ULL) /* until a source that is not up is tried again, and a \

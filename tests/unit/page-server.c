@@ -11,7 +11,6 @@
 
 #include "page-fixture.h"
 #include "serve/http.h"
-#include "serve/listen.h"
 #include "util/tcp.h"
 
 static enum page_machine machine;

@@ -461,13 +461,35 @@ static void test_page(void **state)
 	expect(s, true, "GET /", "503 Service Unavailable");
 }
 
+/* Bytes that are allocated; 0 under ASan. */
+static size_t in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
 /* The past is kept while somebody looks, and for five minutes after; who is over budget gets a page
  * that is at most a second old. */
 static void test_looks(void **state)
 {
 	struct server *s = *state;
+	size_t before, kept;
 
 	fake_ns = fake_cpu_ns = 1000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	before = in_use();
+	fake_ns += 1000000000;
+	assert_non_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
+	kept = in_use() - before;
+	assert_true(!before || (kept > 1000000 && kept < 3000000));
+	fake_ns += 299000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	assert_true(!before || in_use() - before > 1000000);
+	fake_ns += 1000000000;
+	expect(s, true, "GET /metrics", "200 OK");
+	assert_true(in_use() < before + 100000);
+	s->nr_snapshots = 0;
 	assert_non_null(strstr(expect(s, true, "GET /", "200 OK"), "First look"));
 	fake_ns += 5000000000;
 	expect(s, true, "GET /", "200 OK");

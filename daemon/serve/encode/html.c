@@ -98,7 +98,7 @@ void html_seconds(struct buffer *html, double seconds)
 		return;
 	}
 	if (isinf(seconds)) {
-		buffer_add_string(html, "&gt;" THIN "10" THIN "<span>s</span>");
+		buffer_add_string(html, "&gt;" THIN "100" THIN "<span>s</span>");
 		return;
 	}
 	for (seconds *= 1e9; seconds >= 999.5 && i < 3; i++)

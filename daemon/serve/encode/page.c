@@ -267,7 +267,7 @@ static void tile_faults(struct buffer *html, const struct page *page)
 
 		for (size_t i = 0; i < nr; i++) {
 			p99[i] = history_interval(page->history, i)->p99;
-			p99[i] = isinf(p99[i]) ? 10.4 : p99[i];
+			p99[i] = isinf(p99[i]) ? 100 : p99[i];
 		}
 		open_tile(html, "iopf", "Latency, p99");
 		html_seconds(html, latest->p99);
