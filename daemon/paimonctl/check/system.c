@@ -557,7 +557,7 @@ void check_sysctls(struct check *check)
 	else if (high)
 		check_add(
 			check, "sysctl", CHECK_WARNING,
-			"as root: systemctl start paimon-opener.socket, or sysctl kernel.perf_event_paranoid=2",
+			"as root: systemctl start paimon-opener.socket (or sysctl kernel.perf_event_paranoid=2)",
 			"%s: paimond cannot open perf events", settings);
 	else
 		check_add(
