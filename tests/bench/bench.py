@@ -63,7 +63,7 @@ def paimond_with(work, config, *options):
 
 def paimond(work, port, max_devices=64):
     """A replaying paimond with BPF state of its own."""
-    return paimond_with(work, f"[paimond]\nsocket = {work}/paimond.sock\n"
+    return paimond_with(work, f"[paimond]\nsocket = {work}/paimond.sock\ngateway = {work}/gateway.sock\n"
                         f"listen = 127.0.0.1:{port}\n[iopf]\nmax_devices = {max_devices}\n"
                         "include = bench*\n", "--replay=1")
 
@@ -133,8 +133,8 @@ def number(value, unit):
 def table(title, rows, peer):
     """rows: figure, paimon's, the peer's or None, unit, budget."""
     print(f"\n{title}\n")
-    print(f"  {'figure':<44} {'paimon':>11} {peer:>14} {'ratio':>7}  budget")
+    print(f"  {'figure':<56} {'paimon':>11} {peer:>14} {'ratio':>7}  budget")
     for figure, ours, theirs, unit, budget in rows:
         other = number(theirs, unit) if theirs is not None else "-"
         ratio = f"{ours / theirs:.3f}" if theirs else "-"
-        print(f"  {figure:<44} {number(ours, unit):>11} {other:>14} {ratio:>7}  {budget}")
+        print(f"  {figure:<56} {number(ours, unit):>11} {other:>14} {ratio:>7}  {budget}")
