@@ -147,14 +147,14 @@ static __always_inline u64 argument(void *ctx, u32 n)
 }
 
 /* A global function, because the loop around it is long: it is verified only once. For the verifier
- * addresses are scalars. */
+ * addresses are scalars. It is the kernel that answers; what the group was attached to may have
+ * gone before. */
 __noinline int answer_removed(u64 dev, u64 address)
 {
 	const struct iopf_group *group = (const void *)address;
 
 	on_response(dev, BPF_CORE_READ(group, last_fault.fault.prm.pasid),
-		    BPF_CORE_READ(group, last_fault.fault.prm.grpid),
-		    PAIMON_IOPF_INVALID | group_handler(group));
+		    BPF_CORE_READ(group, last_fault.fault.prm.grpid), PAIMON_IOPF_INVALID);
 	return 0;
 }
 

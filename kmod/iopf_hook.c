@@ -211,7 +211,8 @@ static bool has_queue(const struct device *dev, const void *queue)
 	       found == queue;
 }
 
-/* Reports the responses that the removal of a device is about to send. */
+/* Reports the responses that the removal of a device is about to send: the kernel's, whoever was to
+ * answer. What a group was attached to may have gone before. */
 static void answer_pending(struct device *dev)
 {
 #ifdef PAIMON_PUBLIC_IOPF_GROUP
@@ -230,7 +231,7 @@ static void answer_pending(struct device *dev)
 					     sizeof(group)))
 			return;
 		paimon_fire(iopf_response, (u64)(uintptr_t)dev, prm->pasid, prm->grpid,
-			    PAIMON_IOPF_INVALID | paimon_group_handler(&group));
+			    PAIMON_IOPF_INVALID);
 		node = group.pending_node.next;
 	}
 #endif
