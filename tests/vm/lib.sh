@@ -32,6 +32,21 @@ die() {
 	exit 1
 }
 
+# bootstrap FOLDER SOURCE OPTION...: Debian 12 by mmdebstrap. Whatever the machine trusts, and however it
+# reaches its mirror, it does too. SOURCE: one more for apt, or empty.
+bootstrap() {
+	local folder=$1 source=$2 sources
+	shift 2
+	# shellcheck disable=SC2016 # apt expands it
+	sources=$(apt-get indextargets --format '$(SOURCESENTRY)' 'Created-By: Packages' \
+		'Origin: Debian' | sed 's/:[0-9]*$//' | sort -u)
+	[ -n "$sources" ] || die "apt knows no Debian sources: run apt-get update"
+	apt-config dump | grep -E '^Acquire::(https?|ftp|Check)' >"$folder.apt.conf" || true
+	# shellcheck disable=SC2086 # sources are words
+	mmdebstrap --quiet "$@" --aptopt="$folder.apt.conf" --aptopt='APT::Install-Recommends "false"' \
+		bookworm "$folder" $sources ${source:+"$source"} >/dev/null
+}
+
 # The field FIELD of PACKAGE[=VERSION], of the candidate version unless given.
 package_field() {
 	apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n "s/^$2: //p" | head -n 1
