@@ -49,6 +49,7 @@ plan() {
 		kernel=${kernel##*/}
 		echo "unit/${kernel%.c}"
 	done
+	printf 'package/%s\n' build dkms install
 	for kernel in $GUESTS debug; do
 		# shellcheck disable=SC2046 # words
 		printf "$kernel/%s\n" $(cases_of "$kernel")
@@ -188,7 +189,7 @@ foreign() {
 # The jobs of the selection, the longest first. Each keeps one processor busy.
 jobs_of() {
 	local job tests
-	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} $ARCHES $NAMED sanitized fuzz; do
+	for job in "$STOCK" debug modules live ${GUESTS/#$STOCK/} $ARCHES $NAMED package sanitized fuzz; do
 		case $job in
 		live) tests='(bpf/|mutations/[df])' ;;
 		modules) tests='mutations/[abce]' ;;
@@ -224,6 +225,17 @@ run_job() {
 	modules)
 		mapfile -t names < <(selected mutations | grep '^[abce]')
 		tests/mutations/modules "${names[@]}"
+		;;
+	package)
+		mapfile -t names < <(selected package)
+		if [ "$(id -u)" != 0 ]; then
+			skip_all package "needs root"
+		else
+			export DEB_BUILD_OPTIONS=parallel=1
+			package "$build/packages"
+			[[ " ${names[*]} " != *" build "* ]] || package "$build/packages-again"
+			tests/package/run "$build/packages" "$build/packages-again" "${names[@]}"
+		fi
 		;;
 	debug)
 		build_modules debug
@@ -263,7 +275,7 @@ run_tests() {
 	local log=$build/test.log unbuilt='' limit=${PAIMON_TEST_MINUTES:-0} passed failed skipped kernel name left
 	for name; do
 		case ${name%%/*} in
-		--list | all | unit | bpf | vm | debug | debug-kernel | mutations) ;;
+		--list | all | unit | bpf | package | vm | debug | debug-kernel | mutations) ;;
 		*) [[ " $GUESTS $ARCHES $NAMED " = *" ${name%%/*} "* ]] ||
 			die "no test $name; ./dev test --list names them all" ;;
 		esac
@@ -271,7 +283,7 @@ run_tests() {
 	# All packages in one go.
 	if [ "${1:-}" = all ]; then
 		# shellcheck disable=SC2086 # words
-		need build guests debug-kernel fuzz clients $ARCHES
+		need build guests debug-kernel fuzz clients package package-tests $ARCHES
 		need_unpacked
 	fi
 	NODE_PATH=$(realpath -m "$build/npm/node_modules")
@@ -294,7 +306,8 @@ run_tests() {
 	[ -s "$build/selected" ] || exit 1
 	build_daemon
 	! grep -q '^unit/fuzz-' "$build/selected" || need fuzz
-	if grep -qvE '^(unit|bpf|mutations/[df])' "$build/selected"; then
+	! grep -q ^package/ "$build/selected" || need guests package package-tests
+	if grep -qvE '^(unit|bpf|package|mutations/[df])' "$build/selected"; then
 		need guests
 		! grep -q ^debug/ "$build/selected" || need debug-kernel
 		for name in $ARCHES; do
