@@ -183,10 +183,11 @@ static enum MHD_Result reply_answer(struct request *request)
 		size, answer->data + fetch->body, free, answer->data);
 	if (!response)
 		return MHD_NO;
-	/* The headers are in the same memory, and are copied. */
+	/* The headers are in the same memory, and are copied. libmicrohttpd takes none without a
+	 * value. */
 	answer->data = NULL;
 	while (upstream_next_header(fetch, &name, &value))
-		if (!is_replaced(&request->gateway->settings->config, name))
+		if (*value && !is_replaced(&request->gateway->settings->config, name))
 			r &= MHD_add_response_header(response, name, value);
 	if (r)
 		return queue(request, fetch->status, response, size);
