@@ -63,8 +63,9 @@ struct connection {
 /* Where a request is. */
 enum step {
 	ARRIVES,
-	CHECKS, /* its password is checked */
-	WRONG,	/* it was not right */
+	CHECKS,	 /* its password is checked */
+	WRONG,	 /* it was not right */
+	REFUSED, /* it was not checked */
 	ALLOWED,
 	FETCHES,  /* paimond is asked */
 	ANSWERED, /* paimond has answered, or not */
@@ -182,10 +183,11 @@ static enum MHD_Result reply_answer(struct request *request)
 		size, answer->data + fetch->body, free, answer->data);
 	if (!response)
 		return MHD_NO;
-	/* The headers are in the same memory, and are copied. */
+	/* The headers are in the same memory, and are copied. libmicrohttpd takes none without a
+	 * value. */
 	answer->data = NULL;
 	while (upstream_next_header(fetch, &name, &value))
-		if (!is_replaced(&request->gateway->settings->config, name))
+		if (*value && !is_replaced(&request->gateway->settings->config, name))
 			r &= MHD_add_response_header(response, name, value);
 	if (r)
 		return queue(request, fetch->status, response, size);
@@ -329,16 +331,22 @@ static void on_checked(struct password_check *check, bool right)
 	if (right) {
 		*verified_of(gateway, user) = request->candidate;
 		attempts_give_back(&gateway->attempts, address_of(request->connection));
-	} else {
+	} else if (!check->refused) {
 		log_refused(request);
 	}
-	request->step = right ? ALLOWED : WRONG;
+	request->step = right ? ALLOWED : check->refused ? REFUSED : WRONG;
 	resume(request);
 }
 
 static enum MHD_Result unauthorized(struct request *request)
 {
 	return reply_error(request, MHD_HTTP_UNAUTHORIZED, "user and password are required");
+}
+
+static enum MHD_Result too_busy(struct request *request)
+{
+	return reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "too many passwords are being checked: try again");
 }
 
 static enum MHD_Result check_password(struct request *request)
@@ -386,8 +394,7 @@ static enum MHD_Result check_password(struct request *request)
 	if (passwords_check(gateway->passwords, &request->check) < 0) {
 		text_free_secret(password, size);
 		request->step = ARRIVES;
-		return reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-				   "too many passwords are being checked: try again");
+		return too_busy(request);
 	}
 	MHD_suspend_connection(request->connection);
 	return MHD_YES;
@@ -488,6 +495,8 @@ static enum MHD_Result go_on(struct request *request, const char *method)
 	}
 	if (request->step == WRONG)
 		return unauthorized(request);
+	if (request->step == REFUSED)
+		return too_busy(request);
 	if (request->step == ANSWERED)
 		return reply_answer(request);
 	if (!is_public(request->target))

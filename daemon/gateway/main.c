@@ -41,18 +41,21 @@ static const char usage[] =
 struct main {
 	const char *config, *upstream, *listen;
 	struct settings *settings;
+	struct settings *refused; /* by the latest reload, see settings_load(); or NULL */
 	struct gateway *gateway;
 	/* Of the files: what is in force or was refused, and what they were at the latest look. */
 	uint64_t known, seen;
 };
 
 /* 0, or a negative errno with errors in the log. */
-static int load(const struct main *gateway, struct settings **ret_settings)
+static int load(struct main *gateway, struct settings **ret_settings)
 {
 	struct config_errors errors = {};
 	_cleanup_free_ char *text = NULL;
-	int r = settings_load(gateway->config, &errors, ret_settings);
+	int r;
 
+	settings_unref(gateway->refused);
+	r = settings_load(gateway->config, &errors, ret_settings, &gateway->refused);
 	text = config_errors_take(&errors);
 	if (r < 0)
 		log_text(LOG_LINE_ERROR, text && *text ? text : strerror(-r));
@@ -70,6 +73,8 @@ static void reload(struct main *gateway)
 	gateway->known = settings_state(gateway->config, gateway->settings);
 	if (load(gateway, &settings) < 0) {
 		log_error("not reloaded: %s", kept);
+		if (gateway->refused)
+			gateway->known = gateway->refused->state;
 	} else if (!settings->tls != !gateway->settings->tls) {
 		log_error("%s: TLS is turned %s by a restart only: %s", gateway->config,
 			  settings->tls ? "on" : "off", kept);
@@ -95,7 +100,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct main *gateway = data;
-	uint64_t state = settings_state(gateway->config, gateway->settings);
+	uint64_t state = settings_state(gateway->config, gateway->refused ?: gateway->settings);
 
 	if (state != gateway->known && state == gateway->seen)
 		reload(gateway);
@@ -187,16 +192,19 @@ static int run(struct main *gateway)
 		r = serve(gateway, event);
 	gateway_free(gateway->gateway);
 	settings_unref(gateway->settings);
+	settings_unref(gateway->refused);
 	sd_event_unref(event);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int check_config(const struct main *gateway)
+static int check_config(struct main *gateway)
 {
 	struct settings *settings;
 
-	if (load(gateway, &settings) < 0)
+	if (load(gateway, &settings) < 0) {
+		settings_unref(gateway->refused);
 		return EXIT_FAILURE;
+	}
 	settings_unref(settings);
 	return EXIT_SUCCESS;
 }

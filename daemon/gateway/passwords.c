@@ -25,6 +25,23 @@ struct passwords {
 	sd_event_source *source;
 };
 
+/* Takes the least urgent one that waits out, the last of them, if it is less urgent than this. */
+static struct password_check *displace(struct passwords *passwords, unsigned int urgency)
+{
+	struct password_check **worst = NULL, *check;
+
+	for (struct password_check **p = &passwords->waiting; *p; p = &(*p)->next)
+		if ((*p)->urgency > urgency && (!worst || (*p)->urgency >= (*worst)->urgency))
+			worst = p;
+	if (!worst)
+		return NULL;
+	check = *worst;
+	*worst = check->next;
+	check->next = NULL;
+	passwords->nr_waiting--;
+	return check;
+}
+
 /* Takes the most urgent one out of those that wait. */
 static struct password_check *take(struct passwords *passwords)
 {
@@ -159,11 +176,13 @@ struct passwords *passwords_free(struct passwords *passwords)
 
 int passwords_check(struct passwords *passwords, struct password_check *check)
 {
-	struct password_check **end;
+	struct password_check **end, *displaced = NULL;
 
 	check->next = NULL;
-	check->right = false;
+	check->right = check->refused = false;
 	pthread_mutex_lock(&passwords->mutex);
+	if (passwords->nr_waiting >= PASSWORDS_MAX)
+		displaced = displace(passwords, check->urgency);
 	if (passwords->nr_waiting >= PASSWORDS_MAX) {
 		pthread_mutex_unlock(&passwords->mutex);
 		return -EBUSY;
@@ -174,6 +193,9 @@ int passwords_check(struct passwords *passwords, struct password_check *check)
 	passwords->nr_waiting++;
 	pthread_cond_signal(&passwords->wakeup);
 	pthread_mutex_unlock(&passwords->mutex);
+	if (displaced)
+		displaced->refused = true;
+	finish(displaced);
 	return 0;
 }
 

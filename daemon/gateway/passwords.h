@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#define PASSWORDS_MAX 64 /* that wait; more are refused */
+#define PASSWORDS_MAX 64 /* that wait; of more, the least urgent one is refused */
 #define PASSWORDS_HASH 61
 
 struct passwords;
@@ -25,6 +25,7 @@ struct password_check {
 	char hash[PASSWORDS_HASH];
 	unsigned int urgency; /* 0 comes first; then as they came */
 	void (*done)(struct password_check *check, bool right);
+	bool refused; /* in done(): it gave its place to a more urgent one, and was not checked */
 	struct password_check *next; /* for this */
 	bool right;
 };
@@ -33,7 +34,7 @@ int passwords_new(sd_event *event, struct passwords **ret_passwords);
 /* Waits for the one that is computed; those that wait are done, as wrong. */
 struct passwords *passwords_free(struct passwords *passwords);
 
-/* 0, or -EBUSY: too many wait, and done() is not called. */
+/* 0, or -EBUSY: too many wait that are as urgent, and done() is not called. */
 int passwords_check(struct passwords *passwords, struct password_check *check);
 
 /* What is remembered of a right password; all zeros: of none. */

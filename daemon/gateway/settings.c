@@ -53,15 +53,21 @@ static int load(const char *path, struct config_errors *errors, struct settings 
 					: 0;
 }
 
-int settings_load(const char *path, struct config_errors *errors, struct settings **ret_settings)
+int settings_load(const char *path, struct config_errors *errors, struct settings **ret_settings,
+		  struct settings **ret_refused)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
 	int r;
 
+	*ret_refused = NULL;
 	if (!settings)
 		return -ENOMEM;
 	settings->refs = 1;
 	r = load(path, errors, settings);
+	if (r < 0 && settings->config.has_tls) {
+		*ret_refused = settings;
+		return r;
+	}
 	if (r < 0) {
 		settings_unref(settings);
 		return r;

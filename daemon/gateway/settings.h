@@ -22,8 +22,11 @@ struct settings {
 	uint64_t state; /* of the files, before they were read */
 };
 
-/* Reads everything. 0, with a reference, or a negative errno, with errors unless it is -ENOMEM. */
-int settings_load(const char *path, struct config_errors *errors, struct settings **ret_settings);
+/* Reads everything. 0, with a reference, or a negative errno, with errors unless it is -ENOMEM.
+ * Then *ret_refused is NULL, or what the configuration asks for, with a reference: only the files
+ * that it names are wrong, so a change of them matters. */
+int settings_load(const char *path, struct config_errors *errors, struct settings **ret_settings,
+		  struct settings **ret_refused);
 struct settings *settings_ref(struct settings *settings);
 struct settings *settings_unref(struct settings *settings);
 

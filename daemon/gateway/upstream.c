@@ -142,6 +142,8 @@ static bool split_line(char *line, size_t *length, char **to)
 		if (!*value || value[strspn(value, "0123456789")])
 			return false;
 		*length = strtoull(value, NULL, 10);
+		if (*length == SIZE_MAX)
+			return false; /* too large a number */
 	}
 	size = colon + 1 - line;
 	memmove(*to, line, size);

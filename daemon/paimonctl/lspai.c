@@ -4,6 +4,7 @@
  * were written for it. It opens no perf events: paimond counts already.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +22,7 @@ struct settings {
 	unsigned long seconds, loops;
 };
 
-/* Parses a whole number from 1 on. */
+/* Parses a whole number from 1 to INT_MAX, which any time_t holds. */
 static int take_number(const char *option, const char *value, unsigned long *ret_number)
 {
 	unsigned long number;
@@ -29,8 +30,8 @@ static int take_number(const char *option, const char *value, unsigned long *ret
 
 	errno = 0;
 	number = strtoul(value, &end, 10);
-	if (errno || *end || *value < '0' || *value > '9' || !number) {
-		complain("lspai: -%s %s: not a whole number from 1 on", option, value);
+	if (errno || *end || *value < '0' || *value > '9' || !number || number > INT_MAX) {
+		complain("lspai: -%s %s: not a whole number from 1 to %d", option, value, INT_MAX);
 		return EXIT_USAGE;
 	}
 	*ret_number = number;

@@ -121,6 +121,8 @@ static void test_others(void **data)
 	check("../devices/smmu.1", "", "", "", "");
 	check("", "", "", "", "");
 	assert_int_equal(device_open(buses, "../devices/smmu.1", &is_pci), -ENOENT);
+	assert_int_equal(device_open(buses, ".", &is_pci), -ENOENT);
+	assert_int_equal(device_open(buses, "..", &is_pci), -ENOENT);
 	assert_int_equal(device_open("/no/such/folder", "smmu.1", &is_pci), -EIO);
 }
 

@@ -19,7 +19,8 @@ int device_open(const char *buses, const char *name, bool *ret_is_pci)
 	int fd = -ENOENT;
 	DIR *dir;
 
-	if (!*name || strchr(name, '/'))
+	/* A name, not a path. */
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
 		return -ENOENT;
 	dir = opendir(buses);
 	if (!dir)
