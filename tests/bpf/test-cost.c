@@ -190,14 +190,20 @@ static void test_not_measured(void **data)
 /* Somebody holds a descriptor, which the sysctl does not tell: the totals have it. */
 static void test_measured_by_other(void **data)
 {
-	struct status_cost before, now;
+	struct status_cost before, now = {};
 	int fd;
 
 	set_stats('0');
 	cost_init(&cost, &source, 1);
-	cost_status(&cost, &before);
-	run_groups();
-	cost_status(&cost, &now);
+	/* Another `paimonctl status` of this machine may hold one, too, for half a second. */
+	for (int tries = 0; tries < 100; tries++) {
+		cost_status(&cost, &before);
+		run_groups();
+		cost_status(&cost, &now);
+		if (now.totals.runs == before.totals.runs)
+			break;
+		usleep(100000);
+	}
 	assert_int_equal(now.totals.runs, before.totals.runs);
 	fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	assert_return_code(fd, errno);
