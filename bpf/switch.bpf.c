@@ -370,6 +370,16 @@ __noinline int current_cgroup(u64 *ret_id)
 	return (u32)ticket;
 }
 
+/* The ticket of a cgroup that tasks were in before the current one; that of account 0 if it has
+ * lost its place. */
+static __always_inline u32 known_cgroup(u64 id)
+{
+	struct switch_known *known = bpf_map_lookup_elem(&switch_ids, &id);
+	u64 value = known ? READ_ONCE(known->ticket) : 0;
+
+	return known && value >> 32 == (u32)id && is_valid(value) ? (u32)value : ticket_of_others();
+}
+
 static __always_inline u32 next_order(void)
 {
 	struct switch_state *st = state();
@@ -543,11 +553,19 @@ static __always_inline void find_current(const struct switch_cpu *c, struct who 
 {
 	bool late = c->flags & SWITCH_FLAGS(SWITCH_LATE);
 	bool by_process = c->flags & SWITCH_FLAGS(SWITCH_PROCESS);
+	u32 cgroup, process;
 
 	who->cgroup = current_cgroup(&who->id);
 	who->process = by_process ? (u32)current_process(who->cgroup) : who->cgroup;
-	who->accounts[0] = account_of(who->cgroup);
-	who->accounts[SWITCH_FLAGS(SWITCH_PROCESS)] = account_of(who->process);
+	cgroup = who->cgroup;
+	process = who->process;
+	if (c->flags & SWITCH_SKIPPED && c->out_id != who->id) {
+		/* The current task has gone to another cgroup since. */
+		cgroup = known_cgroup(c->out_id);
+		process = by_process ? (u32)current_process(cgroup) : cgroup;
+	}
+	who->accounts[0] = account_of(cgroup);
+	who->accounts[SWITCH_FLAGS(SWITCH_PROCESS)] = account_of(process);
 	who->accounts[SWITCH_FLAGS(SWITCH_LATE)] = late ? account_of(c->out_cgroup) : 0;
 	who->accounts[SWITCH_FLAGS(SWITCH_LATE | SWITCH_PROCESS)] =
 		late ? account_of(c->out_process) : 0;
@@ -648,6 +666,28 @@ static __always_inline bool is_out(const struct switch_cpu *c, struct task_struc
 	return !(c->flags & SWITCH_FLAGS(SWITCH_PROCESS)) || (account && is_owner(account, &id));
 }
 
+/*
+ * May what has advanced be read later, since a task of the same accounts comes next? Events that
+ * are counted late have advanced for who was switched out before. The next task may go to another
+ * cgroup before it is read: the one that it is then charged to is remembered.
+ */
+static __always_inline bool may_skip(struct switch_cpu *c, struct task_struct *prev)
+{
+	u64 id = bpf_get_current_cgroup_id();
+
+	if (c->flags & SWITCH_SKIPPED && c->out_id != id)
+		return false;
+	if (c->flags & SWITCH_FLAGS(SWITCH_LATE)) {
+		if (!is_out(c, prev))
+			return false;
+	} else if (c->out_id != id) {
+		c->out_id = id;
+		c->out_tickets = ~0ull;
+	}
+	c->flags |= SWITCH_SKIPPED;
+	return true;
+}
+
 /* Arguments: preempted or not, the task that is switched out, and the one that comes. */
 SEC("tp_btf/sched_switch")
 int switch_out(u64 *ctx)
@@ -660,14 +700,15 @@ int switch_out(u64 *ctx)
 	in_variant();
 	if (!c || !c->nr)
 		return 0;
-	/* Then there is no need to read yet. Events that are counted late have advanced for who was
-	 * switched out before. */
-	if (is_same(c, prev, next) && (!(c->flags & SWITCH_FLAGS(SWITCH_LATE)) || is_out(c, prev)))
+	if (is_same(c, prev, next) && may_skip(c, prev))
 		return 0;
-	if (!read_gate(c, &gate, false))
+	if (!read_gate(c, &gate, false)) {
+		c->flags &= ~SWITCH_SKIPPED;
 		return 0;
+	}
 	find_current(c, &who);
 	charge(c, &who, &gate);
+	c->flags &= ~SWITCH_SKIPPED;
 	c->out_cgroup = who.cgroup;
 	c->out_process = who.process;
 	c->out_id = who.id;
@@ -683,10 +724,13 @@ int switch_read(void *ctx __attribute__((unused)))
 	struct gate gate = {};
 	struct who who;
 
-	if (!c || !c->nr || !read_gate(c, &gate, true))
+	if (!c || !c->nr)
 		return 0;
-	find_current(c, &who);
-	charge(c, &who, &gate);
+	if (read_gate(c, &gate, true)) {
+		find_current(c, &who);
+		charge(c, &who, &gate);
+	}
+	c->flags &= ~SWITCH_SKIPPED;
 	return 0;
 }
 
@@ -705,11 +749,12 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 	struct switch_cpu *c = this_cpu();
 	struct bpf_perf_event_value now;
 	struct who who;
-	u32 flags = 0;
+	u32 flags;
 	long r = 0;
 
 	if (!c)
 		return ENXIO;
+	flags = c->nr ? c->flags & SWITCH_SKIPPED : 0;
 	old = c->entries[column];
 	if (old && !(old & SWITCH_GATE)) {
 		find_current(c, &who);

@@ -7,6 +7,7 @@ import fnmatch
 import http.client
 import itertools
 import json
+import mmap
 import os
 import random
 import re
@@ -447,6 +448,58 @@ def f2_who_shares_a_cgroup(bed):
         bed.fresh(CONFIG.partition("[event switches]")[0])
         alternate(bed, "-a", "-b")
         alternate(bed, "-same")
+    finally:
+        EVENTS["switches"] = switches
+        bed.fresh(CONFIG)
+
+
+def enter(group):
+    """The caller goes there."""
+    with open(f"{ROOT}{group}/cgroup.procs", "w") as file:
+        file.write("0")
+
+
+def burst(pages, away):
+    """Page faults, and right after them a child that goes to another cgroup and ends; the faults
+    of the child."""
+    with mmap.mmap(-1, pages * mmap.PAGESIZE) as memory:
+        for at in range(0, len(memory), mmap.PAGESIZE):
+            memory[at] = 1
+    child = os.fork()
+    if not child:
+        enter(away)
+        os._exit(0)
+    return os.wait4(child, 0)[2].ru_minflt
+
+
+def f2_who_moves_to_another_cgroup(bed):
+    """Who follows one of its own cgroup, so that nothing is read between them, and goes to another
+    cgroup before it is switched out, takes nothing along of what the one before it did."""
+    pages, rounds = 2000, 20
+    switches = EVENTS.pop("switches")
+    try:
+        bed.fresh(CONFIG.partition("[event switches]")[0].replace("process", "cgroup"))
+        with bed.load("-crowd", "-away") as load:
+            crowd, away = load.groups
+            load.start(2)
+            before = bed.answer()
+            reading, writing = os.pipe()
+            parent = os.fork()
+            if not parent:
+                os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+                enter(crowd)
+                os.write(writing, b"%d" % sum(burst(pages, away) for _ in range(rounds)))
+                os._exit(0)
+            os.close(writing)
+            with open(reading) as file:
+                childrens = int(file.read())
+            os.waitpid(parent, 0)
+            after = bed.answer()
+            served = [answer.sums(EVENT[2][0], "cgroup", name="faults") for answer in (before, after)]
+            of_crowd, of_away = (served[1][group,] - served[0][group,] for group in load.groups)
+            if of_crowd < pages * rounds or of_away > childrens:
+                raise AssertionError(f"{of_crowd} served of at least {pages * rounds} for those who "
+                                     f"stayed, {of_away} of at most {childrens} for those who left")
     finally:
         EVENTS["switches"] = switches
         bed.fresh(CONFIG)
