@@ -237,6 +237,8 @@ class Prometheus:
                        "  static_configs: [{targets: ['127.0.0.1:10190']}]\n" + jobs)
 
     def __enter__(self):
+        # Another test's server may have been here, with what it had scraped.
+        shutil.rmtree(self.data, ignore_errors=True)
         write(f"{self.data}.yml", self.config)
         self.process = subprocess.Popen(
             ["prometheus", f"--config.file={self.data}.yml", f"--storage.tsdb.path={self.data}",
