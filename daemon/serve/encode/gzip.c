@@ -2,45 +2,31 @@
 #include "gzip.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <libdeflate.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #define LEVEL 1
-#define GZIP_WINDOW (MAX_WBITS + 16) /* 16: gzip header and trailer */
-#define MEMORY_LEVEL 7 /* compresses our texts as well as 9, with half of its memory */
 
-/* Never freed: 192 KiB from the first use on. Its initialization takes nearly as long as
- * compressing 350 series. */
-static z_stream stream;
+/* Never freed: 0.2 MiB from the first use on. To set it up takes as long as compressing 200
+ * series. */
+static struct libdeflate_compressor *compressor;
 
 int gzip_buffer(struct buffer *buffer)
 {
-	size_t bound;
+	size_t bound, size;
 	char *packed;
-	int r;
 
-	if (buffer->size > UINT_MAX / 2)
-		return -EFBIG;
-	r = stream.state ? deflateReset(&stream)
-			 : deflateInit2(&stream, LEVEL, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
-					Z_DEFAULT_STRATEGY);
-	if (r != Z_OK)
+	compressor = compressor ?: libdeflate_alloc_compressor(LEVEL);
+	if (!compressor)
 		return -ENOMEM;
-	bound = deflateBound(&stream, buffer->size);
+	bound = libdeflate_gzip_compress_bound(compressor, buffer->size);
 	packed = malloc(bound);
-	stream.next_in = (Bytef *)buffer->data;
-	stream.avail_in = buffer->size;
-	stream.next_out = (Bytef *)packed;
-	stream.avail_out = bound;
-	r = packed && deflate(&stream, Z_FINISH) == Z_STREAM_END ? 0 : -ENOMEM;
-	if (r < 0) {
-		free(packed);
-		return r;
-	}
+	if (!packed)
+		return -ENOMEM;
+	size = libdeflate_gzip_compress(compressor, buffer->data, buffer->size, packed, bound);
 	free(buffer->data);
 	buffer->data = packed;
-	buffer->size = stream.total_out;
+	buffer->size = size;
 	buffer->allocated = bound;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Compresses an answer with zlib at its fastest level. One thread: the stream is static. */
+/* Compresses an answer with libdeflate at its fastest level. One thread: the stream is static. */
 #ifndef PAIMON_ENCODE_GZIP_H
 #define PAIMON_ENCODE_GZIP_H
 
