@@ -71,6 +71,10 @@ static int iopf_probe(struct source *source)
 
 	if (source->replay)
 		return 0;
+	/* Each try is a line in the kernel's log. */
+	if (load_is_locked_down())
+		return source_fail(source, -ENODEV, "page faults cannot be counted: %s",
+				   LOAD_LOCKED_DOWN);
 	if (wanted == IOPF_BACKEND_AUTO || wanted == IOPF_BACKEND_MODULE) {
 		if (iopf_module_loaded())
 			return 0;
@@ -86,9 +90,6 @@ static int iopf_probe(struct source *source)
 		return source_fail(
 			source, -ENODEV,
 			"paimon.ko is not loaded, and this kernel has no I/O page fault handler in its BTF (modprobe paimon; paimond retries by itself)");
-	if (source->refused && wanted == IOPF_BACKEND_AUTO && load_is_locked_down())
-		return source_fail(source, -ENODEV, "page faults cannot be counted: %s",
-				   LOAD_LOCKED_DOWN);
 	if (source->refused && wanted == IOPF_BACKEND_AUTO)
 		return source_fail(
 			source, -ENODEV,
