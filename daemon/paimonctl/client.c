@@ -71,6 +71,7 @@ struct client *client_free(struct client *client)
 	curl_slist_free_all(client->headers);
 	curl_easy_cleanup(client->curl);
 	curl_multi_cleanup(client->multi);
+	curl_global_cleanup();
 	response_clear(&client->response);
 	free(client);
 	return NULL;
@@ -83,6 +84,7 @@ struct client *client_new(const char *socket)
 	if (!client)
 		return NULL;
 	client->socket = socket;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	client->multi = curl_multi_init();
 	client->curl = curl_easy_init();
 	return client->multi && client->curl ? client : client_free(client);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* paimonctl: the client of paimond. */
-#include <curl/curl.h>
 #include <locale.h>
 
 #include "command.h"
@@ -14,9 +13,7 @@ int main(int argc, char **argv)
 	r = output_begin();
 	if (r < 0)
 		return EXIT_FAILED;
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	r = command_run(&context, &command_all, argc, argv);
 	client_free(context.client);
-	curl_global_cleanup();
 	return output_end() && r == EXIT_DONE ? EXIT_FAILED : r;
 }

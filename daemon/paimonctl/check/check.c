@@ -129,8 +129,9 @@ static struct json_object *check_daemon(struct check *check, struct context *con
 		return NULL;
 	}
 	if (r < 0) {
-		check_add(check, "paimond", CHECK_WARNING, "journalctl -u paimond", "%s",
-			  client_error(context->client));
+		check_add(check, "paimond", CHECK_WARNING,
+			  r == -ENOTSUP ? "ask it by curl --unix-socket" : "journalctl -u paimond",
+			  "%s", client_error(context->client));
 		return NULL;
 	}
 	if (response.status == 200)
