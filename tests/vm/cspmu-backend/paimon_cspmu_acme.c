@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * paimon_cspmu_acme.ko: a backend for the memory controllers of a vendor that does not exist.
- * HACKING.md explains it line by line.
+ * docs/driver.md explains it line by line.
  */
 #include <linux/module.h>
 #include <paimon/cspmu.h>
