@@ -49,7 +49,7 @@ plan() {
 		kernel=${kernel##*/}
 		echo "unit/${kernel%.c}"
 	done
-	printf 'package/%s\n' build dkms install rpm container
+	printf 'package/%s\n' build dkms install guest rpm container
 	for kernel in $GUESTS debug; do
 		# shellcheck disable=SC2046 # words
 		printf "$kernel/%s\n" $(cases_of "$kernel")

@@ -283,14 +283,15 @@ void check_module(struct check *check)
 		else if (strcmp(version, PAIMON_VERSION))
 			check_add(
 				check, "paimon.ko", CHECK_WARNING,
-				"as root: systemctl stop paimond; modprobe -r paimon; systemctl start paimond",
+				"as root: systemctl stop paimond; modprobe -r paimon; modprobe paimon; systemctl start paimond",
 				"loaded, version %s; paimonctl is " PAIMON_VERSION,
 				*version ? version : "unknown");
 		else
 			check_add(check, "paimon.ko", CHECK_OK, NULL,
 				  "loaded, version %s, with its tracepoints", version);
 	} else if (module_installed(path, sizeof(path))) {
-		check_add(check, "paimon.ko", CHECK_MISSING, "as root: modprobe paimon",
+		check_add(check, "paimon.ko", CHECK_MISSING,
+			  "if the line page faults says so, as root: modprobe paimon",
 			  "installed, not loaded: %s", path);
 	} else if (check->no_modules) {
 		check_add(check, "paimon.ko", CHECK_MISSING,
