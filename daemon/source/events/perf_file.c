@@ -22,8 +22,7 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = "/sys/kernel/btf/vmlinux");
 	union bpf_iter_link_info info = {.task = {.tid = gettid()}};
-	LIBBPF_OPTS(bpf_iter_attach_opts, attach, .link_info = &info,
-		    .link_info_len = sizeof(info));
+	struct bpf_iter_attach_opts attach;
 	struct inspect *inspect = calloc(1, sizeof(*inspect));
 	char why[224];
 	int r;
@@ -31,6 +30,11 @@ int inspect_new(struct inspect **ret_inspect, char **ret_error)
 	*ret_error = NULL;
 	if (!inspect)
 		return -ENOMEM;
+	/* libbpf refuses padding that is not 0, and LIBBPF_OPTS() leaves it undefined. */
+	memset(&attach, 0, sizeof(attach));
+	attach.sz = sizeof(attach);
+	attach.link_info = &info;
+	attach.link_info_len = sizeof(info);
 	r = load_begin(NULL);
 	if (!r && load_is_locked_down())
 		r = -EPERM;
