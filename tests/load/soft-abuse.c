@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misuses /dev/paimon-soft and pai_ext. Nothing is asserted but that every call returns: what
- * is at fault shows in the kernel's log, in a module that cannot be unloaded, or in
- * a machine that hangs.
+ * Misuses /dev/paimon-soft, /dev/paimon, pai_ext and system PMUs. Nothing is asserted but that
+ *every call returns: what is at fault shows in the kernel's log, in a module that cannot be
+ *unloaded, or in a machine that hangs.
  *
  * soft-abuse random [CALLS [SEED [PROCESSES]]]
  *	Random system calls from several processes of two threads each, valid,
@@ -33,6 +33,7 @@
 #include <paimon/uapi.h>
 
 #include "lib/helpers.h"
+#include "lib/soft_cspmu.h"
 
 #define DEVICE "/dev/paimon-soft"
 #define PAGES 64
@@ -40,10 +41,13 @@
 #define NR_ERRORS 256
 
 static uint32_t pai_type = 0x7fff0000; /* nobody's, until it is known */
+static struct device cspmu;	       /* soft0; without a PMU if the module was loaded so */
 
 /* What the threads of a process share. */
 struct process {
 	int files[NR_FILES];
+	int config;	      /* /dev/paimon, or -1: the kernel has no such module */
+	int events[NR_FILES]; /* of the system PMU, or -1 */
 	uint32_t pasids[8];
 	char *memory;
 	uint64_t calls;
@@ -185,6 +189,85 @@ static long event(struct thread *t, int fd)
 	return close(event);
 }
 
+/* An event of the system PMU takes the place of another one, or is configured while it counts, as
+ * is what is none. */
+static long configure(struct thread *t)
+{
+	int *place = &t->process->events[below(t, NR_FILES)];
+	int event = __atomic_load_n(place, __ATOMIC_RELAXED);
+	struct paimon_drv_config data = {
+		.size = mostly(t, sizeof(data)),
+		.flags = mostly(t, 0),
+		.fd = mostly(t, event),
+		.config1 = below(t, 4) ? below(t, 16) : t->random,
+		.config2 = mostly(t, 0),
+		.config3 = mostly(t, 0),
+	};
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = cspmu.type,
+		.config = mostly(t, below(t, 40)),
+		.config1 = data.config1,
+		.disabled = below(t, 2),
+	};
+	uint64_t values[4];
+
+	switch (below(t, 8)) {
+	case 0 ... 1:
+		event = cspmu.type < 0 ? -1
+				       : syscall(SYS_perf_event_open, &attr, -1,
+						 mostly(t, cspmu.cpu), -1, 0);
+		event = __atomic_exchange_n(place, event, __ATOMIC_RELAXED);
+		return event < 0 ? event : close(event);
+	case 2:
+		return read(event, values, sizeof(values));
+	case 3:
+		return ioctl(event, below(t, 2) ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE,
+			     below(t, 2));
+	case 4:
+		return ioctl(t->process->config,
+			     _IOC(below(t, 4), PAIMON_IOC, below(t, 4), below(t, 80)),
+			     below(t, 2) ? (void *)&data : some_memory(t));
+	case 5:
+		return ioctl(t->process->config, PAIMON_GET_DRV_CONFIG, &data);
+	default:
+		return ioctl(t->process->config, PAIMON_SET_DRV_CONFIG, &data);
+	}
+}
+
+/* The system PMU counts, goes wrong, leaves the machine and comes back. */
+static long cspmu_device(struct thread *t, int fd)
+{
+	uint32_t device = mostly(t, below(t, 2));
+	struct paimon_soft_cspmu_count count = {.size = mostly(t, sizeof(count)),
+						.flags = mostly(t, 0),
+						.device = device,
+						.event = mostly(t, below(t, 40)),
+						.count = mostly(t, below(t, 1000)),
+						.ports = mostly(t, below(t, 16))};
+	struct paimon_soft_cspmu_register reg = {.size = mostly(t, sizeof(reg)),
+						 .device = device,
+						 .offset = below(t, 0x1000)};
+	struct paimon_soft_cspmu_fault fault = {.size = mostly(t, sizeof(fault)),
+						.device = device,
+						.torn = below(t, 4),
+						.failing = below(t, 4)};
+	struct paimon_soft_cspmu_plug plug = {.size = mostly(t, sizeof(plug)),
+					      .device = device,
+					      .present = mostly(t, below(t, 2))};
+
+	switch (below(t, 16)) {
+	case 0:
+		return ioctl(fd, PAIMON_SOFT_CSPMU_FAULT, &fault);
+	case 1:
+		return ioctl(fd, PAIMON_SOFT_CSPMU_PLUG, &plug);
+	case 2 ... 4:
+		return ioctl(fd, PAIMON_SOFT_CSPMU_REGISTER, &reg);
+	default:
+		return ioctl(fd, PAIMON_SOFT_CSPMU_COUNT, &count);
+	}
+}
+
 static long reopen(struct thread *t, uint32_t which)
 {
 	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -214,7 +297,7 @@ static long one_call(struct thread *t)
 	struct paimon_soft_response responses[16];
 	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
-	switch (below(t, 26)) {
+	switch (below(t, 32)) {
 	case 0 ... 9:
 		return submit(t, fd);
 	case 10 ... 13:
@@ -242,6 +325,10 @@ static long one_call(struct thread *t)
 		return event(t, fd);
 	case 24:
 		return below(t, 16) ? submit(t, fd) : in_a_child(t, fd);
+	case 25 ... 28:
+		return configure(t);
+	case 29 ... 30:
+		return cspmu_device(t, fd);
 	default:
 		return ioctl(fd, mostly(t, PAIMON_SOFT_INFO), some_memory(t));
 	}
@@ -270,7 +357,9 @@ static int run_process(uint64_t calls, uint64_t seed, int results)
 			0);
 	if (p.memory == MAP_FAILED)
 		die("mmap");
+	p.config = open(PAIMON_DEVICE, O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < NR_FILES; i++) {
+		p.events[i] = -1;
 		p.files[i] = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (p.files[i] < 0)
 			die(DEVICE);
@@ -289,7 +378,7 @@ static int run_process(uint64_t calls, uint64_t seed, int results)
 static int random_calls(uint64_t calls, uint64_t seed, unsigned int processes)
 {
 	uint64_t all[NR_ERRORS] = {}, one[NR_ERRORS], total = 0;
-	int results[2], failed = 0;
+	int results[2], broken = 0;
 
 	if (pipe(results) < 0)
 		die("pipe");
@@ -303,14 +392,14 @@ static int random_calls(uint64_t calls, uint64_t seed, unsigned int processes)
 			all[j] += one[j];
 	}
 	for (int status; wait(&status) > 0;)
-		failed |= status;
+		broken |= status;
 	for (int i = 0; i < NR_ERRORS; i++)
 		if (all[i]) {
 			total += all[i];
 			printf("%-8ju %s\n", all[i], strerror(i));
 		}
 	printf("%-8ju in all\n", total);
-	return !!failed || total < calls - 2 * processes;
+	return !!broken || total < calls - 2 * processes;
 }
 
 /* Allocation failures, one at a time */
@@ -339,7 +428,7 @@ static int get_nth(void)
 /* Runs a call until no allocation is left to fail in it; -1 if it ever fails oddly. */
 static int each_allocation(const char *name, long (*call)(void *), void *data)
 {
-	int failed = 0, survived = 0;
+	int refused = 0, survived = 0;
 
 	for (int n = 1; n < 10000; n++) {
 		int left, error;
@@ -351,16 +440,16 @@ static int each_allocation(const char *name, long (*call)(void *), void *data)
 		left = get_nth();
 		set_nth(0);
 		if (left) {
-			printf("%-16s %d failed, %d did without\n", name, failed, survived);
+			printf("%-16s %d failed, %d did without\n", name, refused, survived);
 			if (r < 0)
 				fprintf(stderr, "soft-abuse: %s: %s with all memory there is\n",
 					name, strerror(error));
-			return r < 0 ? -1 : failed + survived;
+			return r < 0 ? -1 : refused + survived;
 		}
 		if (r >= 0) {
 			survived++;
 		} else if (error == ENOMEM) {
-			failed++;
+			refused++;
 		} else {
 			fprintf(stderr, "soft-abuse: %s: %s where there was no memory\n", name,
 				strerror(error));
@@ -509,6 +598,7 @@ int main(int argc, char **argv)
 		die("the type of pai_ext");
 	if (type)
 		fclose(type);
+	cspmu = find_device("soft0");
 	if (!strcmp(command, "random"))
 		return random_calls(argc > 2 ? strtoull(argv[2], NULL, 10) : 100000,
 				    argc > 3 ? strtoull(argv[3], NULL, 10) : 1,
