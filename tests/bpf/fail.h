@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What fail-malloc.c and fail-calls.c share: preloaded into paimond by no-memory, they make calls
+ * fail when they are told to, by a file that both have mapped.
+ */
+#ifndef PAIMON_TESTS_FAIL_H
+#define PAIMON_TESTS_FAIL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* As in no-memory. */
+static struct control {
+	int64_t left;  /* calls until one fails; below 0: none does */
+	int64_t all;   /* does all that follows fail too? */
+	int64_t calls; /* so far */
+	int64_t live;  /* blocks that are not freed */
+} * control;
+
+__attribute__((constructor)) static void map_control(void)
+{
+	int fd = syscall(SYS_openat, AT_FDCWD, getenv("FAIL_CONTROL") ?: "", O_RDWR | O_CLOEXEC);
+	long map = syscall(SYS_mmap, NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			   0);
+
+	if (fd < 0 || map < 0)
+		_exit(99);
+	syscall(SYS_close, fd);
+	control = (void *)map;
+}
+
+static int fails(int error)
+{
+	if (!control)
+		return 0;
+	control->calls++;
+	if (control->left < 0 || control->left--)
+		return 0;
+	if (control->all)
+		control->left = 0;
+	errno = error;
+	return 1;
+}
+
+#endif
