@@ -159,7 +159,7 @@ static void add_events(struct snapshot *snapshot, double seconds)
 }
 
 /* Of the set nvidia-scf, and one that no set knows. */
-static void add_pmus(struct snapshot *snapshot, double seconds)
+static void add_pmus(struct snapshot *snapshot, int nr_sockets, double seconds)
 {
 	static const struct {
 		const char *name;
@@ -172,7 +172,7 @@ static void add_pmus(struct snapshot *snapshot, double seconds)
 		      {"cmem_rd_outstanding", 2.1e11},
 		      {"cmem_rd_access", 5.0e8}};
 
-	for (int socket = 0; socket < 2; socket++) {
+	for (int socket = 0; socket < nr_sockets; socket++) {
 		char name[32], number[12];
 
 		snprintf(name, sizeof(name), "nvidia_scf_pmu_%d", socket);
@@ -198,9 +198,9 @@ struct snapshot *page_snapshot(enum page_machine machine, const char *input, dou
 		return snapshot;
 	add_faults(snapshot, machine, seconds);
 	add_nnpa(snapshot, machine, seconds);
-	if (machine == MACHINE_BUSY) {
+	if (machine == MACHINE_BUSY || machine == MACHINE_LARGE) {
 		add_events(snapshot, seconds);
-		add_pmus(snapshot, seconds);
+		add_pmus(snapshot, machine == MACHINE_LARGE ? 8 : 2, seconds);
 	}
 	ADD1(dropped, 0, "reason", "iopf_devices");
 	return snapshot;

@@ -8,6 +8,7 @@
 
 enum page_machine {
 	MACHINE_BUSY,
+	MACHINE_LARGE,	/* the same, with eight sockets and not two */
 	MACHINE_IDLE,	/* sources are up, and nothing came */
 	MACHINE_UNABLE, /* no source can count */
 };

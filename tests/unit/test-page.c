@@ -18,6 +18,7 @@
 #include "page-fixture.h"
 #include "serve/encode/html.h"
 #include "serve/encode/page.h"
+#include "util/event_set.h"
 #include "util/utf8.h"
 
 #define SECOND 1000000000ULL
@@ -312,6 +313,8 @@ static void test_bounds(void **state)
 
 /* The page */
 
+static struct event_sets *sets; /* of the page, or NULL */
+
 /* The page after some looks. */
 static char *page_of(enum page_machine machine, const char *input, int looks, bool paused)
 {
@@ -327,7 +330,7 @@ static char *page_of(enum page_machine machine, const char *input, int looks, bo
 		assert_int_equal(history_add(history, snapshot), 0);
 	}
 	page_status(machine, input, &status);
-	encode_page(&(struct page){snapshot, history, &status, NULL, "<host>", paused}, &html);
+	encode_page(&(struct page){snapshot, history, &status, sets, "<host>", paused}, &html);
 	text = buffer_take_string(&html);
 	assert_non_null(text);
 	status_clear(&status);
@@ -413,6 +416,69 @@ static void test_looks(void **state)
 	free(page);
 }
 
+/* The value in a row of the table of system PMUs, which has to have this unit. */
+static double value_in(const char *table, const char *name, const char *unit)
+{
+	char row[128], end[32];
+	const char *value;
+	double number;
+	int length;
+
+	snprintf(row, sizeof(row), "<tr><th scope=\"row\"><bdi>%s</bdi></th><td class=\"n\">",
+		 name);
+	snprintf(end, sizeof(end), "\u202f<span>%s</span>", unit);
+	value = strstr(table, row);
+	if (!value)
+		fail_msg("no value %s", name);
+	value += strlen(row);
+	assert_int_equal(sscanf(value, "%lf%n", &number, &length), 1);
+	if (strncmp(value + length, end, strlen(end)))
+		fail_msg("%s: not in %s: %.40s", name, unit, value);
+	return number;
+}
+
+static void assert_near(double value, double expected)
+{
+	if (!(fabs(value / expected - 1) < 0.01))
+		fail_msg("%g, and not %g", value, expected);
+}
+
+/* System PMUs by the formulas of their event set, each socket for itself, as the rates of the
+ * fixture make them; the events of a PMU without a set. There is a limit, and what is beyond it is
+ * said. */
+static void test_formulas(void **state)
+{
+	static const char *const folders[] = {EVENT_SETS, NULL};
+	char *errors = NULL, *page;
+	const char *first, *second;
+
+	assert_int_equal(event_sets_load(folders, &sets, &errors), 0);
+	assert_null(errors);
+	page = page_of(MACHINE_BUSY, NULL, 3, false);
+	first = strstr(page, "socket <bdi>0</bdi>");
+	second = strstr(page, "socket <bdi>1</bdi>");
+	assert_true(first && second && first < second);
+	assert_near(value_in(first, "read", "GB/s"),
+		    32 * 1.1 / 3.2 * value_in(first, "clock", "G/s"));
+	assert_near(value_in(first, "read", "GB/s"), 2 * value_in(second, "read", "GB/s"));
+	assert_near(value_in(first, "read_<wbr>latency", "ns"),
+		    2.1e11 / 5e8 / value_in(first, "clock", "G/s"));
+	assert_near(value_in(second, "read_<wbr>ratio", "%"), 100 * 32 * 1.1 / (32 * 1.1 + 9));
+	assert_true(value_in(page, "txn", "k/s") > 0);
+	assert_true(has(page, "read from the memory of this socket"));
+	assert_false(has(page, "cmem_") || has(page, "more values"));
+	free(page);
+	page = page_of(MACHINE_BUSY, NULL, 1, false);
+	assert_true(has(page, "<bdi>read</bdi></th><td class=\"n\">–</td>"));
+	free(page);
+	/* One value without a set, and seven of each socket, of which five are shown. */
+	page = page_of(MACHINE_LARGE, NULL, 3, false);
+	assert_true(has(page, "and 21 more values"));
+	free(page);
+	event_sets_free(sets);
+	sets = NULL;
+}
+
 /* "Nothing came" and "cannot count" are two messages. */
 static void test_messages(void **state)
 {
@@ -439,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_times),	 cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_markup),	 cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_looks),	 cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_formulas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
