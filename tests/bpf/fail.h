@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* As in no-memory. */
@@ -24,14 +23,13 @@ static struct control {
 
 __attribute__((constructor)) static void map_control(void)
 {
-	int fd = syscall(SYS_openat, AT_FDCWD, getenv("FAIL_CONTROL") ?: "", O_RDWR | O_CLOEXEC);
-	long map = syscall(SYS_mmap, NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			   0);
+	int fd = open(getenv("FAIL_CONTROL") ?: "", O_RDWR | O_CLOEXEC);
+	void *map = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (fd < 0 || map < 0)
+	if (fd < 0 || map == MAP_FAILED)
 		_exit(99);
-	syscall(SYS_close, fd);
-	control = (void *)map;
+	close(fd);
+	control = map;
 }
 
 static int fails(int error)
