@@ -8,9 +8,9 @@
 
 enum page_machine {
 	MACHINE_BUSY,
-	MACHINE_LARGE,	/* the same, with eight sockets and not two */
 	MACHINE_IDLE,	/* sources are up, and nothing came */
 	MACHINE_UNABLE, /* no source can count */
+	MACHINE_LARGE,	/* busy, with eight sockets and not two */
 };
 
 /* The name of a process, which the page must not have. */
