@@ -290,9 +290,9 @@ void check_module(struct check *check)
 			check_add(check, "paimon.ko", CHECK_OK, NULL,
 				  "loaded, version %s, with its tracepoints", version);
 	} else if (module_installed(path, sizeof(path))) {
-		check_add(check, "paimon.ko", CHECK_MISSING,
-			  "if the line page faults says so, as root: modprobe paimon",
-			  "installed, not loaded: %s", path);
+		check_add(check, "paimon.ko", CHECK_MISSING, "as root: modprobe paimon",
+			  "installed, not loaded: %s; needed only if page faults are not counted",
+			  path);
 	} else if (check->no_modules) {
 		check_add(check, "paimon.ko", CHECK_MISSING,
 			  "nothing to do: without it paimond uses what the lines below show",
