@@ -681,6 +681,9 @@ static __always_inline bool may_skip(struct switch_cpu *c, struct task_struct *p
 		if (!is_out(c, prev))
 			return false;
 	} else if (c->out_id != id) {
+		/* Whoever has no place yet gets one by being read. */
+		if (!bpf_map_lookup_elem(&switch_ids, &id))
+			return false;
 		c->out_id = id;
 		c->out_tickets = ~0ull;
 	}
