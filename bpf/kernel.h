@@ -239,7 +239,7 @@ struct css_set {
 };
 
 struct task_struct {
-	int tgid;
+	int pid, tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
 	char comm[16];

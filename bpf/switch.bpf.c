@@ -559,8 +559,10 @@ static __always_inline void find_current(const struct switch_cpu *c, struct who 
 	who->process = by_process ? (u32)current_process(who->cgroup) : who->cgroup;
 	cgroup = who->cgroup;
 	process = who->process;
-	if (c->flags & SWITCH_SKIPPED && c->out_id != who->id) {
-		/* The current task has gone to another cgroup since. */
+	if (c->out_id != who->id &&
+	    (c->flags & SWITCH_SKIPPED_BITS) == SWITCH_SKIPPED(bpf_get_current_task_btf()->pid)) {
+		/* The current task has gone to another cgroup since. (Any other task has come
+		 * unseen.) */
 		cgroup = known_cgroup(c->out_id);
 		process = by_process ? (u32)current_process(cgroup) : cgroup;
 	}
@@ -671,11 +673,12 @@ static __always_inline bool is_out(const struct switch_cpu *c, struct task_struc
  * are counted late have advanced for who was switched out before. The next task may go to another
  * cgroup before it is read: the one that it is then charged to is remembered.
  */
-static __always_inline bool may_skip(struct switch_cpu *c, struct task_struct *prev)
+static __always_inline bool may_skip(struct switch_cpu *c, struct task_struct *prev,
+				     struct task_struct *next)
 {
 	u64 id = bpf_get_current_cgroup_id();
 
-	if (c->flags & SWITCH_SKIPPED && c->out_id != id)
+	if (c->flags & SWITCH_SKIPPED_BITS && c->out_id != id)
 		return false;
 	if (c->flags & SWITCH_FLAGS(SWITCH_LATE)) {
 		if (!is_out(c, prev))
@@ -687,7 +690,7 @@ static __always_inline bool may_skip(struct switch_cpu *c, struct task_struct *p
 		c->out_id = id;
 		c->out_tickets = ~0ull;
 	}
-	c->flags |= SWITCH_SKIPPED;
+	c->flags = (c->flags & ~SWITCH_SKIPPED_BITS) | SWITCH_SKIPPED(next->pid);
 	return true;
 }
 
@@ -703,15 +706,15 @@ int switch_out(u64 *ctx)
 	in_variant();
 	if (!c || !c->nr)
 		return 0;
-	if (is_same(c, prev, next) && may_skip(c, prev))
+	if (is_same(c, prev, next) && may_skip(c, prev, next))
 		return 0;
 	if (!read_gate(c, &gate, false)) {
-		c->flags &= ~SWITCH_SKIPPED;
+		c->flags &= ~SWITCH_SKIPPED_BITS;
 		return 0;
 	}
 	find_current(c, &who);
 	charge(c, &who, &gate);
-	c->flags &= ~SWITCH_SKIPPED;
+	c->flags &= ~SWITCH_SKIPPED_BITS;
 	c->out_cgroup = who.cgroup;
 	c->out_process = who.process;
 	c->out_id = who.id;
@@ -733,7 +736,7 @@ int switch_read(void *ctx __attribute__((unused)))
 		find_current(c, &who);
 		charge(c, &who, &gate);
 	}
-	c->flags &= ~SWITCH_SKIPPED;
+	c->flags &= ~SWITCH_SKIPPED_BITS;
 	return 0;
 }
 
@@ -757,7 +760,7 @@ int switch_set(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!c)
 		return ENXIO;
-	flags = c->nr ? c->flags & SWITCH_SKIPPED : 0;
+	flags = c->nr ? c->flags & SWITCH_SKIPPED_BITS : 0;
 	old = c->entries[column];
 	if (old && !(old & SWITCH_GATE)) {
 		find_current(c, &who);

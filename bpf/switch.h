@@ -47,15 +47,17 @@ struct switch_cpu {
 	__u64 entries[SWITCH_COLUMNS]; /* by column; 0: none */
 	__u64 failed[4];	       /* readings, by enum switch_error */
 	__u32 nr;		       /* no column from this one on has an entry */
-	__u32 flags; /* SWITCH_LATE and SWITCH_PROCESS of all entries, SWITCH_SKIPPED */
+	__u32 flags; /* SWITCH_LATE and SWITCH_PROCESS of all entries, SWITCH_SKIPPED() */
 	__u32 out_cgroup, out_process; /* tickets of who was switched out last */
-	__u64 out_id;		       /* of that cgroup; with SWITCH_SKIPPED, of the skipped one */
+	__u64 out_id;	   /* of that cgroup; with SWITCH_SKIPPED(), of the skipped one */
 	__u64 out_tickets; /* switch_tickets(); if not as above, out_id is of another one:
 			    * earlier programs write neither */
 };
 
-/* In flags: what tasks of a cgroup did before the current one has not been read yet. */
-#define SWITCH_SKIPPED (1u << 31)
+/* In flags: what tasks of a cgroup did before this one came has not been read yet. A thread id has
+ * at most 22 bits. */
+#define SWITCH_SKIPPED(tid) (1u << 31 | (__u32)(tid) << 8)
+#define SWITCH_SKIPPED_BITS (~0u << 8)
 
 /* An entry: the slot plus 1, and flags. */
 #define SWITCH_SLOT 0xffffffffull
