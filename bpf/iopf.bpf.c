@@ -114,14 +114,16 @@ static __always_inline bool same_name(const char *a, const char *b)
 
 #define IOPF_TRIES 4 /* to find a name while another CPU assigns a place to it */
 
-/* Takes a free place: its index, -1 if there is none, or -2 if there may be one on a retry. */
-__noinline int take_place(u32 nr)
+#define TAKE_STEP 32 /* square root of IOPF_MAX_DEVICES */
+
+/* The same as take_place(), among some places from this one on. */
+__noinline int take_from(u32 first, u32 nr)
 {
 	int none = -1;
 
-	for_up_to(i, nr, IOPF_MAX_DEVICES)
+	for_up_to(i, nr - first, TAKE_STEP)
 	{
-		struct iopf_device *d = device_at(i);
+		struct iopf_device *d = device_at(first + i);
 		u32 state;
 
 		if (!d)
@@ -129,8 +131,24 @@ __noinline int take_place(u32 nr)
 		state = READ_ONCE(d->state);
 		if (place_phase(state) == PLACE_FREE &&
 		    atomic_cmpxchg(&d->state, state, state | PLACE_TAKEN) == state)
-			return i;
+			return first + i;
 		if (place_phase(state) == PLACE_FREE || place_phase(state) == PLACE_TAKEN)
+			none = -2;
+	}
+	return none;
+}
+
+/* Takes a free place: its index, -1 if there is none, or -2 if there may be one on a retry. */
+static __always_inline int take_place(u32 nr)
+{
+	int none = -1, taken;
+
+	for_up_to(i, (nr + TAKE_STEP - 1) / TAKE_STEP, TAKE_STEP)
+	{
+		taken = take_from(i * TAKE_STEP, nr);
+		if (taken >= 0)
+			return taken;
+		if (taken == -2)
 			none = -2;
 	}
 	return none;
@@ -175,7 +193,6 @@ static __always_inline s64 open_place(u32 index, const char *name)
 /* The same for a device without a name, which is identified by its address only. */
 static __always_inline s64 open_nameless(u32 index, u64 dev)
 {
-	char name[PAIMON_DEVICE_NAME_LEN] __attribute__((aligned(8))) = {};
 	struct iopf_device *d = device_at(index);
 	struct iopf_known entry = {};
 	u32 state, ticket;
@@ -184,15 +201,15 @@ static __always_inline s64 open_nameless(u32 index, u64 dev)
 		return -1;
 	state = READ_ONCE(d->state);
 	ticket = place_ticket(state, index);
-	BPF_SNPRINTF(name, sizeof(name), "dev%u", index + 1);
-	__builtin_memcpy(d->name, name, sizeof(name));
+	__builtin_memset(d->name, 0, sizeof(d->name));
+	BPF_SNPRINTF(d->name, sizeof(d->name), "dev%u", index + 1);
 	entry.value = iopf_known_value(dev, ticket);
-	if (bpf_map_update_elem(&iopf_names, name, &ticket, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&iopf_names, d->name, &ticket, BPF_NOEXIST)) {
 		atomic_xchg(&d->state, place_state(state, PLACE_FREE));
 		return -1;
 	}
 	if (bpf_map_update_elem(&iopf_index, &dev, &entry, BPF_NOEXIST)) {
-		bpf_map_delete_elem(&iopf_names, name);
+		bpf_map_delete_elem(&iopf_names, d->name);
 		atomic_xchg(&d->state, place_state(state, PLACE_FREE));
 		return -1;
 	}
@@ -263,7 +280,7 @@ static __noinline s64 ticket_of_name(const char *name, u64 dev)
  * The index of the device that opens a group, or -1. The name is read each time,
  * because both addresses may belong to another device by now.
  */
-static __noinline s64 index_of_opener(u64 dev, const char *name, u64 now)
+__noinline s64 index_of_opener(u64 dev, u64 name, u64 now)
 {
 	char text[PAIMON_DEVICE_NAME_LEN] __attribute__((aligned(8))) = {};
 	struct iopf_known *known = NULL, entry = {};
@@ -273,7 +290,7 @@ static __noinline s64 index_of_opener(u64 dev, const char *name, u64 now)
 
 	d = find_device(dev, &known, &index);
 	if (name)
-		bpf_probe_read_kernel_str(text, sizeof(text), name);
+		bpf_probe_read_kernel_str(text, sizeof(text), (const void *)name);
 	if (d && known && (!text[0] || same_name(d->name, text))) {
 		known->seen_ns = now;
 	} else {
@@ -441,7 +458,7 @@ static __always_inline void on_request(u64 dev, u32 pasid, u32 grpid, u32 perm, 
 			slot = NULL;
 	}
 	if (!slot || !READ_ONCE(slot->first_ns)) {
-		index = index_of_opener(dev, name, now);
+		index = index_of_opener(dev, (u64)name, now);
 		slot = NULL;
 	}
 	d = device_at(index);

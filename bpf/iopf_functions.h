@@ -122,18 +122,20 @@ static __always_inline u64 queue_of(const struct device *dev)
 	return (u64)BPF_CORE_READ(dev, iommu, iopf_param, queue);
 }
 
+/* A global function, because the loop around it is long: it is verified only once. */
+__noinline int discard_if_of_queue(u32 index, u64 queue)
+{
+	struct iopf_device *d = device_at(index);
+
+	if (d && d->address && queue_of((const void *)d->address) == queue)
+		discard_all(d, PAIMON_IOPF_OVERFLOW);
+	return 0;
+}
+
 /* The devices of the queue are those known devices that point to it. */
 static __always_inline void on_discard_partial(u64 queue)
 {
-	for_up_to(i, queue ? iopf_max_devices : 0, IOPF_MAX_DEVICES)
-	{
-		struct iopf_device *d = device_at(i);
-
-		if (!d)
-			break;
-		if (d->address && queue_of((const void *)d->address) == queue)
-			discard_all(d, PAIMON_IOPF_OVERFLOW);
-	}
+	for_up_to(i, queue ? iopf_max_devices : 0, IOPF_MAX_DEVICES) discard_if_of_queue(i, queue);
 }
 
 /* An argument of the function as a scalar. For the verifier ctx[n] may be a pointer, which cannot
@@ -146,9 +148,8 @@ static __always_inline u64 argument(void *ctx, u32 n)
 	return value;
 }
 
-/* A global function, because the loop around it is long: it is verified only once. For the verifier
- * addresses are scalars. It is the kernel that answers; what the group was attached to may have
- * gone before. */
+/* A global function for the same reason. For the verifier addresses are scalars. It is the kernel
+ * that answers; what the group was attached to may have gone before. */
 __noinline int answer_removed(u64 dev, u64 address)
 {
 	const struct iopf_group *group = (const void *)address;

@@ -112,6 +112,13 @@ struct {
 	__type(value, struct scratch);
 } pai_scratch SEC(".maps");
 
+static __always_inline struct scratch *scratch(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&pai_scratch, &zero);
+}
+
 #define PAI_TRIES 8 /* to find a path while another CPU assigns a place to it */
 
 static const struct pai_task no_task;
@@ -143,14 +150,16 @@ static __always_inline bool has_path(u32 ticket, const char *path)
 	return cgroup && same_path((const void *)cgroup->path, (const void *)path);
 }
 
-/* Takes a free place: its index, 0 if there is none, or -1 if there may be one on a retry. */
-__noinline int take_place(void)
+#define TAKE_STEP 32 /* square root of PAI_MAX_CGROUPS */
+
+/* The same as take_place(), among some places from this one on. */
+__noinline int take_from(u32 first)
 {
 	int none = 0;
 
-	for_up_to(i, PAI_MAX_CGROUPS, PAI_MAX_CGROUPS)
+	for_up_to(i, TAKE_STEP, TAKE_STEP)
 	{
-		struct pai_cgroup *cgroup = cgroup_at(i + 1);
+		struct pai_cgroup *cgroup = cgroup_at(first + i);
 		u32 state;
 
 		if (!cgroup)
@@ -158,8 +167,24 @@ __noinline int take_place(void)
 		state = READ_ONCE(cgroup->state);
 		if (place_phase(state) == PLACE_FREE &&
 		    atomic_cmpxchg(&cgroup->state, state, state | PLACE_TAKEN) == state)
-			return i + 1;
+			return first + i;
 		if (place_phase(state) == PLACE_FREE || place_phase(state) == PLACE_TAKEN)
+			none = -1;
+	}
+	return none;
+}
+
+/* Takes a free place: its index, 0 if there is none, or -1 if there may be one on a retry. */
+__noinline int take_place(void)
+{
+	int none = 0, taken;
+
+	for_up_to(i, PAI_MAX_CGROUPS / TAKE_STEP, PAI_MAX_CGROUPS / TAKE_STEP)
+	{
+		taken = take_from(1 + i * TAKE_STEP);
+		if (taken > 0)
+			return taken;
+		if (taken < 0)
 			none = -1;
 	}
 	return none;
@@ -194,17 +219,22 @@ static __always_inline s64 open_place(u32 index, const char *path)
 }
 
 /*
- * The ticket of a cgroup by path, if necessary of a new place; the ticket of element 0 if all
- * places are in use; or -1 if it cannot be determined yet. others: the ticket of element 0, read
- * before the lookup.
+ * The ticket of the cgroup whose path is in the scratch, if necessary of a new place; the ticket of
+ * element 0 if all places are in use; or -1 if it cannot be determined yet. others: the ticket of
+ * element 0, read before the lookup. A global function, which the verifier looks at once, not in
+ * each state of its caller.
  */
-static __noinline s64 ticket_of_path(const char *path, u32 others)
+__noinline s64 ticket_of_path(u32 others)
 {
+	struct scratch *s = scratch();
 	struct pai_state *st = state();
+	const char *path = s ? s->path.path : NULL;
 	u32 *known, ticket;
 	s64 opened;
 	int index;
 
+	if (!path)
+		return -1;
 	for_up_to(i, PAI_TRIES, PAI_TRIES)
 	{
 		known = bpf_map_lookup_elem(&pai_cgroup_paths, path);
@@ -267,8 +297,7 @@ static __always_inline struct pai_cgroup *current_cgroup(struct scratch *s)
 			return cgroup;
 	}
 	kn = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp, kn);
-	ticket = cgroup_path_of((u64)kn, &s->path, 0) ? ticket_of_path(s->path.path, others)
-						      : others;
+	ticket = cgroup_path_of((u64)kn, &s->path, 0) ? ticket_of_path(others) : others;
 	if (ticket < 0)
 		return cgroup_at(0);
 	id = BPF_CORE_READ(kn, id); /* the task may have been moved to another cgroup */
@@ -375,14 +404,12 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	struct pai_task_id id = {};
 	struct task_struct *leader;
 	struct pai_task *task;
-	struct scratch *s;
+	struct scratch *s = scratch();
 	const void *comm;
-	u32 zero = 0;
 	bool counts;
 	u64 events;
 	s64 ticket;
 
-	s = bpf_map_lookup_elem(&pai_scratch, &zero);
 	if (!cpu || !st || !s)
 		return 0;
 	if (!is_valid(s, nr, records, st->max_number, &events)) {
@@ -392,7 +419,8 @@ static __always_inline u64 take(u64 nr, const void *records, const struct pai_ma
 	/* Read once, so that the counters of CPUs and those of cgroups have the same sum. */
 	counts = READ_ONCE(cpu->counts);
 	if (made_up) {
-		ticket = ticket_of_path(made_up->path, ticket_of_others());
+		bpf_probe_read_kernel(s->path.path, CGROUP_PATH, made_up->path);
+		ticket = ticket_of_path(ticket_of_others());
 		cgroup = cgroup_at(ticket < 0 ? 0 : ticket & PLACE_INDEX);
 		id.start_ns = made_up->start_ns;
 		id.tgid = made_up->tgid;

@@ -188,8 +188,12 @@ static __always_inline u32 index_of(u64 bit)
 
 /* Takes the first bit of a word of switch_free: it, or 0. That other CPUs are faster does not mean
  * that there is none. */
-static __always_inline u64 take_bit(u64 *word)
+__noinline u64 take_bit(u32 index)
 {
+	u64 *word = bpf_map_lookup_elem(&switch_free, &index);
+
+	if (!word)
+		return 0;
 	for_up_to(i, TRIES, TRIES)
 	{
 		u64 bits = READ_ONCE(*word);
@@ -211,11 +215,8 @@ __noinline int take_from(u32 kind, u32 first)
 	kind = masked(kind, SWITCH_NR_KINDS - 1);
 	for_up_to(i, ranges[kind].nr_words - first, TAKE_STEP)
 	{
-		u32 index = ranges[kind].word + first + i;
-		u64 *word = bpf_map_lookup_elem(&switch_free, &index);
-
 		found = first + i;
-		bit = word ? take_bit(word) : 0;
+		bit = take_bit(ranges[kind].word + found);
 		if (bit)
 			break;
 	}

@@ -21,12 +21,15 @@
 #include "events.skel.h"
 #include "pai.skel.h"
 #include "perf_file.skel.h"
+#include "source/attribution.h"
 #include "source/iopf/iopf_source.h"
 #include "source/iopf/probe.h"
 #include "source/source.h"
 
 #define MAX_BPF_STACK 512
-#define MAX_INSNS 1000000 /* that the verifier looks at */
+/* That the verifier looks at, and a start waits for: a loop within a loop is in a global function.
+ */
+#define MAX_INSNS 50000
 #define LOG_LEVEL_STATS 4
 #define LOG_SIZE (16 * 1024)
 #define MAX_PROGRAMS 64
@@ -159,6 +162,15 @@ static void test_events(void **data __attribute__((unused)))
 	events_bpf__destroy(bpf);
 }
 
+static void test_switch(void **data __attribute__((unused)))
+{
+	struct switch_bpf *bpf = switch_bpf__open();
+
+	assert_non_null(bpf);
+	assert_int_equal(load(bpf->obj), 0);
+	switch_bpf__destroy(bpf);
+}
+
 static void test_perf_file(void **data __attribute__((unused)))
 {
 	struct perf_file_bpf *bpf = perf_file_bpf__open();
@@ -174,7 +186,7 @@ int main(void)
 		cmocka_unit_test(test_iopf),	    cmocka_unit_test(test_iopf_fentry),
 		cmocka_unit_test(test_iopf_kprobe), cmocka_unit_test(test_iopf_kprobe_multi),
 		cmocka_unit_test(test_pai),	    cmocka_unit_test(test_events),
-		cmocka_unit_test(test_perf_file),
+		cmocka_unit_test(test_switch),	    cmocka_unit_test(test_perf_file),
 	};
 
 	if (geteuid() != 0) {

@@ -130,6 +130,19 @@ static int find_dispatchers(struct source *source, struct pai_samples *samples)
 	return samples->overflow < 0 ? samples->overflow : 0;
 }
 
+/* What nobody calls is not loaded: the kernel verifies programs for a long time. */
+static void choose_programs(const struct source *source, const struct pai_samples *samples)
+{
+	const struct pai_bpf *bpf = samples->bpf;
+	struct bpf_program *const of_samples[] = {bpf->progs.pai_sample, bpf->progs.pai_overflow,
+						  bpf->progs.paimon_pai_sample,
+						  bpf->progs.paimon_pai_overflow};
+
+	for (size_t i = 0; i < sizeof(of_samples) / sizeof(of_samples[0]); i++)
+		bpf_program__set_autoload(of_samples[i], samples->by != PAI_BY_NOTHING);
+	bpf_program__set_autoload(bpf->progs.pai_play, source->replay);
+}
+
 static int load(struct source *source, struct pai_samples *samples)
 {
 	/* Without this, libbpf also reads the BTF of modules, which requires CAP_SYS_ADMIN and
@@ -159,7 +172,7 @@ static int load(struct source *source, struct pai_samples *samples)
 		bpf_map__set_max_entries(samples->bpf->maps.pai_departed, samples->max_cgroups + 1);
 		bpf_map__set_max_entries(samples->bpf->maps.pai_cgroup_paths, samples->max_cgroups);
 	}
-	bpf_program__set_autoload(samples->bpf->progs.pai_play, source->replay);
+	choose_programs(source, samples);
 	r = pai_bpf__load(samples->bpf);
 	if (r < 0)
 		return load_failed(source, r);
@@ -175,7 +188,7 @@ static int load(struct source *source, struct pai_samples *samples)
 	    : reused == PINS_NONE ? pins_put(&pins, maps, NR_MAPS)
 	    : reused == PINS_DATA ? put_arrays(source, samples, maps)
 				  : 0;
-	return r ?: find_dispatchers(source, samples);
+	return r || samples->by == PAI_BY_NOTHING ? r : find_dispatchers(source, samples);
 }
 
 /* Adds the element for processes beyond the maximum. It can only fail for lack of memory. */
@@ -341,7 +354,8 @@ int pai_samples_new(struct source *source, uint32_t nr_cpus, uint32_t max_number
 								       : PAI_COUNTERS - 1;
 	r = r ?: add_other(samples);
 	r = r ?: watch_places(source, samples);
-	r = r ?: set_programs(source, samples);
+	if (!r && by != PAI_BY_NOTHING)
+		r = set_programs(source, samples);
 	if (!r && !source->replay)
 		r = hear(source, samples);
 	if (r < 0) {
