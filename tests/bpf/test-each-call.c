@@ -373,6 +373,44 @@ static void test_cspmu(void **data)
 	end_pmus();
 }
 
+/* Replays: nothing is pinned, and who used what comes from samples */
+
+static void play_sample(void)
+{
+	const struct pai_made_up sample = {.path = "/made-up",
+					   .comm = "made-up",
+					   .tgid = 1,
+					   .nr = 1,
+					   .records = {{1, 1}}};
+
+	assert_int_equal(pai_source_play(&source, &sample, 0), 0);
+}
+
+static void each_replay_fails(void)
+{
+	static const struct failing attach = {"attach", NULL, attach_it, check_attach};
+	static const struct failing read = {"read", NULL, read_it, check_counts};
+
+	source.replay = true;
+	assert_true(each_call_fails(&attach) > 10);
+	attach_for();
+	assert_true(each_call_fails(&read) > 10);
+	source.ops->detach(&source, false);
+}
+
+static void test_replay(void **data)
+{
+	config = (struct config){.iopf_max_devices = 256, .pai_max_cgroups = 4};
+	source = (struct source){.ops = &iopf_source, .config = &config};
+	counted = requests;
+	do_count = request;
+	each_replay_fails();
+	source = (struct source){.ops = &pai_source, .config = &config};
+	counted = nnpa_events;
+	do_count = play_sample;
+	each_replay_fails();
+}
+
 /* Kept events */
 
 static uint64_t kept_events(void)
@@ -576,7 +614,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_iopf),	 cmocka_unit_test(test_pai),
 		cmocka_unit_test(test_cspmu),	 cmocka_unit_test(test_events),
-		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_requests), cmocka_unit_test(test_replay),
 	};
 	int r = find_what_is_needed();
 	char set[64];

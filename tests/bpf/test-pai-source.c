@@ -949,6 +949,59 @@ static void test_attribution_adopted(void **data)
 	assert_int_equal(wait_for(pid), 0);
 }
 
+/* What is in the maps of attribution is not to be trusted either: it goes on from there. */
+static void test_any_accounts(void **data)
+{
+	struct attribution *attribution;
+	struct switch_journal *journal;
+	int64_t before;
+
+	make_ext();
+	of_calls = true;
+	for (int wrong = 0; wrong < 4; wrong++) {
+		assert_int_equal(pai_source.attach(&source), 0);
+		load(1);
+		attribution = ((struct pai *)source.data)->pmus[PAI_EXT].attribution;
+		assert_non_null(attribution);
+		journal = &attribution->state->journal;
+		switch (wrong) {
+		case 0: /* cells that are nobody's, or whose owner has others */
+			for (uint32_t i = SWITCH_COLUMNS; i < attribution->nr_cells; i++)
+				if (!attribution->cells[i].owner)
+					attribution->cells[i].owner =
+						i % 2 ? ~0ULL : switch_owner(1, i % SWITCH_COLUMNS);
+			break;
+		case 1: /* accounts with cells that do not exist */
+			for (uint32_t i = 1; i < attribution->nr_accounts; i++)
+				for (uint32_t j = 0; j < SWITCH_COLUMNS; j++)
+					if (!attribution->accounts[i].cells[j])
+						attribution->accounts[i].cells[j] = j % 2 ? ~0U
+											  : j / 2;
+			break;
+		case 2: /* a journal of another machine */
+			*journal = (struct switch_journal){.from = ~0U,
+							   .to = SWITCH_COLUMNS,
+							   .active = 1};
+			break;
+		case 3:
+			*journal = (struct switch_journal){.from = SWITCH_COLUMNS,
+							   .to = ~0U,
+							   .active = 1};
+			break;
+		}
+		pai_source.detach(&source, true);
+		assert_int_equal(pai_source.attach(&source), 0);
+		before = served("paimon_nnpa_events_total", "T_ONE", NULL, NULL);
+		load(3);
+		assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL) - before,
+				 3 * get_nprocs());
+		look_twice();
+		assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL) - before,
+				 3 * get_nprocs());
+		pai_source.detach(&source, true);
+	}
+}
+
 static void expect_reason(const char *part)
 {
 	if (!strstr(source.reason, part))
@@ -1044,6 +1097,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_attributes, setup, end_ext),
 		cmocka_unit_test_setup_teardown(test_attribution_adopted, setup, end_ext),
+		cmocka_unit_test_setup_teardown(test_any_accounts, setup, end_ext),
 		cmocka_unit_test_setup_teardown(test_backends, setup, end_ext),
 		cmocka_unit_test_setup_teardown(test_restart, setup, end_ext),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
