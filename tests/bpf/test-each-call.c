@@ -231,13 +231,16 @@ bool __wrap_iopf_module_loaded(void)
 	return true;
 }
 
+/* And one whose group is never complete: it expires at the next look. */
 static void request(void)
 {
+	uint64_t partial[8] = {9, 1, 2, 0, PAIMON_IOPF_PERM_WRITE};
 	uint64_t args[8] = {9, 1, 1, 0, PAIMON_IOPF_PERM_READ, PAIMON_IOPF_LAST};
 	uint64_t answer[8] = {9, 1, 1, PAIMON_IOPF_SUCCESS};
 
 	assert_int_equal(iopf_source_run(&source, IOPF_REQUEST, args), 0);
 	assert_int_equal(iopf_source_run(&source, IOPF_RESPONSE, answer), 0);
+	assert_int_equal(iopf_source_run(&source, IOPF_REQUEST, partial), 0);
 }
 
 static uint64_t requests(void)
@@ -245,16 +248,38 @@ static uint64_t requests(void)
 	return sum_of("paimon_iopf_requests_total", "read");
 }
 
+static bool jit_has_changed;
+
+/* Linked in place of load_fits(). */
+bool __real_load_fits(int array);
+bool __wrap_load_fits(int array);
+bool __wrap_load_fits(int array)
+{
+	return __real_load_fits(array) && !jit_has_changed;
+}
+
+/* Arrays that do not accept the programs of now are replaced. */
+static void attach_after_change(void)
+{
+	jit_has_changed = true;
+	attach_it();
+	jit_has_changed = false;
+}
+
+static const struct failing attach_anew = {"attach anew", NULL, attach_after_change, check_attach};
+
 static void test_iopf(void **data)
 {
 	config = (struct config){.state_dir = folder,
 				 .iopf_max_devices = 256, /* without a name it is a new one */
-				 .iopf_backend = IOPF_BACKEND_MODULE};
+				 .iopf_backend = IOPF_BACKEND_MODULE,
+				 .iopf_group_timeout_ns = 1};
 	source = (struct source){.ops = &iopf_source, .config = &config};
 	counted = requests;
 	do_count = request;
 	mount_pins();
 	each_operation_fails(true);
+	each_call_fails(&attach_anew);
 	assert_int_equal(umount(folder), 0);
 }
 

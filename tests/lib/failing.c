@@ -89,7 +89,6 @@ FAILING(int, rename, EACCES, -1, (const char *from, const char *to), from, to)
 FAILING(int, socket, EMFILE, -1, (int domain, int type, int protocol), domain, type, protocol)
 FAILING(int, stat64, EACCES, -1, (const char *path, struct stat64 *ret_stat), path, ret_stat)
 FAILING(int, statfs64, EACCES, -1, (const char *path, struct statfs64 *ret_stat), path, ret_stat)
-FAILING(int, unlink, EACCES, -1, (const char *path), path)
 
 FAILING(int, bpf_iter_create, EPERM, -EPERM, (int link), link)
 FAILING(int, bpf_link_create, EPERM, -EPERM,
