@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -205,11 +206,12 @@ static void test_owner(void **data)
 {
 	struct kept_owner owner;
 
+	assert_int_equal(prctl(PR_SET_NAME, "owner"), 0);
 	peer.uid = 5;
 	peer_owner(&peer, &owner);
 	assert_int_equal(owner.uid, 5);
 	assert_int_equal(owner.pid, getpid());
-	assert_string_equal(owner.comm, "test-listen");
+	assert_string_equal(owner.comm, "owner");
 	peer.pid = -1; /* has ended */
 	peer_owner(&peer, &owner);
 	assert_string_equal(owner.comm, "");
