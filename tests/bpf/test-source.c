@@ -133,6 +133,25 @@ static void test_read(void **data)
 	iopf_source.detach(&source, false);
 }
 
+/* Whatever user space has answered, all its responses are served. */
+static void test_responses(void **data)
+{
+	struct iopf *iopf;
+
+	source.replay = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_LAST);
+	assert_int_equal(series_of("paimon_iopf_groups_total"), 3);
+	iopf = source.data;
+	for (int i = 0; i < 4; i++) {
+		iopf->devices[0].responses[IOPF_BY_USER][i] = 1;
+		/* "other" is served if there is one. */
+		assert_int_equal(series_of("paimon_iopf_groups_total"), 6 + (i == 3));
+		iopf->devices[0].responses[IOPF_BY_USER][i] = 0;
+	}
+	iopf_source.detach(&source, false);
+}
+
 /* What is not served counts on: it is all there when it is served again. */
 static void test_exclude(void **data)
 {
@@ -532,10 +551,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),      TEST(test_exclude),	  TEST(test_name),
-		TEST(test_pins),      TEST(test_foreign_pins),	  TEST(test_missing_pin),
-		TEST(test_not_bpffs), TEST(test_jit_has_changed), TEST(test_probe),
-		TEST(test_backends),  TEST(test_objects),
+		TEST(test_read),	TEST(test_responses), TEST(test_exclude),
+		TEST(test_name),	TEST(test_pins),      TEST(test_foreign_pins),
+		TEST(test_missing_pin), TEST(test_not_bpffs), TEST(test_jit_has_changed),
+		TEST(test_probe),	TEST(test_backends),  TEST(test_objects),
 	};
 	int r;
 
