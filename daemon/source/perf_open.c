@@ -74,7 +74,9 @@ static int exchange(const struct opener_request *request, struct opener_reply *r
 	*ret_fd = -1;
 	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
-	if (size == sizeof(*ret_reply) && ret_reply->error <= 0)
+	/* No descriptor comes with an error. */
+	if (size == sizeof(*ret_reply) &&
+	    (!ret_reply->error || (ret_reply->error < 0 && *ret_fd < 0)))
 		return 0;
 	cleanup_close_fd(ret_fd);
 	return -EBADMSG;

@@ -3,7 +3,6 @@
  * System calls that fail: those of paimond and of libbpf that a kernel, a limit or a container may
  * refuse. FAIL_ERRNO: as which error. Not the waiting for events, nor what ends a process.
  */
-#include <dlfcn.h>
 #include <stdarg.h>
 #include <sched.h>
 #include <stdio.h>

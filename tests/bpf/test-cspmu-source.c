@@ -759,9 +759,38 @@ static void test_any_content(void **data)
 	expect(SCF, "36", 3);
 }
 
+/* What cannot be summed, or kept, is left out, and why; the rest counts. */
+static void test_left_out(void **data)
+{
+	static const char longer[] = "nvidia_scf_pmu_of_a_name_that_has_no_room";
+	const struct cspmu *cspmu;
+
+	make_scf();
+	put(PMUS, SCF, "events/entered.snapshot", "1");
+	make_pmu(longer, "0", "0x2cf0036b");
+	attach();
+	cspmu = source.data;
+	assert_non_null(strstr(cspmu->left_out,
+			       SCF "/entered/, of event set scf, is left out: it is a level"));
+	assert_non_null(strstr(cspmu->left_out, "is left out: the name of the PMU is too long"));
+	load(0, 2);
+	assert_int_equal(served(EVENTS, SCF, "entered", NULL), -1);
+	assert_int_equal(served(EVENTS, SCF, "left", NULL), 2);
+	assert_int_equal(served(EVENTS, longer, "left", NULL), -1);
+	/* It is a count after all. */
+	assert_int_equal(unlink(PMUS "/" SCF "/events/entered.snapshot"), 0);
+	assert_int_equal(cspmu_source.reload(&source), 0);
+	assert_int_equal(unlink(PMUS "/" SCF "/events/left"), 0);
+	cspmu_source.detach(&source, true);
+	attach();
+	load(0, 3);
+	assert_int_equal(served(EVENTS, SCF, "entered", NULL), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_info, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),

@@ -692,6 +692,52 @@ static void test_store(void **data)
 	unlink(path);
 }
 
+/* A CPU that goes away and comes back: its perf event is another one then, and the total goes on.
+ */
+static void test_cpu_comes_back(void **data)
+{
+	static const char online[] = "/sys/devices/system/cpu/online";
+	char path[64];
+	uint64_t id;
+
+	if (get_nprocs() < 2)
+		skip();
+	snprintf(path, sizeof(path), "%s-online", folder);
+	write_text(path, "0-1\n");
+	assert_int_equal(mount(path, online, NULL, MS_BIND, NULL), 0);
+	id = open_event(SPEC, NULL, NULL);
+	load(3);
+	assert_int_equal(number_of(id, "value"), 3 * get_nprocs());
+	write_text(path, "0\n");
+	assert_int_equal(number_of(id, "reopened"), 0);
+	write_text(path, "0-1\n");
+	assert_int_equal(number_of(id, "reopened"), 1);
+	expect_state(id, "counting");
+	load(2);
+	assert_int_equal(number_of(id, "value"), 5 * get_nprocs());
+	/* One that comes while there is an event on CPU 0 only is not counted for it. */
+	write_text(path, "0\n");
+	open_event(SPEC, "first", "0");
+	assert_int_equal(point_of("paimon_event_value_total", "first", NULL), 0);
+	write_text(path, "0-1\n");
+	load(4);
+	assert_int_equal(point_of("paimon_event_value_total", "first", NULL), 4);
+	assert_int_equal(number_of(id, "value"), 9 * get_nprocs());
+	assert_int_equal(umount(online), 0);
+	unlink(path);
+}
+
+/* There is no room for it in the registry. */
+static void test_too_long(void **data)
+{
+	char cpus[2 * EVENTS_SPEC_LEN] = "0";
+
+	while (strlen(cpus) < sizeof(cpus) - 3)
+		strcat(cpus, ",0");
+	open_fails(SPEC, NULL, cpus, -EINVAL, "the list of CPUs is too long");
+	assert_int_equal(number_of(1, "id"), -1);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -701,7 +747,8 @@ int main(void)
 		TEST(test_set),		TEST(test_d15_disabled), TEST(test_recovers),
 		TEST(test_config),	TEST(test_one_run),	 TEST(test_set_killed),
 		TEST(test_opened_anew), TEST(test_store),	 TEST(test_up),
-		TEST(test_d5_last_id),	TEST(test_missing_pin),
+		TEST(test_d5_last_id),	TEST(test_missing_pin),	 TEST(test_cpu_comes_back),
+		TEST(test_too_long),
 	};
 	int r = find_what_is_needed();
 

@@ -29,7 +29,9 @@
 #include <sys/un.h>
 
 #include "lib/helpers.h"
+#include "paimon/nnpa.h"
 #include "process/fdstore.h"
+#include "source/cgroup_root.h"
 #include "source/pai/pai_source.h"
 #include "source/source.h"
 #include "sources.h"
@@ -43,7 +45,8 @@ static char folder[] = "/tmp/paimon-pai-XXXXXX";
 static struct config config;
 static struct source source;
 static struct pai_pmu pmu;
-static uint64_t base; /* of the counters: the next two are tracepoints */
+static uint64_t base;		/* of the counters: the next two are tracepoints */
+static uint64_t enters, leaves; /* these two */
 static uint64_t calls;
 
 static uint64_t tracepoint(const char *name)
@@ -641,6 +644,7 @@ static unsigned int nr_busy;  /* so many perf events are refused */
 static struct source *ending; /* whose own have ended just then, however long it took */
 static bool opens_any;	      /* whatever is asked for */
 static int last_ran_on[2];    /* where the latest one of a CPU was opened */
+static bool of_calls;	      /* counters of pai_ext are calls that begin, conditions that end */
 
 /* Linked in place of perf_open(). */
 int __real_perf_open(const void *attr, int cpu);
@@ -652,7 +656,12 @@ int __wrap_perf_open(const void *attr, int cpu)
 					    .config = PERF_COUNT_SW_DUMMY};
 
 	if (!nr_busy) {
-		int fd = __real_perf_open(opens_any ? &any : attr, cpu);
+		struct perf_event_attr call = {.size = sizeof(call), .type = PERF_TYPE_TRACEPOINT};
+		uint64_t number = ((const struct perf_event_attr *)attr)->config - 0x1800;
+		int fd;
+
+		call.config = number == PAIMON_NNPA_CONDITIONS_FIRST ? leaves : enters;
+		fd = __real_perf_open(of_calls ? &call : opens_any ? &any : attr, cpu);
 
 		if (cpu < 2)
 			last_ran_on[cpu] = sched_getcpu();
@@ -758,9 +767,339 @@ static void test_retried_soon(void **data)
 	assert_int_equal(rename(SYSFS "/pai_ext", SYSFS "/pai_was"), 0);
 }
 
+static void make_ext(void)
+{
+	make_pmu("pai_ext", 2, 0x1800);
+	write_text(SYSFS "/pai_ext/events/T_SMALL", "event=0x%x\n",
+		   0x1800 + PAIMON_NNPA_CONDITIONS_FIRST);
+	config.iopf = config.events_wanted = SOURCE_NO;
+	config.pai = SOURCE_YES;
+}
+
+static int end_ext(void **data)
+{
+	if (source.data)
+		pai_source.detach(&source, false);
+	opens_any = of_calls = false;
+	nr_busy = 0;
+	remove_tree(SYSFS "/pai_ext");
+	return teardown(data);
+}
+
+static const char *label_of(const struct point *point, const char *name)
+{
+	for (size_t i = 0; i < point->nr_labels; i++)
+		if (!strcmp(point->labels[i].name, name))
+			return point->labels[i].value;
+	return "";
+}
+
+/* The sum of the series of a metric with this counter, or any if it is NULL, and this value of a
+ * label, which may be NULL too. -1: there is none. */
+static int64_t served(const char *metric, const char *counter, const char *label, const char *value)
+{
+	struct snapshot *snapshot = snapshot_new(NULL);
+	int64_t sum = -1;
+
+	assert_non_null(snapshot);
+	assert_int_equal(pai_source.read(&source, snapshot), 0);
+	for (size_t f = 0; f < snapshot->nr_families; f++)
+		for (size_t p = 0; p < snapshot->families[f].nr_points; p++) {
+			const struct point *point = &snapshot->families[f].points[p];
+
+			if (strcmp(snapshot->families[f].metric->name, metric) ||
+			    (counter && strcmp(label_of(point, "counter"), counter)) ||
+			    (label && strcmp(label_of(point, label), value)))
+				continue;
+			sum = (sum < 0 ? 0 : sum) + (int64_t)point->integer;
+		}
+	snapshot_free(snapshot);
+	return sum;
+}
+
+/* A process that makes so many calls, in a cgroup of its own if that is not NULL. */
+static pid_t start_calls(unsigned int nr, const char *cgroup, int *ret_end)
+{
+	int begun[2], end[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(begun), 0);
+	assert_int_equal(pipe(end), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		close(end[1]);
+		if (cgroup)
+			write_text(cgroup, "%d\n", getpid());
+		for (unsigned int i = 0; i < nr; i++)
+			syscall(SYS_ioprio_get, 1, 0);
+		if (write(begun[1], "", 1) == 1 && read(end[0], &byte, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(read(begun[0], &byte, 1), 1);
+	close(begun[0]);
+	close(begun[1]);
+	close(end[0]);
+	*ret_end = end[1];
+	return pid;
+}
+
+/* Who has gone is so after two looks. */
+static void look_twice(void)
+{
+	pai_source.retry(&source, false);
+	pai_source.retry(&source, false);
+}
+
+#define NAME "paimon-test-pai"
+
+/* Each call is one of the process, of its cgroup, and of nobody else; once they have gone, of those
+ * that have departed. Functions and the conditions they meet are different metrics. */
+static void test_attributes(void **data)
+{
+	int end, root = cgroup_root_open();
+	char name[16], procs[64];
+	pid_t pid;
+
+	if (root < 0)
+		skip();
+	make_ext();
+	of_calls = true;
+	if (pai_source.attach(&source))
+		fail_msg("%s", source.reason);
+	assert_string_equal(source.backend, "attribution");
+	assert_int_equal(mkdirat(root, NAME, 0755), 0);
+	snprintf(procs, sizeof(procs), "/proc/self/fd/%d/" NAME "/cgroup.procs", root);
+	pid = start_calls(70, procs, &end);
+	snprintf(name, sizeof(name), "%d", pid);
+	switch_out();
+	assert_int_equal(served("paimon_nnpa_cgroup_events_total", "T_ONE", "cgroup", "/" NAME),
+			 70);
+	assert_int_equal(
+		served("paimon_nnpa_cgroup_conditions_total", "T_SMALL", "cgroup", "/" NAME), 70);
+	assert_int_equal(served("paimon_nnpa_cgroup_window", "T_ONE", "minute", "current"), 70);
+	/* A condition is no function: it is not in the window of functions. */
+	assert_int_equal(served("paimon_nnpa_cgroup_window", "T_SMALL", NULL, NULL), -1);
+	assert_int_equal(served("paimon_nnpa_task_events_total", "T_TWO", "pid", name), 70);
+	assert_int_equal(served("paimon_nnpa_task_conditions_total", "T_SMALL", "pid", name), 70);
+	assert_int_equal(served("paimon_nnpa_task_window", "T_TWO", "pid", name), 70);
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL), 70);
+	assert_int_equal(served("paimon_nnpa_conditions_total", "T_SMALL", NULL, NULL), 70);
+	close(end);
+	assert_int_equal(wait_for(pid), 0);
+	assert_int_equal(unlinkat(root, NAME, AT_REMOVEDIR), 0);
+	close(root);
+	look_twice();
+	assert_int_equal(served("paimon_nnpa_task_events_total", "T_ONE", "pid", name), -1);
+	assert_int_equal(served("paimon_nnpa_departed_task_events_total", "T_ONE", NULL, NULL), 70);
+	assert_int_equal(
+		served("paimon_nnpa_departed_task_conditions_total", "T_SMALL", NULL, NULL), 70);
+	assert_int_equal(served("paimon_nnpa_cgroup_events_total", "T_ONE", NULL, NULL), -1);
+	assert_int_equal(served("paimon_nnpa_departed_events_total", "T_ONE", NULL, NULL), 70);
+	assert_int_equal(served("paimon_nnpa_departed_conditions_total", "T_SMALL", NULL, NULL),
+			 70);
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL), 70);
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "counting"), get_nprocs());
+}
+
+/* A daemon that takes over goes on with who used what; what was counted while nobody attributed is
+ * nobody's. */
+static void test_attribution_adopted(void **data)
+{
+	int64_t other;
+	int end;
+	pid_t pid;
+
+	make_ext();
+	of_calls = true;
+	assert_int_equal(pai_source.attach(&source), 0);
+	pid = start_calls(7, NULL, &end);
+	switch_out();
+	pai_source.detach(&source, true);
+	load(3);
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_true(source.adopted);
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL),
+			 7 + 3 * get_nprocs());
+	assert_int_equal(served("paimon_nnpa_cgroup_events_total", "T_ONE", NULL, NULL),
+			 7 + 3 * get_nprocs());
+	/* Without attribution in between. */
+	pai_source.detach(&source, true);
+	config.pai_mode = PAI_COUNTING;
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_string_equal(source.backend, "counting");
+	load(2);
+	pai_source.detach(&source, true);
+	config.pai_mode = PAI_AUTO;
+	assert_int_equal(pai_source.attach(&source), 0);
+	other = served("paimon_nnpa_cgroup_events_total", "T_ONE", "cgroup", "other");
+	assert_int_equal(other, 2 * get_nprocs());
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL),
+			 7 + 5 * get_nprocs());
+	/* A counter that the PMU no longer has is of nobody. */
+	assert_int_equal(unlink(SYSFS "/pai_ext/events/T_TWO"), 0);
+	pai_source.detach(&source, true);
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_int_equal(served("paimon_nnpa_cgroup_events_total", "T_TWO", NULL, NULL), -1);
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL),
+			 7 + 5 * get_nprocs());
+	close(end);
+	assert_int_equal(wait_for(pid), 0);
+}
+
+/* What is in the maps of attribution is not to be trusted either: it goes on from there. */
+static void test_any_accounts(void **data)
+{
+	struct attribution *attribution;
+	struct switch_journal *journal;
+	int64_t before;
+
+	make_ext();
+	of_calls = true;
+	for (int wrong = 0; wrong < 4; wrong++) {
+		assert_int_equal(pai_source.attach(&source), 0);
+		load(1);
+		attribution = ((struct pai *)source.data)->pmus[PAI_EXT].attribution;
+		assert_non_null(attribution);
+		journal = &attribution->state->journal;
+		switch (wrong) {
+		case 0: /* cells that are nobody's, or whose owner has others */
+			for (uint32_t i = SWITCH_COLUMNS; i < attribution->nr_cells; i++)
+				if (!attribution->cells[i].owner)
+					attribution->cells[i].owner =
+						i % 2 ? ~0ULL : switch_owner(1, i % SWITCH_COLUMNS);
+			break;
+		case 1: /* accounts with cells that do not exist */
+			for (uint32_t i = 1; i < attribution->nr_accounts; i++)
+				for (uint32_t j = 0; j < SWITCH_COLUMNS; j++)
+					if (!attribution->accounts[i].cells[j])
+						attribution->accounts[i].cells[j] = j % 2 ? ~0U
+											  : j / 2;
+			break;
+		case 2: /* a journal of another machine */
+			*journal = (struct switch_journal){.from = ~0U,
+							   .to = SWITCH_COLUMNS,
+							   .active = 1};
+			break;
+		case 3:
+			*journal = (struct switch_journal){.from = SWITCH_COLUMNS,
+							   .to = ~0U,
+							   .active = 1};
+			break;
+		}
+		pai_source.detach(&source, true);
+		assert_int_equal(pai_source.attach(&source), 0);
+		before = served("paimon_nnpa_events_total", "T_ONE", NULL, NULL);
+		load(3);
+		assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL) - before,
+				 3 * get_nprocs());
+		look_twice();
+		assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", NULL, NULL) - before,
+				 3 * get_nprocs());
+		pai_source.detach(&source, true);
+	}
+}
+
+static void expect_reason(const char *part)
+{
+	if (!strstr(source.reason, part))
+		fail_msg("no \"%s\" in \"%s\"", part, source.reason);
+}
+
+/* How the PMU is used is in the status, and who is in the way. */
+static void test_backends(void **data)
+{
+	make_ext();
+	opens_any = true;
+	config.pai_mode = PAI_COUNTING;
+	nr_busy = 1000;
+	assert_int_equal(pai_source.attach(&source), 0);
+	expect_reason("another user samples pai_ext on CPUs 0");
+	expect_reason("so paimond cannot count there");
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "busy"), get_nprocs());
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "counting"), 0);
+	nr_busy = 0;
+	pai_source.retry(&source, false);
+	assert_string_equal(source.reason, "");
+	assert_string_equal(source.backend, "counting");
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "counting"), get_nprocs());
+	assert_false(pai_source.outdated(&source));
+	/* It counts and samples: only if the machine may panic. */
+	config.pai_mode = PAI_SAMPLING;
+	assert_true(pai_source.outdated(&source));
+	pai_source.detach(&source, false);
+	assert_int_equal(pai_source.attach(&source), 0);
+	expect_reason("can panic the machine");
+	assert_string_equal(source.backend, "counting");
+	config.pai_backend = PAI_BACKEND_TRACEPOINT;
+	assert_int_equal(pai_source.reload(&source), 0);
+	expect_reason("has no tracepoint (set backend = auto)");
+	config.pai_backend = PAI_BACKEND_AUTO;
+	config.pai_accept_throttling_panic = true;
+	assert_true(pai_source.outdated(&source));
+	pai_source.detach(&source, false);
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_string_equal(source.reason, "");
+	assert_string_equal(source.backend, "counting and perf_event");
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "sampling"), get_nprocs());
+	assert_int_equal(served("paimon_pai_unsampled_events", NULL, NULL, NULL), 0);
+	pai_source.detach(&source, false);
+	/* That of paimon_pai.ko does either. */
+	assert_int_equal(mkdir(SYSFS "/pai_ext/caps", 0755), 0);
+	write_text(SYSFS "/pai_ext/caps/sample_tracepoint", "1\n");
+	assert_true(pai_source.attach(&source) < 0);
+	expect_reason("cannot attach to paimon_pai_sample"); /* there is no such tracepoint */
+	config.pai_backend = PAI_BACKEND_PERF_EVENT;
+	source.ended_ns = 0; /* none of ours is about to end */
+	nr_busy = 1000;
+	assert_int_equal(pai_source.attach(&source), 0);
+	expect_reason("another user has events of pai_ext on CPUs 0");
+	expect_reason("so paimond cannot sample there");
+	nr_busy = 0;
+	pai_source.retry(&source, false);
+	assert_string_equal(source.reason, "");
+	assert_string_equal(source.backend, "perf_event");
+	assert_int_equal(served("paimon_pai_cpus", NULL, "mode", "counting"), 0);
+}
+
+/* A part of the configuration waits for a restart, and says so. */
+static void test_restart(void **data)
+{
+	struct source_objects objects = {};
+	size_t nr_maps;
+
+	make_ext();
+	opens_any = true;
+	config.pai_per_cpu = true;
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_null(pai_source.restart(&source));
+	pai_source.objects(&source, &objects);
+	nr_maps = objects.nr_maps;
+	assert_true(nr_maps > 20);
+	assert_string_equal(objects.programs[0].name, "nnpa_read");
+	config.pai_max_cgroups = 8;
+	assert_string_equal(pai_source.restart(&source), "max_cgroups");
+	assert_int_equal(pai_source.reload(&source), 0);
+	pai_source.detach(&source, true);
+	/* The pinned maps stay as they are. */
+	assert_int_equal(pai_source.attach(&source), 0);
+	assert_string_equal(pai_source.restart(&source), "max_cgroups");
+	/* Each CPU is a series. */
+	assert_int_equal(served("paimon_nnpa_events_total", "T_ONE", "cpu", "0"), 0);
+	write_text(SYSFS "/pai_ext/type", "1\n");
+	assert_true(pai_source.outdated(&source));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_attributes, setup, end_ext),
+		cmocka_unit_test_setup_teardown(test_attribution_adopted, setup, end_ext),
+		cmocka_unit_test_setup_teardown(test_any_accounts, setup, end_ext),
+		cmocka_unit_test_setup_teardown(test_backends, setup, end_ext),
+		cmocka_unit_test_setup_teardown(test_restart, setup, end_ext),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
@@ -784,7 +1123,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retried_soon, setup, teardown),
 	};
-	uint64_t enter, leave;
 	int failed;
 
 	if (own_mounts() < 0) {
@@ -795,10 +1133,10 @@ int main(void)
 		puts("needs tracefs");
 		return 77;
 	}
-	enter = tracepoint("sys_enter_ioprio_get");
-	leave = tracepoint("sys_exit_ioprio_get");
-	base = (enter < leave ? enter : leave) - 1;
-	if (enter + leave != 2 * base + 3) {
+	enters = tracepoint("sys_enter_ioprio_get");
+	leaves = tracepoint("sys_exit_ioprio_get");
+	base = (enters < leaves ? enters : leaves) - 1;
+	if (enters + leaves != 2 * base + 3) {
 		puts("the two tracepoints are not neighbours here");
 		return 77;
 	}

@@ -21,6 +21,7 @@
 
 #include "lib/helpers.h"
 #include "source/iopf/iopf_source.h"
+#include "source/iopf/probe.h"
 #include "source/source.h"
 
 static char folder[] = "/tmp/paimon-test-XXXXXX";
@@ -129,6 +130,25 @@ static void test_read(void **data)
 	run(IOPF_RESPONSE, PAIMON_IOPF_FAILURE | PAIMON_IOPF_BY_USER, 0, 0);
 	assert_int_equal(series_of("paimon_iopf_groups_total"), 6);
 	assert_int_equal(series_of("paimon_iopf_group_duration_seconds"), 2);
+	iopf_source.detach(&source, false);
+}
+
+/* Whatever user space has answered, all its responses are served. */
+static void test_responses(void **data)
+{
+	struct iopf *iopf;
+
+	source.replay = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	run(IOPF_REQUEST, 0, PAIMON_IOPF_PERM_WRITE, PAIMON_IOPF_LAST);
+	assert_int_equal(series_of("paimon_iopf_groups_total"), 3);
+	iopf = source.data;
+	for (int i = 0; i < 4; i++) {
+		iopf->devices[0].responses[IOPF_BY_USER][i] = 1;
+		/* "other" is served if there is one. */
+		assert_int_equal(series_of("paimon_iopf_groups_total"), 6 + (i == 3));
+		iopf->devices[0].responses[IOPF_BY_USER][i] = 0;
+	}
 	iopf_source.detach(&source, false);
 }
 
@@ -357,13 +377,184 @@ static void test_not_bpffs(void **data)
 	assert_non_null(strstr(source.reason, "/tmp is not in bpffs"));
 }
 
+static bool module_there, functions_there, locked_down;
+static int nr_prepared; /* backends that were tried */
+static enum iopf_backend prepared[8];
+
+/* Linked in place of what finds out what this machine has. */
+bool __wrap_iopf_module_loaded(void);
+bool __wrap_iopf_module_loaded(void)
+{
+	return module_there;
+}
+
+bool __wrap_iopf_functions_found(void);
+bool __wrap_iopf_functions_found(void)
+{
+	return functions_there;
+}
+
+bool __wrap_load_is_locked_down(void);
+bool __wrap_load_is_locked_down(void)
+{
+	return locked_down;
+}
+
+static bool preempts;
+
+bool __wrap_kernel_preempts(void);
+bool __wrap_kernel_preempts(void)
+{
+	return preempts;
+}
+
+static enum iopf_backend only_one = IOPF_BACKEND_AUTO; /* that can be prepared; AUTO: all */
+
+/* A kernel function is a tracepoint of this kernel that is rarely fired. */
+int __real_iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend);
+int __wrap_iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend);
+int __wrap_iopf_hooks_prepare(struct iopf *iopf, enum iopf_backend backend)
+{
+	int r;
+
+	if (only_one == IOPF_BACKEND_AUTO)
+		return __real_iopf_hooks_prepare(iopf, backend);
+	assert_true(nr_prepared < 8);
+	prepared[nr_prepared++] = backend;
+	if (backend != only_one)
+		return -ESRCH;
+	r = __real_iopf_hooks_prepare(iopf, IOPF_BACKEND_MODULE);
+	for (int i = 0; i < iopf->nr_hooks; i++)
+		iopf->hooks[i].target = (const char *[]){"oom_score_adj_update", "mark_victim",
+							 "wake_reaper", "start_task_reaping"}[i];
+	return r;
+}
+
+static void end_backends(void)
+{
+	if (source.data)
+		iopf_source.detach(&source, false);
+	module_there = functions_there = locked_down = preempts = false;
+	nr_prepared = 0;
+	only_one = IOPF_BACKEND_AUTO;
+}
+
+static void expect_probe(int r, const char *part)
+{
+	source.reason[0] = '\0';
+	assert_int_equal(iopf_source.probe(&source), r);
+	if (!strstr(source.reason, part))
+		fail_msg("no \"%s\" in \"%s\"", part, source.reason);
+}
+
+/* What is missing, and what to do. */
+static void test_probe(void **data)
+{
+	config.iopf_backend = IOPF_BACKEND_AUTO;
+	expect_probe(-ENODEV, "has no I/O page fault handler in its BTF (modprobe paimon;");
+	config.iopf_backend = IOPF_BACKEND_MODULE;
+	expect_probe(-ENODEV, "paimon.ko is not loaded (modprobe paimon;");
+	functions_there = true; /* which do not matter then */
+	expect_probe(-ENODEV, "paimon.ko is not loaded (modprobe paimon;");
+	module_there = true;
+	expect_probe(0, "");
+	config.iopf_backend = IOPF_BACKEND_AUTO;
+	expect_probe(0, "");
+	module_there = false;
+	expect_probe(0, "");
+	source.refused = true;
+	expect_probe(-ENODEV, "refuses fentry and kprobes");
+	config.iopf_backend = IOPF_BACKEND_KPROBE; /* tried all the same */
+	expect_probe(0, "");
+	functions_there = false;
+	expect_probe(-ENODEV, "has no I/O page fault handler");
+	locked_down = true;
+	expect_probe(-ENODEV, "lockdown=integrity");
+	source.replay = true;
+	expect_probe(0, "");
+	end_backends();
+}
+
+/* The best backend that this kernel has; a module that is loaded later replaces it. */
+static void test_backends(void **data)
+{
+	config.iopf_backend = IOPF_BACKEND_AUTO;
+	functions_there = true;
+	only_one = IOPF_BACKEND_KPROBE_MULTI;
+	assert_int_equal(iopf_source.probe(&source), 0);
+	assert_int_equal(iopf_source.attach(&source), 0);
+	assert_string_equal(source.backend, "kprobe.multi");
+	assert_string_equal(source.reason, "");
+	assert_int_equal(nr_prepared, 2);
+	assert_int_equal(prepared[0], IOPF_BACKEND_FENTRY);
+	assert_false(iopf_source.outdated(&source));
+	module_there = true;
+	assert_true(iopf_source.outdated(&source));
+	config.iopf_backend = IOPF_BACKEND_KPROBE_MULTI;
+	assert_false(iopf_source.outdated(&source));
+	config.iopf_backend = IOPF_BACKEND_FENTRY;
+	assert_true(iopf_source.outdated(&source));
+	iopf_source.detach(&source, false);
+	/* Only that one. */
+	assert_int_equal(iopf_source.attach(&source), -ESRCH);
+	assert_non_null(strstr(source.reason, "cannot prepare the BPF programs"));
+	assert_null(source.data);
+	/* fentry programs that are preempted miss events: the last resort. */
+	config.iopf_backend = IOPF_BACKEND_AUTO;
+	module_there = false;
+	preempts = true;
+	only_one = IOPF_BACKEND_FENTRY;
+	nr_prepared = 0;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	assert_string_equal(source.backend, "fentry");
+	assert_int_equal(nr_prepared, 3);
+	iopf_source.detach(&source, false);
+	only_one = IOPF_BACKEND_MODULE;
+	assert_int_equal(iopf_source.attach(&source), -ENODEV);
+	assert_non_null(strstr(source.reason, "refuses fentry and kprobes"));
+	assert_null(source.data);
+	module_there = true;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	assert_string_equal(source.backend, "paimon.ko");
+	assert_false(iopf_source.outdated(&source));
+	end_backends();
+}
+
+/* A daemon that takes over measures the programs that run: those of the earlier one. */
+static void test_objects(void **data)
+{
+	struct source_objects own = {}, adopted = {};
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info), first;
+
+	module_there = true;
+	config.iopf_backend = only_one = IOPF_BACKEND_MODULE;
+	assert_int_equal(iopf_source.attach(&source), 0);
+	iopf_source.objects(&source, &own);
+	assert_int_equal(own.nr_programs, 5);
+	assert_int_equal(own.nr_maps, 17 + 1); /* and the constants */
+	assert_int_equal(bpf_obj_get_info_by_fd(own.programs[0].fd, &info, &size), 0);
+	first = info.id;
+	iopf_source.retry(&source, true);
+	iopf_source.detach(&source, true);
+	assert_int_equal(iopf_source.attach(&source), 0);
+	assert_true(source.adopted);
+	iopf_source.objects(&source, &adopted);
+	assert_int_equal(adopted.nr_programs, 5);
+	memset(&info, 0, sizeof(info));
+	assert_int_equal(bpf_obj_get_info_by_fd(adopted.programs[0].fd, &info, &size), 0);
+	assert_int_equal(info.id, first);
+	end_backends();
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_read),      TEST(test_exclude),	  TEST(test_name),
-		TEST(test_pins),      TEST(test_foreign_pins),	  TEST(test_missing_pin),
-		TEST(test_not_bpffs), TEST(test_jit_has_changed),
+		TEST(test_read),	TEST(test_responses), TEST(test_exclude),
+		TEST(test_name),	TEST(test_pins),      TEST(test_foreign_pins),
+		TEST(test_missing_pin), TEST(test_not_bpffs), TEST(test_jit_has_changed),
+		TEST(test_probe),	TEST(test_backends),  TEST(test_objects),
 	};
 	int r;
 

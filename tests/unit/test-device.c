@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "lib/failing.h"
 #include "source/iopf/device.h"
 
 static char buses[] = "/tmp/paimon-device-XXXXXX";
@@ -126,11 +127,49 @@ static void test_others(void **data)
 	assert_int_equal(device_open("/no/such/folder", "smmu.1", &is_pci), -EIO);
 }
 
+static const char *looked_at;
+static struct device_info seen;
+static int look_error;
+
+static void look(void)
+{
+	look_error = device_look(buses, looked_at, &seen);
+}
+
+/* All of it is known, or nothing. */
+static void check_looked(bool failed)
+{
+	if (look_error < 0) {
+		assert_true(failed);
+		assert_int_equal(look_error, -ENOMEM);
+		return;
+	}
+	/* What cannot be opened is as if it were not there. */
+	assert_int_equal(!*seen.vendor, !*seen.model);
+	if (!failed) {
+		assert_string_equal(seen.pci_address, strchr(looked_at, ':') ? looked_at : "");
+		assert_int_equal(!*seen.vendor, !*seen.pci_address);
+	}
+	device_info_clear(&seen);
+}
+
+static void test_no_memory(void **data)
+{
+	static const struct failing failing = {"look", NULL, look, check_looked};
+	static const char *const names[] = {"0000:3d:00.0", "0000:3e:00.0", "smmu.1", "soft0"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		looked_at = names[i];
+		assert_true(each_call_fails(&failing) > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pci),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

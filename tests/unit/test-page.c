@@ -15,7 +15,9 @@
 #include "model/groups.h"
 #include "model/histogram.h"
 #include "model/history.h"
+#include "lib/failing.h"
 #include "page-fixture.h"
+#include "serve/encode/gzip.h"
 #include "serve/encode/html.h"
 #include "serve/encode/page.h"
 #include "util/event_set.h"
@@ -89,6 +91,10 @@ static void test_numbers(void **state)
 	assert_html("999", html_count(&html, 999));
 	assert_html("4.47\u202f<span>MiB</span>", html_bytes(&html, 4690864));
 	assert_html("4.20\u202f<span>%</span>", html_ratio(&html, 0.042));
+	/* In the largest unit there is. */
+	assert_html("5000\u202f<span>TiB</span>", html_bytes(&html, 5000ULL << 40));
+	assert_html("2000\u202f<span>s</span>", html_seconds(&html, 2000));
+	assert_html("2000\u202f<span>E</span>", html_number(&html, 2e21, ""));
 	assert_html("<time>2027-01-15 08:00:00</time> UTC",
 		    html_time(&html, 1800000000000000000ULL));
 }
@@ -344,6 +350,68 @@ static bool has(const char *page, const char *text)
 	return strstr(page, text);
 }
 
+static struct page shown;   /* of what is rendered again and again */
+static char *whole;	    /* as it should be */
+static struct buffer again; /* as it is */
+
+static void render(void)
+{
+	again = (struct buffer){};
+	encode_page(&shown, &again);
+}
+
+/* It says that it is not whole. */
+static void check_rendered(bool failed)
+{
+	if (!again.error) {
+		assert_int_equal(again.size, strlen(whole));
+		assert_memory_equal(again.data, whole, again.size);
+	} else {
+		assert_true(failed && again.error < 0);
+	}
+	free(again.data);
+}
+
+static void compress(void)
+{
+	again = (struct buffer){};
+	buffer_add_string(&again, whole);
+	if (!again.error && !gzip_buffer(&again))
+		assert_memory_equal(again.data, "\x1f\x8b", 2);
+}
+
+/* What cannot be compressed is as it was. */
+static void check_compressed(bool failed)
+{
+	if (failed && again.data)
+		assert_memory_equal(again.data, whole, again.size);
+	free(again.data);
+}
+
+static void test_no_memory(void **state)
+{
+	static const struct failing page = {"page", NULL, render, check_rendered};
+	static const struct failing gzip = {"gzip", NULL, compress, check_compressed};
+
+	for (enum page_machine machine = MACHINE_BUSY; machine <= MACHINE_LARGE; machine++) {
+		struct history *history = history_new(page_wants, NR_PAGE_WANTS);
+		struct snapshot *snapshot = page_snapshot(machine, "input", 5);
+		struct status status;
+
+		assert_int_equal(history_add(history, snapshot), 0);
+		page_status(machine, "input", &status);
+		shown = (struct page){snapshot, history, &status, sets, "<host>", false};
+		render();
+		whole = buffer_take_string(&again);
+		assert_true(each_call_fails(&page) > 0);
+		assert_true(each_call_fails(&gzip) > 0);
+		free(whole);
+		status_clear(&status);
+		snapshot_free(snapshot);
+		history_free(history);
+	}
+}
+
 /* No name becomes markup: what is in < > is ours. */
 static void test_markup(void **state)
 {
@@ -500,12 +568,12 @@ static void test_messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_escaping), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_groups),	 cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_times),	 cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_markup),	 cmocka_unit_test(test_processes),
-		cmocka_unit_test(test_looks),	 cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_formulas),
+		cmocka_unit_test(test_escaping),  cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_groups),	  cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_times),	  cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_markup),
+		cmocka_unit_test(test_processes), cmocka_unit_test(test_looks),
+		cmocka_unit_test(test_messages),  cmocka_unit_test(test_formulas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

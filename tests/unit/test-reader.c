@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,17 @@ static struct {
 	uint64_t config3, config4;
 } asked[2];
 static int nr_asked, answers[2];
-static const char *mediated, *paranoid = "2\n";
+static const char *mediated, *paranoid = "2\n", *kprobe;
+static bool has_pmu; /* of the CPUs */
+
+int __wrap_glob64(const char *pattern, int flags, int (*error)(const char *, int),
+		  glob64_t *ret_names);
+int __wrap_glob64(const char *pattern, int flags, int (*error)(const char *, int),
+		  glob64_t *ret_names)
+{
+	*ret_names = (glob64_t){};
+	return has_pmu && strstr(pattern, "cpum_cf") ? 0 : GLOB_NOMATCH;
+}
 
 int __wrap_perf_open(const void *attr, int cpu);
 FILE *__real_fopen64(const char *path, const char *mode);
@@ -49,6 +60,7 @@ FILE *__wrap_fopen64(const char *path, const char *mode)
 	const char *text = !strcmp(path, "/sys/module/kvm_amd/parameters/enable_mediated_pmu")
 				   ? mediated
 			   : !strcmp(path, "/proc/sys/kernel/perf_event_paranoid") ? paranoid
+			   : !strcmp(path, EVENT_SPEC_PMUS "/kprobe/type")	   ? kprobe
 										   : NULL;
 
 	return text ? fmemopen((void *)text, strlen(text), "r") : NULL;
@@ -177,6 +189,30 @@ static void test_advice(void **state)
 	assert_string_equal(reader_advice(-ENOENT, 77),
 			    " (the PMU does not have this event there: see paimonctl list)");
 	assert_string_equal(reader_advice(-EIO, 77), "");
+	assert_non_null(strstr(reader_advice(-ETIMEDOUT, 77), "journalctl -u paimon-opener"));
+	assert_non_null(strstr(reader_advice(-ENFILE, 77), "fs.file-max"));
+	assert_non_null(strstr(reader_advice(-EOPNOTSUPP, 77), "while guests use"));
+	assert_non_null(strstr(reader_advice(-EINVAL, 77), "terms or modifiers"));
+	assert_non_null(strstr(reader_advice(-EBUSY, 77), "another user has the counters"));
+}
+
+/* Whose events are missing on a machine without counters, and who may set probes. */
+static void test_advice_by_pmu(void **state)
+{
+	static const uint32_t of_cpus[] = {PERF_TYPE_HARDWARE, PERF_TYPE_HW_CACHE, PERF_TYPE_RAW};
+
+	for (size_t i = 0; i < sizeof(of_cpus) / sizeof(*of_cpus); i++) {
+		has_pmu = false;
+		assert_non_null(strstr(reader_advice(-ENOENT, of_cpus[i]), "have no PMU"));
+		assert_non_null(strstr(reader_advice(-ENODEV, of_cpus[i]), "have no PMU"));
+		has_pmu = true;
+		assert_non_null(strstr(reader_advice(-ENOENT, of_cpus[i]), "does not have this"));
+		assert_non_null(strstr(reader_advice(-EPERM, of_cpus[i]), "seccomp"));
+	}
+	kprobe = "77\n";
+	assert_non_null(strstr(reader_advice(-EPERM, 77), "only root may set probes"));
+	assert_null(strstr(reader_advice(-EPERM, 78), "probes"));
+	kprobe = NULL;
 }
 
 int main(void)
@@ -184,7 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),	 cmocka_unit_test(test_excluded),
 		cmocka_unit_test(test_mediated), cmocka_unit_test(test_pmus),
-		cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_advice),	 cmocka_unit_test(test_advice_by_pmu),
 	};
 
 	return cmocka_run_group_tests_name("reader", tests, NULL, NULL);

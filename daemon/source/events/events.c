@@ -93,7 +93,6 @@ static int events_attach(struct source *source)
 
 	if (!events)
 		return -ENOMEM;
-	source->data = events;
 	event_spec_ask_tracepoint = ask_tracepoint;
 	r = reader_new(source, &pins, NULL, events_nr_slots(source->config, get_nprocs_conf()),
 		       events_max_events(source->config), &events->reader);
@@ -101,6 +100,7 @@ static int events_attach(struct source *source)
 		free(events);
 		return r;
 	}
+	source->data = events;
 	nr_slots = events->reader->nr_slots;
 	events->fds = malloc(nr_slots * sizeof(*events->fds));
 	events->next = malloc(nr_slots * sizeof(*events->next));

@@ -113,7 +113,7 @@ int inspect_look(struct inspect *inspect, const int *fds, size_t nr, struct perf
 				 "hand over descriptors from perf_event_open()");
 			break;
 		}
-		if (bpf_map_update_elem(map, &fds[put], &unseen, BPF_NOEXIST) < 0) {
+		if (bpf_map_update_elem(map, &fds[put], &unseen, BPF_ANY) < 0) {
 			r = fail(ret_error, -errno, "cannot inspect a descriptor: %s",
 				 strerror(errno));
 			break;
