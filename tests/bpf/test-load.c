@@ -29,7 +29,7 @@
 #define MAX_BPF_STACK 512
 /* That the verifier looks at, and a start waits for: a loop within a loop is in a global function.
  */
-#define MAX_INSNS 50000
+#define MAX_INSNS 100000
 #define LOG_LEVEL_STATS 4
 #define LOG_SIZE (16 * 1024)
 #define MAX_PROGRAMS 64
