@@ -112,7 +112,9 @@ uint64_t iopf_map_bytes(const struct config *config)
 
 int iopf_try_load(const struct config *config, enum iopf_backend backend)
 {
-	struct iopf iopf = {.bpf = iopf_bpf__open()};
+	/* As paimond does it: the BTF of modules requires CAP_SYS_ADMIN. */
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+	struct iopf iopf = {.bpf = iopf_bpf__open_opts(&options)};
 	int r = iopf.bpf ? iopf_hooks_prepare(&iopf, backend) : -errno;
 
 	if (!r) {

@@ -88,7 +88,9 @@ uint64_t pai_map_bytes(const struct config *config, uint32_t nr_cpus)
 
 int pai_try_load(void)
 {
-	struct pai_bpf *bpf = pai_bpf__open();
+	/* As paimond does it: the BTF of modules requires CAP_SYS_ADMIN. */
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = "/sys/kernel/btf/vmlinux");
+	struct pai_bpf *bpf = pai_bpf__open_opts(&options);
 	int r = -errno;
 
 	if (bpf) {
