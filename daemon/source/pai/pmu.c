@@ -183,30 +183,34 @@ static int fill(struct pai_pmu *pmu, uint32_t cpu, uint32_t number, int fd)
 
 /* Opening */
 
-/* The first number that is opened for counting: the event for all is the gate of attribution. */
+/* The first number that counts: the event for all is the gate of attribution. */
 static uint32_t first_number(const struct pai_pmu *pmu)
 {
 	return pmu->attribution ? PAI_NUMBER_ALL : PAI_NUMBER_ALL + 1;
 }
 
+static int open_counter(struct pai_pmu *pmu, uint32_t cpu, uint32_t number)
+{
+	const struct events_event *event = &pmu->reader->events[number];
+	int r;
+
+	if (!event->id)
+		return 0;
+	if (pai_pmu_slot(pmu, cpu, number)->event)
+		return pai_attribute_slot(pmu, cpu, number, true);
+	r = reader_open(event, 0, cpu);
+	return r < 0 ? r : fill(pmu, cpu, number, r);
+}
+
+/* The gate comes last: what is executed before its function has a perf event is not counted, and
+ * the gate would have counted it. As long as there is none, all are read at each switch. */
 static int open_counters(struct pai_pmu *pmu, uint32_t cpu)
 {
-	for (uint32_t number = first_number(pmu); number < stride(pmu); number++) {
-		const struct events_event *event = &pmu->reader->events[number];
-		int r;
+	int r = 0;
 
-		if (!event->id)
-			continue;
-		if (pai_pmu_slot(pmu, cpu, number)->event) {
-			r = pai_attribute_slot(pmu, cpu, number, true);
-		} else {
-			r = reader_open(event, 0, cpu);
-			r = r < 0 ? r : fill(pmu, cpu, number, r);
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (uint32_t number = PAI_NUMBER_ALL + 1; number < stride(pmu) && r >= 0; number++)
+		r = open_counter(pmu, cpu, number);
+	return r < 0 || !pmu->attribution ? r : open_counter(pmu, cpu, PAI_NUMBER_ALL);
 }
 
 /* Opens the sampling perf event. */
