@@ -50,7 +50,7 @@ struct paimon_iopf_queue {
 	struct list_head devices;
 #ifdef PAIMON_DEBUG
 	atomic_t fail_alloc;   /* number of the allocation that fails, counted down; 0: none */
-	unsigned long visited; /* groups that reports compared to find theirs (c18) */
+	atomic_long_t visited; /* groups that reports compared to find theirs (c18) */
 #endif
 };
 
@@ -120,7 +120,7 @@ static bool iopf_fails(struct paimon_iopf_queue *queue)
 
 static void iopf_visit(struct paimon_iopf_queue *queue)
 {
-	queue->visited++;
+	atomic_long_inc(&queue->visited); /* under the locks of several devices */
 }
 
 /**
@@ -146,7 +146,7 @@ EXPORT_SYMBOL_GPL(paimon_iopf_queue_fail_alloc);
  */
 unsigned long paimon_iopf_queue_visited(const struct paimon_iopf_queue *queue)
 {
-	return queue->visited;
+	return atomic_long_read(&queue->visited);
 }
 EXPORT_SYMBOL_GPL(paimon_iopf_queue_visited);
 #else
