@@ -122,7 +122,7 @@ static void advance(struct soft_cspmu *soft, unsigned int index, u64 count)
 
 	counter->value = (before + count) & width_mask();
 	if (counter->value < before || count > width_mask()) {
-		soft->overflowed |= BIT(index);
+		WRITE_ONCE(soft->overflowed, soft->overflowed | BIT(index));
 		soft->record->overflows++;
 	}
 	record_count(soft, counter->event, counter->filter, count);
@@ -323,9 +323,9 @@ static void soft_cspmu_write(void *context, u32 offset, u32 value)
 	if (counter)
 		write_counter(counter, upper, value);
 	else if (bits && offset_clears(offset))
-		*bits &= ~value;
+		WRITE_ONCE(*bits, *bits & ~value); /* interrupt() looks without the lock */
 	else if (bits)
-		*bits |= value & all_counters();
+		WRITE_ONCE(*bits, *bits | (value & all_counters()));
 	else if (index_in(offset, PAIMON_CSPMU_PMEVTYPER) >= 0)
 		soft->counters[index_in(offset, PAIMON_CSPMU_PMEVTYPER)].event = value;
 	else if (index_in(offset, PAIMON_CSPMU_PMEVFILTR) >= 0)
